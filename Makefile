@@ -1,0 +1,46 @@
+# Segserve: every command a person or CI uses. Needs Python 3.11 and make.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+REQ := deploy/requirements
+RUN_PARTS := export serving gateway ui
+
+.PHONY: help run test check test-browser test-compose openapi clean
+
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: $(VENV)/run.stamp  ## set up, build the archive, start TorchServe, gateway and page
+	@$(BIN)/python -m scripts.serve
+
+test: $(VENV)/test.stamp  ## set up and run the tests that need only Python
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/test.stamp  ## lint, types, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+
+test-browser: $(VENV)/test.stamp  ## the page in a real browser (needs chromium)
+	@$(BIN)/python -m pytest tests/browser
+
+test-compose: $(VENV)/test.stamp  ## build, start and use the containers (needs a Docker engine)
+	@$(BIN)/python -m pytest tests/compose
+
+openapi: $(VENV)/run.stamp  ## write the OpenAPI document to docs/openapi.json
+	@$(BIN)/python -m gateway.openapi docs/openapi.json
+
+clean:  ## remove the environment, the archives and what runs left behind
+	rm -rf $(VENV) .cache .run model_store/*.mar
+
+$(VENV)/run.stamp: $(RUN_PARTS:%=$(REQ)/%.txt) $(REQ)/constraints.txt
+	@echo "Installing the packages into $(VENV) (a few minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) $(RUN_PARTS:%=-r $(REQ)/%.txt)
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp $(REQ)/test.txt
+	@$(PIP) -r $(REQ)/test.txt
+	@touch $@
