@@ -1,0 +1,1 @@
+"""The containers, really built, started, used and stopped."""

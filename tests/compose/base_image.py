@@ -1,0 +1,127 @@
+"""The image that the Dockerfile starts from, made here where no image registry can be reached.
+
+On a machine that has or can pull the official image none of this runs. Elsewhere Debian's own
+packages make an equal one, which also carries this machine's certificates and pip settings, so
+that an installation inside a build finds the same packages as one outside.
+"""
+
+import ast
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.compose.commands import CommandError, run, succeeds, which
+from tests.compose.engine import ROOT, install
+
+IMAGE = "python:3.11-slim-bookworm"
+SUITE = "bookworm"
+PACKAGES = "ca-certificates,python3,python3-venv"
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+PINS = ROOT / "deploy" / "requirements" / "constraints.txt"
+UNUSED = ("usr/share/doc", "usr/share/locale", "usr/share/man", "var/cache/apt", "var/lib/apt")
+PATH = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
+
+
+def ensure_base_image() -> str:
+    """Have the base image, and say where it came from."""
+    if succeeds(["docker", "image", "inspect", IMAGE], timeout_s=30):
+        return "was there"
+    if succeeds(["docker", "pull", "--quiet", IMAGE], timeout_s=300):
+        return "pulled"
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        raise CommandError(f"{IMAGE} can neither be pulled nor be made here")
+    if shutil.which("debootstrap") is None:
+        install(["debootstrap"])
+    with tempfile.TemporaryDirectory() as folder:
+        make(Path(folder) / "root")
+    return "made from Debian's packages"
+
+
+def make(root: Path) -> None:
+    """Build the root file system, adapt it to this machine, import it."""
+    mirror, variant = debian_mirror(), ["--variant=minbase", f"--include={PACKAGES}"]
+    run(["debootstrap", *variant, SUITE, str(root), mirror], timeout_s=600)
+    for folder in UNUSED:
+        shutil.rmtree(root / folder)
+        (root / folder).mkdir()
+    shutil.copyfile(host_certificates(), root / CERTIFICATES.lstrip("/"))
+    (root / "etc/pip.conf").write_text(pip_settings())
+    for wheel in pinned_wheels():
+        target = root / str(wheel).lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(wheel, target)
+    import_image(root)
+
+
+def debian_mirror() -> str:
+    """The Debian archive that this machine's own packages come from."""
+    form = ["--format", "$(REPO_URI)", "Created-By: Packages", f"Codename: {SUITE}"]
+    found = run(["apt-get", "indextargets", *form], timeout_s=30).split()
+    if not found:
+        raise CommandError(f"this machine's package sources have no Debian {SUITE}")
+    return found[0]
+
+
+def host_certificates() -> Path:
+    """The certificate authorities that this machine trusts."""
+    paths = (os.environ.get("SSL_CERT_FILE"), CERTIFICATES, ssl.get_default_verify_paths().cafile)
+    return next(Path(path) for path in paths if path and Path(path).is_file())
+
+
+def pip_config() -> dict[str, str]:
+    """What pip was told here, by files and by the environment, which wins as it does in pip."""
+    listing = run([sys.executable, "-m", "pip", "config", "list"], timeout_s=60)
+    parts = re.findall(r"^([^=\n]*)\.([\w-]+)=(.*)$", listing, re.MULTILINE)
+    parts.sort(key=lambda part: part[0] == ":env:")
+    return {name: str(ast.literal_eval(value)) for _, name, value in parts}
+
+
+def pip_settings() -> str:
+    """pip.conf of the image: this machine's, but for indexes that are folders of this machine."""
+    kept = {name: value for name, value in pip_config().items() if name != "cert"}
+    for name in ("index-url", "extra-index-url"):
+        addresses = [url for url in kept.pop(name, "").split() if not url.startswith("file:")]
+        if addresses:
+            kept[name] = " ".join(addresses)
+    settings = "".join(f"{name} = {value}\n" for name, value in kept.items())
+    return f"[global]\ncert = {CERTIFICATES}\n{settings}"
+
+
+def pinned_wheels() -> list[Path]:
+    """The wheels in pip's local folders that our pins name; the others would only weigh."""
+    pins = {
+        line.partition("+")[0].strip().lower().replace("-", "_").replace("==", "-")
+        for line in PINS.read_text().splitlines()
+        if "==" in line
+    }
+    folders = [Path(place) for place in pip_config().get("find-links", "").split()]
+    wheels = [wheel for folder in folders if folder.is_dir() for wheel in folder.glob("*.whl")]
+    return [wheel for wheel in wheels if pin_of(wheel) in pins]
+
+
+def pin_of(wheel: Path) -> str:
+    """`name-version` of a wheel, without the local part of the version."""
+    name, version = wheel.name.split("-")[:2]
+    return f"{name.lower()}-{version.partition('+')[0]}"
+
+
+def import_image(root: Path) -> None:
+    """Hand the tree to the engine under the official image's name."""
+    tar = subprocess.Popen(
+        [which("tar"), "--directory", str(root), "--create", "."], stdout=subprocess.PIPE
+    )
+    change = ["--change", f"ENV PATH={PATH}", "--change", 'CMD ["python3"]']
+    imported = subprocess.run(
+        [which("docker"), "import", *change, "-", IMAGE],
+        stdin=tar.stdout,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    if tar.wait() != 0 or imported.returncode != 0:
+        raise CommandError(f"docker import failed: {imported.stderr.decode(errors='replace')}")

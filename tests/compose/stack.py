@@ -1,0 +1,94 @@
+"""One deployment of docker-compose.yml under a name, ports and volumes of its own."""
+
+import json
+import os
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.compose.commands import run
+from tests.compose.engine import ROOT
+
+BUILD_S = 1200
+UP_S = 240
+SERVICES = ("serving", "gateway", "ui")
+
+
+def free_port() -> int:
+    """A TCP port of loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The deployment; figures collects what the run measured, for the summary."""
+
+    compose: list[str]
+    project: str
+    gateway_port: int = field(default_factory=free_port)
+    ui_port: int = field(default_factory=free_port)
+    figures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def gateway_url(self) -> str:
+        """Where the gateway is published."""
+        return f"http://127.0.0.1:{self.gateway_port}"
+
+    @property
+    def ui_url(self) -> str:
+        """Where the page is published."""
+        return f"http://127.0.0.1:{self.ui_port}"
+
+    def call(self, *arguments: str, timeout_s: float = 60) -> str:
+        """Run a command of Compose on this deployment and return its output."""
+        env = {
+            **{name: value for name, value in os.environ.items() if "SEGSERVE_" not in name},
+            "SEGSERVE_GATEWAY_PUBLISH_PORT": str(self.gateway_port),
+            "SEGSERVE_UI_PUBLISH_PORT": str(self.ui_port),
+        }
+        place = ["--project-directory", str(ROOT), "--project-name", self.project]
+        command = [*self.compose, *place, "--ansi", "never", "--progress", "plain", *arguments]
+        return run(command, timeout_s=timeout_s, env=env)
+
+    def build(self) -> None:
+        """Build the three images."""
+        self.measure("build", "build", timeout_s=BUILD_S)
+        for service in SERVICES:
+            image = f"{self.project}-{service}"
+            size = run(["docker", "image", "inspect", "-f", "{{.Size}}", image], timeout_s=30)
+            self.figures[f"image {service}"] = f"{int(size) / 1e6:.0f} MB"
+
+    def up(self) -> None:
+        """Start everything and wait until it is healthy."""
+        wait = ["--wait", "--wait-timeout", str(UP_S)]
+        self.measure("up", "up", "--detach", "--no-build", *wait, timeout_s=UP_S + 30)
+
+    def down(self) -> None:
+        """Remove containers, networks, volumes and images of this deployment."""
+        self.call("down", "--volumes", "--rmi", "local", "--remove-orphans", timeout_s=120)
+
+    def measure(self, name: str, *arguments: str, timeout_s: float) -> None:
+        """Run a command of Compose and keep how long it took."""
+        start = time.monotonic()
+        self.call(*arguments, timeout_s=timeout_s)
+        self.figures[name] = f"{time.monotonic() - start:.1f} s"
+
+    def python(self, service: str, code: str) -> str:
+        """Run a line of Python in a service's container."""
+        return self.call("exec", "--no-TTY", service, "python", "-c", code).strip()
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        """What the engine knows about a service's container."""
+        name = self.call("ps", "--all", "--quiet", service).strip()
+        found: list[dict[str, Any]] = json.loads(run(["docker", "inspect", name], timeout_s=30))
+        return found[0]
+
+    def leftovers(self) -> list[str]:
+        """Containers, networks, volumes and images that still bear this deployment's name."""
+        label = ["--quiet", "--filter", f"label=com.docker.compose.project={self.project}"]
+        lists = (["ps", "--all"], ["network", "ls"], ["volume", "ls"], ["image", "ls"])
+        found = [run(["docker", *what, *label], timeout_s=30) for what in lists]
+        return [name for names in found for name in names.split()]

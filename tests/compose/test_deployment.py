@@ -1,0 +1,154 @@
+"""What a person who types `docker compose up` may rely on."""
+
+import io
+import time
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests.compose.engine import ROOT
+from tests.compose.stack import SERVICES, Stack
+
+pytestmark = pytest.mark.timeout(1800)
+
+PERSON = 15
+PHOTOGRAPH = ROOT / "ui" / "examples" / "astronaut.jpg"
+BACK_S = 120
+JAVA = """
+import os
+from pathlib import Path
+for process in Path('/proc').glob('[0-9]*'):
+    command = (process / 'cmdline').read_bytes()
+    if b'java' in command.split(b'\\0')[0]:
+        os.kill(int(process.name), 9)
+        print(process.name)
+"""
+REACH = """
+import socket
+for port in (8080, 8081, 8082):
+    try:
+        socket.create_connection(('{address}', port), timeout=2).close()
+        print(port)
+    except OSError:
+        pass
+"""
+WRITE = """
+try:
+    open('/app/file', 'w')
+except OSError as refusal:
+    print(refusal.strerror)
+"""
+
+
+def segment(stack: Stack) -> httpx.Response:
+    """Post the photograph as a client of the drop-in endpoint does."""
+    files = {"file": (PHOTOGRAPH.name, PHOTOGRAPH.read_bytes(), "image/jpeg")}
+    return httpx.post(f"{stack.gateway_url}/segmentation", files=files, timeout=60)
+
+
+def pixels_per_class(picture: bytes) -> dict[int, int]:
+    """Class id -> pixels of an indexed PNG."""
+    with Image.open(io.BytesIO(picture)) as mask:
+        assert mask.mode == "P"
+        with Image.open(PHOTOGRAPH) as photograph:
+            assert mask.size == photograph.size
+        histogram = mask.histogram()
+    return {index: count for index, count in enumerate(histogram) if count}
+
+
+def test_a_photograph_gives_its_person(stack: Stack) -> None:
+    """Through the published port: a mask of the input's size, the person its largest class."""
+    response = segment(stack)
+    assert response.status_code == 200, response.text
+    pixels = pixels_per_class(response.content)
+    del pixels[0]
+    assert max(pixels, key=lambda index: pixels[index]) == PERSON
+
+
+def test_the_page_answers_and_finds_the_gateway(stack: Stack) -> None:
+    """The page is served, and its container reaches the gateway under the address it was given."""
+    page = httpx.get(stack.ui_url, timeout=30)
+    assert (page.status_code, "text/html" in page.headers["content-type"]) == (200, True)
+    code = (
+        "import os, urllib.request as r;"
+        "print(r.urlopen(os.environ['SEGSERVE_UI_GATEWAY_URL'] + '/readyz', timeout=10).status)"
+    )
+    assert stack.python("ui", code) == "200"
+
+
+def test_only_gateway_and_page_are_published_and_only_on_loopback(stack: Stack) -> None:
+    """Two ports, both on 127.0.0.1 as long as the user asks for nothing else."""
+    published = {
+        (service, port, binding["HostIp"], binding["HostPort"])
+        for service in SERVICES
+        for port, bindings in stack.inspect(service)["NetworkSettings"]["Ports"].items()
+        for binding in bindings or []
+    }
+    assert published == {
+        ("gateway", "8000/tcp", "127.0.0.1", str(stack.gateway_port)),
+        ("ui", "8501/tcp", "127.0.0.1", str(stack.ui_port)),
+    }
+
+
+def test_torchserve_is_reached_by_the_gateway_alone(stack: Stack) -> None:
+    """Inference and management answer the gateway; the page's container gets to no port of it."""
+    networks = stack.inspect("serving")["NetworkSettings"]["Networks"]
+    addresses = [network["IPAddress"] for network in networks.values()]
+    assert len(addresses) == 1
+    reach = REACH.format(address=addresses[0])
+    assert {"8080", "8081"} <= set(stack.python("gateway", reach).split())
+    assert stack.python("ui", reach) == ""
+
+
+def test_every_container_is_confined(stack: Stack, service: str) -> None:
+    """Not root, no capabilities, no way to new ones, a read-only root, limits on what it takes."""
+    status = stack.python(service, "print(open('/proc/1/status').read())")
+    facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert facts["Uid"].split() == ["10001"] * 4
+    assert (int(facts["CapEff"], 16), int(facts["CapBnd"], 16), facts["NoNewPrivs"]) == (0, 0, "1")
+    probe = (
+        "import errno\ntry: open('/app/x', 'w')\nexcept OSError as e: print(e.errno == errno.EROFS)"
+    )
+    assert stack.python(service, probe) == "True"
+    limits = stack.inspect(service)["HostConfig"]
+    assert limits["Memory"] > 0
+    assert limits["PidsLimit"] > 0
+    assert limits["RestartPolicy"]["Name"] == "unless-stopped"
+
+
+def test_tools_that_built_stay_out_of_what_faces_the_network(stack: Stack) -> None:
+    """Gateway and page carry neither torch nor pip; nothing carries the archiver."""
+    code = "import importlib.util as u; print([n for n in {names} if u.find_spec(n)])"
+    for service in ("gateway", "ui"):
+        assert stack.python(service, code.format(names=["torch", "openvino", "pip"])) == "[]"
+    assert stack.python("serving", code.format(names=["torchvision", "model_archiver"])) == "[]"
+
+
+def test_a_killed_server_comes_back(stack: Stack) -> None:
+    """Java dies, its container with it; the engine starts it again and pictures are answered."""
+    before = stack.inspect("serving")["RestartCount"]
+    assert len(stack.python("serving", JAVA).split()) == 1
+    start = time.monotonic()
+    seen = set[int]()
+    while time.monotonic() - start < BACK_S:
+        response = segment(stack)
+        seen.add(response.status_code)
+        restarted = stack.inspect("serving")["RestartCount"] > before
+        if restarted and response.status_code == 200:
+            break
+        assert "retry-after" in response.headers or response.status_code == 200, response.text
+        time.sleep(0.5)  # a client that heeds Retry-After would wait longer
+    stack.figures["answers again after a kill"] = f"{time.monotonic() - start:.1f} s"
+    assert restarted
+    assert response.status_code == 200
+    assert seen <= {200, 503}
+
+
+def test_stopping_is_clean_and_nothing_stays(stack: Stack) -> None:
+    """Every process heeds SIGTERM (none is killed after the grace period); down removes all."""
+    stack.measure("stop", "stop", timeout_s=120)
+    codes = {service: stack.inspect(service)["State"]["ExitCode"] for service in SERVICES}
+    assert 137 not in codes.values(), codes
+    stack.down()
+    assert stack.leftovers() == []
