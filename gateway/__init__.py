@@ -1,0 +1,1 @@
+"""The public API of Segserve: limits, routing and colours in front of a private TorchServe."""

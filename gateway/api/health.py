@@ -1,0 +1,41 @@
+"""Two probes: whether this process lives, and whether the model answers."""
+
+from fastapi import APIRouter
+
+from gateway import openapi
+from gateway.catalogue import Catalogue
+from gateway.errors import ModelUnavailableError
+from gateway.schemas import Health, Readiness
+
+
+def routes(catalogue: Catalogue) -> APIRouter:
+    """The probes, bound to what is served."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz", summary="Is the gateway alive?", response_description="It is.")
+    async def healthz() -> Health:
+        """Answers as long as the process does; asks nobody else."""
+        return Health(status="ok")
+
+    @router.get(
+        "/readyz",
+        summary="Does the model answer?",
+        response_description="The default version has workers that are ready.",
+        responses=openapi.problems("model_unavailable", "deadline_exceeded"),
+    )
+    async def readyz() -> Readiness:
+        """Asks TorchServe for the workers of the default version."""
+        now = await catalogue.status()
+        default = now.find(now.default_version)
+        if default is None or default.workers == 0:
+            raise ModelUnavailableError(
+                f"Version {now.default_version} of {catalogue.model} has no worker that is ready."
+            )
+        return Readiness(
+            status="ready",
+            model=catalogue.model,
+            version=default.version,
+            workers=default.workers,
+        )
+
+    return router

@@ -1,0 +1,113 @@
+"""What is served now: versions, default and labels, asked for rarely and remembered briefly."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from gateway.errors import GatewayError, ModelUnavailableError, NotFoundError, OverloadedError
+from gateway.management import Management, ModelStatus, VersionStatus
+
+# How long a request waits for a newer list while an older one is known.
+_PATIENCE_S: Final = 0.5
+
+
+@dataclass(frozen=True)
+class _Legend:
+    loaded_at: datetime | None
+    labels: dict[int, str]
+
+
+class Catalogue:
+    """The served model's versions; one question at a time, whoever and however many ask."""
+
+    def __init__(
+        self,
+        management: Management,
+        model: str,
+        ttl_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.model = model
+        self._management = management
+        self._ttl_s = ttl_s
+        self._clock = clock
+        self._known: ModelStatus | None = None
+        self._asked_at = float("-inf")
+        self._pending: asyncio.Task[ModelStatus] | None = None
+        self._legends: dict[str, _Legend] = {}
+
+    async def status(self) -> ModelStatus:
+        """All versions, at most a moment old; raises ModelUnavailableError without an answer."""
+        if self._known is not None and self._age() <= self._ttl_s and self._pending is None:
+            return self._known
+        return await self.refresh()
+
+    async def refresh(self) -> ModelStatus:
+        """All versions as of now."""
+        return await asyncio.shield(self._ask())
+
+    async def default_version(self) -> str:
+        """The version for requests that name none; the last known one if TorchServe is silent."""
+        if self._known is None:
+            return (await self.refresh()).default_version
+        if self._age() > self._ttl_s:
+            await asyncio.wait({self._ask()}, timeout=_PATIENCE_S)
+        return self._known.default_version
+
+    async def find(self, version: str) -> VersionStatus:
+        """One version; raises NotFoundError that names those there are."""
+        known = (await self.status()).find(version)
+        if known is None:
+            raise await self.unknown(version)
+        return known
+
+    async def unknown(self, version: str) -> NotFoundError:
+        """The error for a version that is not registered."""
+        names = (await self.status()).names
+        return NotFoundError(f"{self.model} has no version {version}. It has: {names}.")
+
+    async def refusal(self, version: str) -> GatewayError:
+        """Why TorchServe takes no job for a version: it does not say, its workers do."""
+        known = (await self.status()).find(version)
+        if known is not None and known.workers > 0:
+            return OverloadedError("Too many requests are waiting. Send the image again shortly.")
+        return ModelUnavailableError(
+            f"Version {version} of {self.model} has no worker that is ready. "
+            "Send the image again in a few seconds, or choose another version."
+        )
+
+    async def labels(self, version: str) -> dict[int, str]:
+        """Class id -> name of a version, remembered until the version is loaded anew."""
+        now = await self.find(version)
+        legend = self._legends.get(version)
+        if legend is None or now.loaded_at not in (None, legend.loaded_at):
+            labels = await self._management.labels(self.model, version)
+            legend = self._legends[version] = _Legend(now.loaded_at, labels)
+        return legend.labels
+
+    def _age(self) -> float:
+        return self._clock() - self._asked_at
+
+    def _ask(self) -> asyncio.Task[ModelStatus]:
+        if self._pending is None:
+            self._pending = asyncio.create_task(self._fetch())
+            self._pending.add_done_callback(self._settle)
+        return self._pending
+
+    async def _fetch(self) -> ModelStatus:
+        try:
+            return await self._management.status(self.model)
+        except NotFoundError as exc:
+            # Whoever asks did not choose this name: the fault is not theirs.
+            raise ModelUnavailableError(
+                f"The inference server has no model {self.model} yet. Try again in a few seconds."
+            ) from exc
+
+    def _settle(self, done: asyncio.Task[ModelStatus]) -> None:
+        self._pending = None
+        self._asked_at = self._clock()
+        if not done.cancelled() and done.exception() is None:
+            self._known = done.result()

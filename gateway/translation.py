@@ -1,0 +1,143 @@
+"""What went wrong at TorchServe, said in the gateway's own errors: the one table for both APIs."""
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from gateway.errors import (
+    DeadlineExceededError,
+    GatewayError,
+    ImageTooLargeError,
+    ModelUnavailableError,
+    NotFoundError,
+    NoWorkerFreeError,
+    TooManyPixelsError,
+    UnreadableImageError,
+    UnsupportedFormatError,
+)
+
+logger = logging.getLogger(__name__)
+
+_AGAIN: Final = "Send the request again in a few seconds."
+
+# The first row whose class the exception belongs to; the last row takes every other one.
+TRANSPORT: Final[tuple[tuple[type[httpx.HTTPError], type[GatewayError], str], ...]] = (
+    (
+        httpx.ConnectTimeout,
+        ModelUnavailableError,
+        f"The inference server does not accept connections. {_AGAIN}",
+    ),
+    (
+        httpx.ConnectError,
+        ModelUnavailableError,
+        f"The inference server does not run, or is starting. {_AGAIN}",
+    ),
+    (
+        httpx.TimeoutException,
+        DeadlineExceededError,
+        "The inference server did not answer in time. Send the request again.",
+    ),
+    (
+        httpx.HTTPError,
+        ModelUnavailableError,
+        f"The inference server closed the connection before its answer was complete. {_AGAIN}",
+    ),
+)
+
+# Decided by our handler about one image: {"code": "<one of these>", "detail": "..."}.
+HANDLER: Final[dict[str, type[GatewayError]]] = {
+    error.code: error
+    for error in (
+        TooManyPixelsError,
+        UnsupportedFormatError,
+        UnreadableImageError,
+        ModelUnavailableError,
+    )
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One kind of TorchServe's own answers: {"code": 503, "type": "...", "message": "..."}."""
+
+    error: type[GatewayError]
+    detail: str
+    status: int | None = None
+    types: tuple[str, ...] = ()
+    message: str = ""
+
+    def fits(self, status: int, kind: str, message: str) -> bool:
+        """Whether all that this rule asks for is there."""
+        return (
+            self.status in (None, status)
+            and (not self.types or kind in self.types)
+            and self.message in message
+        )
+
+
+# The first that fits; the last fits everything.
+TORCHSERVE: Final = (
+    Rule(
+        NotFoundError,
+        "The inference server knows no such model or version.",
+        status=404,
+        types=("ModelNotFoundException", "ModelVersionNotFoundException"),
+    ),
+    Rule(
+        ImageTooLargeError,
+        "The upload is larger than the inference server takes. Send a smaller image.",
+        status=413,
+    ),
+    Rule(
+        NoWorkerFreeError,
+        f"The model takes no request now. {_AGAIN}",
+        status=503,
+        types=("ServiceUnavailableException",),
+        message="has no worker to serve",
+    ),
+    Rule(
+        ModelUnavailableError,
+        f"The model's worker stopped while it computed, and is being restarted. {_AGAIN}",
+        message="Worker died",
+    ),
+    Rule(
+        ModelUnavailableError,
+        "The model's worker ran out of memory. Send a smaller image, or send it again later.",
+        status=507,
+    ),
+    Rule(
+        ModelUnavailableError,
+        f"The model could not compute an answer. {_AGAIN}",
+        status=503,
+    ),
+    Rule(ModelUnavailableError, f"The inference server failed. {_AGAIN}"),
+)
+
+
+def from_transport(failure: httpx.HTTPError) -> GatewayError:
+    """The error for a request that got no answer."""
+    row = next(row for row in TRANSPORT if isinstance(failure, row[0]))
+    return row[1](row[2])
+
+
+def _fields(body: bytes) -> dict[str, object]:
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def from_answer(answer: httpx.Response) -> GatewayError:
+    """The error for an answer that is no success: the handler's own verdict, or TorchServe's."""
+    fields = _fields(answer.content)
+    code = fields.get("code")
+    if isinstance(code, str) and code in HANDLER:
+        return HANDLER[code](str(fields.get("detail", "")))
+    kind, message = str(fields.get("type", "")), str(fields.get("message", ""))
+    rule = next(rule for rule in TORCHSERVE if rule.fits(answer.status_code, kind, message))
+    logger.warning("TorchServe answered %d %s: %.200r", answer.status_code, kind, message)
+    return rule.error(rule.detail)
