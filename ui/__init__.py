@@ -1,0 +1,1 @@
+"""The page: pictures in, segmentations out, everything through the gateway."""

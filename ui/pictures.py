@@ -1,0 +1,78 @@
+"""Decodes what a person uploaded for showing it: upright, RGB, bounded in size and memory."""
+
+import io
+import struct
+import threading
+
+from PIL import Image, ImageOps
+
+# Only what the service takes: the rarer a decoder, the likelier it is to be a trap.
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
+
+# Everything Pillow's decoders were seen to raise for broken or hostile files.
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    NotImplementedError,
+    MemoryError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+
+# One picture at a time: the peak memory of the page must not grow with its visitors.
+_decoding = threading.Lock()
+
+_SIXTEEN_BIT_TO_EIGHT = 1 / 257
+
+
+class CannotShowError(Exception):
+    """The picture cannot be shown by the page; the service may take it all the same."""
+
+
+def load_upright(data: bytes, long_side: int, max_pixels: int) -> Image.Image:
+    """Decode to upright RGB, uint8, scaled down to long_side pixels if it is larger.
+
+    Follows the service's policy: first frame, EXIF orientation, alpha on white. CannotShowError
+    says in words why a picture of more than max_pixels, or one that Pillow cannot read, is not
+    shown.
+    """
+    try:
+        with _decoding, Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            if picture.width * picture.height > max_pixels:
+                raise CannotShowError(
+                    f"It has {picture.width} x {picture.height} pixels; "
+                    f"this page shows up to {max_pixels / 1e6:g} megapixels."
+                )
+            return _upright_rgb(picture, long_side)
+    except _DECODER_ERRORS as error:
+        raise CannotShowError("This page cannot read the file as a picture.") from error
+
+
+def _upright_rgb(picture: Image.Image, long_side: int) -> Image.Image:
+    # thumbnail() lets the JPEG decoder skip detail, so a large photo is never decoded whole.
+    small = _with_plain_channels(picture)
+    small.thumbnail((long_side, long_side), Image.Resampling.BICUBIC)
+    return _on_white(ImageOps.exif_transpose(small))
+
+
+def _with_plain_channels(picture: Image.Image) -> Image.Image:
+    """Convert the modes that cannot be scaled smoothly as they are."""
+    if picture.mode.startswith("I;16"):
+        grey = picture.convert("I").point(lambda level: level * _SIXTEEN_BIT_TO_EIGHT)
+        return grey.convert("L")
+    if picture.mode in ("P", "PA", "1"):
+        return picture.convert("RGBA")
+    return picture
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    layer = picture.convert("RGBA")
+    white = Image.new("RGBA", layer.size, "white")
+    return Image.alpha_composite(white, layer).convert("RGB")

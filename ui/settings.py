@@ -1,0 +1,29 @@
+"""Everything about the page that its environment may decide."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read from the variables SEGSERVE_UI_<NAME>; built once and handed down."""
+
+    model_config = SettingsConfigDict(env_prefix="SEGSERVE_UI_", frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="Address the page listens on.")
+    port: int = Field(default=8501, ge=1, le=65535, description="Port the page listens on.")
+    gateway_url: str = Field(
+        default="http://127.0.0.1:8000",
+        pattern=r"^https?://[^/\s]+$",
+        description="Where the page finds the gateway: scheme, host and port, no path.",
+    )
+    timeout_s: float = Field(
+        default=60,
+        gt=0,
+        description="Seconds of silence from the gateway before the page gives up.",
+    )
+    max_image_mb: int = Field(
+        default=32, ge=1, description="Largest upload in MiB; keep it equal to the gateway's limit."
+    )
+    max_pixels: int = Field(
+        default=50_000_000, ge=1, description="Largest picture the page itself decodes, in pixels."
+    )
