@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import choices, legend, overlay, result, words
+from ui import choices, comparison, legend, result, words
 from ui.answers import Readiness
 from ui.errors import GatewayError
 from ui.examples import EXAMPLES, thumbnails_css
@@ -103,9 +103,9 @@ def _outputs() -> None:
         return
     outcome = choices.outcome()
     if isinstance(outcome, result.Result) and not choices.asked():
-        _show_result(outcome)
+        comparison.show(outcome, _settings().max_pixels)
         return
-    _, segmented = _two_columns(picture)
+    _, segmented = comparison.columns(picture)
     if choices.asked():
         with segmented, st.spinner("Segmenting ..."):
             choices.answer(_client())
@@ -114,84 +114,6 @@ def _outputs() -> None:
         segmented.error(words.problem(outcome))
     else:
         segmented.html('<div class="empty">Press "Get segmentation map".</div>')
-
-
-def _two_columns(picture: result.Picture) -> tuple[st.delta_generator.DeltaGenerator, ...]:
-    original, segmented = st.columns(2, gap="large")
-    original.subheader("Original", anchor=False)
-    segmented.subheader("Segmented", anchor=False)
-    with original.container(key="original"):
-        if picture.preview is None:
-            st.html(f'<div class="empty">No preview. {escape(picture.words)}</div>')
-        else:
-            shown = overlay.encode(picture.preview, "JPEG")
-            st.image(shown, output_format="JPEG", width="stretch", alt="The original picture")
-    return original, segmented
-
-
-# A fragment: the slider redraws from what is in memory, without asking the gateway again.
-@st.fragment
-def _show_result(shown: result.Result) -> None:
-    _, segmented = _two_columns(shown.picture)
-    with segmented:
-        image = st.container(key="segmented")
-        opacity = _opacity(shown)
-    image.image(
-        result.segmented_image(shown, opacity),
-        width="stretch",
-        alt="The picture with the classes in colour",
-    )
-    classes, facts = st.columns(2, gap="large")
-    with classes:
-        st.html('<div class="label">Share of the picture</div>')
-        st.html(legend.rows_html(shown.rows))
-    with facts:
-        _downloads(shown, opacity)
-        st.caption(words.provenance(shown))
-
-
-def _opacity(shown: result.Result) -> float | None:
-    """Ask how to draw the classes: None for the colours alone, else the overlay's opacity."""
-    if not shown.can_overlay:
-        st.info(f"Shown without the photograph. {words.plain(shown.words)}")
-        return None
-    view, slider = st.columns([2, 3], vertical_alignment="bottom")
-    kind = view.segmented_control(
-        "View",
-        ["Overlay", "Map"],
-        default="Overlay",
-        required=True,
-        key="view",
-        label_visibility="collapsed",
-    )
-    percent = slider.slider(
-        "Opacity", 0, 100, 65, format="%d %%", key="opacity", disabled=kind == "Map"
-    )
-    return percent / 100 if kind == "Overlay" else None
-
-
-def _downloads(shown: result.Result, opacity: float | None) -> None:
-    stem = Path(shown.picture.name).stem
-    with st.container(horizontal=True):
-        st.download_button(
-            "Download mask",
-            shown.answer.mask_png,
-            file_name=f"{stem}_mask.png",
-            mime="image/png",
-            on_click="ignore",
-            icon=":material/download:",
-            help="Indexed PNG of the picture's size; a pixel's index is its class.",
-        )
-        if opacity is not None:
-            st.download_button(
-                "Download overlay",
-                lambda: result.overlay_png(shown, opacity, _settings().max_pixels),
-                file_name=f"{stem}_overlay.png",
-                mime="image/png",
-                on_click="ignore",
-                icon=":material/download:",
-                help=f"PNG of at most {result.DOWNLOAD_PX} pixels on its long side.",
-            )
 
 
 def _vocabulary(readiness: Readiness) -> None:

@@ -90,8 +90,10 @@ def _put(chosen: result.Picture | None) -> None:
 def version_chooser(client: GatewayClient, model: str) -> None:
     """Offer the versions of the model if there are several."""
     versions = {version.version: version for version in _versions(client, model)}
+    if st.session_state.get(_VERSION) not in versions:
+        # A choice that is gone, or none yet: the chooser starts at the default again.
+        st.session_state.pop(_VERSION, None)
     if len(versions) < 2:
-        st.session_state[_VERSION] = None
         return
     names = sorted(versions, key=lambda name: not versions[name].default)
     st.selectbox(

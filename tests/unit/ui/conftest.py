@@ -1,0 +1,49 @@
+"""What the page's unit tests share: pictures, a gateway double, the page run without a browser."""
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from tests.unit.ui.gateway_double import GatewayDouble, running_double
+
+APP = Path(__file__).parents[3] / "ui" / "app.py"
+
+Encode = Callable[..., bytes]
+
+
+@pytest.fixture
+def encode() -> Encode:
+    """Encode a picture in memory."""
+
+    def encoded(picture: Image.Image, image_format: str = "PNG", **options: object) -> bytes:
+        buffer = io.BytesIO()
+        picture.save(buffer, image_format, **options)
+        return buffer.getvalue()
+
+    return encoded
+
+
+@pytest.fixture
+def gateway() -> Iterator[GatewayDouble]:
+    """Serve a gateway double for the length of a test."""
+    with running_double() as double:
+        yield double
+
+
+@pytest.fixture
+def page(gateway: GatewayDouble, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """Give the page of a visitor, not yet drawn, with the double for a gateway."""
+    monkeypatch.setenv("SEGSERVE_UI_GATEWAY_URL", gateway.url)
+    st.cache_resource.clear()
+    return AppTest.from_file(APP, default_timeout=20)
+
+
+@pytest.fixture
+def cat_jpeg() -> bytes:
+    """Give the bytes of the cat example, 451 x 300."""
+    return (APP.parent / "examples" / "cat.jpg").read_bytes()

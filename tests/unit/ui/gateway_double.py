@@ -1,0 +1,132 @@
+"""A small gateway in this process that speaks the public contract; what it answers can be set."""
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+from PIL import Image
+
+LABELS = {0: "background", 8: "cat", 15: "person"}
+
+
+def seed_colour(class_id: int) -> tuple[int, int, int]:
+    """Give a class's colour in the contract's palette."""
+    red, green, blue = (class_id * factor % 255 for factor in (2**25 - 1, 2**15 - 1, 2**21 - 1))
+    return red, green, blue
+
+
+def mask_png(size: tuple[int, int], boxes: dict[int, tuple[int, int, int, int]]) -> bytes:
+    """Make an indexed PNG of background with a rectangle for each class id of boxes."""
+    mask = Image.new("P", size, 0)
+    mask.putpalette([level for class_id in range(256) for level in seed_colour(class_id)])
+    for class_id, box in boxes.items():
+        mask.paste(class_id, box)
+    buffer = io.BytesIO()
+    mask.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@dataclass
+class Answer:
+    """A canned answer."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+def problem(status: int, title: str, detail: str) -> Answer:
+    """Make an error as the gateway words it."""
+    body = {"title": title, "status": status, "detail": detail, "request_id": "req-1"}
+    return Answer(status, "application/problem+json", json.dumps(body).encode())
+
+
+@dataclass
+class GatewayDouble:
+    """What the double serves and what it was asked; the tests change the former at will."""
+
+    url: str = ""
+    ready: bool = True
+    versions: tuple[str, ...] = ("1.0",)
+    segmentation: Answer | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, path: str, body: bytes) -> tuple[Answer, dict[str, str]]:
+        """Answer a request to path (with its query) and note it."""
+        self.asked.append(path)
+        route = path.partition("?")[0]
+        if route == "/segmentation":
+            return self._segment(path, body)
+        if route == "/readyz" and not self.ready:
+            return problem(503, "Model not ready", "No worker is up yet. Wait a moment."), {}
+        answers = {
+            "/readyz": {"status": "ready", "model": "deeplabv3", "version": "1.0", "workers": 1},
+            "/v1/models": {"models": [self._model()]},
+            "/v1/models/deeplabv3/labels": {"labels": [_label(id_) for id_ in LABELS]},
+        }
+        return Answer(200, "application/json", json.dumps(answers[route]).encode()), {}
+
+    def _model(self) -> dict[str, object]:
+        versions = [
+            {"version": version, "default": version == "1.0", "ready": True, "workers": 1}
+            for version in self.versions
+        ]
+        return {"name": "deeplabv3", "default_version": "1.0", "versions": versions}
+
+    def _segment(self, path: str, body: bytes) -> tuple[Answer, dict[str, str]]:
+        if self.segmentation:
+            return self.segmentation, {}
+        start = body.index(b"\r\n\r\n") + 4
+        with Image.open(io.BytesIO(body[start:])) as picture:
+            width, height = picture.size
+        box = (width // 4, height // 4, width * 3 // 4, height)
+        inside = (box[2] - box[0]) * (box[3] - box[1])
+        facts = {
+            "X-Class-Pixels": f"0={width * height - inside},15={inside}",
+            "X-Model": "deeplabv3",
+            "X-Model-Version": path.partition("version=")[2] or "1.0",
+            "X-Request-ID": "req-1",
+        }
+        return Answer(200, "image/png", mask_png((width, height), {15: box})), facts
+
+
+def _label(class_id: int) -> dict[str, object]:
+    colour = "#{:02x}{:02x}{:02x}".format(*seed_colour(class_id))
+    return {"id": class_id, "name": LABELS[class_id], "colours": {"seed": colour}}
+
+
+@contextmanager
+def running_double() -> Iterator[GatewayDouble]:
+    """Serve a double on a free port of the loopback address."""
+    double = GatewayDouble()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # the name is http.server's
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            answer, facts = double.answer(self.path, body)
+            self.send_response(answer.status)
+            for name, value in {"Content-Type": answer.content_type, **facts}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Keep quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    double.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield double
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

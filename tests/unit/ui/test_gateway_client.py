@@ -1,0 +1,200 @@
+"""Every answer of a gateway, and every way of not answering, has a value or words."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from ui.answers import Label, Model, ModelVersion, Readiness
+from ui.errors import (
+    GatewayError,
+    RefusedError,
+    TimedOutError,
+    UnavailableError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from ui.gateway_client import GatewayClient, parse_class_pixels
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+FACTS = {
+    "Content-Type": "image/png",
+    "X-Class-Pixels": "0=3,15=1",
+    "X-Model": "deeplabv3",
+    "X-Model-Version": "1.0",
+    "X-Request-ID": "req-1",
+}
+
+
+def client(handler: Handler) -> GatewayClient:
+    """Make a client whose gateway is a function."""
+    return GatewayClient("http://gateway", 60, httpx.MockTransport(handler))
+
+
+def answering(status: int, **content: Any) -> GatewayClient:
+    """Make a client whose gateway always gives the same answer."""
+    return client(lambda request: httpx.Response(status, **content))
+
+
+def problem(status: int, code: str) -> GatewayClient:
+    """Make a client whose gateway refuses everything."""
+    body = {"code": code, "title": "Title", "detail": "What to do.", "request_id": "req-9"}
+    headers = {"Content-Type": "application/problem+json"}
+    return answering(status, headers=headers, content=json.dumps(body))
+
+
+def test_a_mask_comes_with_its_facts() -> None:
+    """The bytes stay as they are; the headers become values."""
+    answer = answering(200, headers=FACTS, content=b"png").segment(b"jpeg", None)
+    assert (answer.mask_png, answer.class_pixels) == (b"png", {0: 3, 15: 1})
+    assert (answer.model, answer.version, answer.request_id) == ("deeplabv3", "1.0", "req-1")
+
+
+@pytest.mark.parametrize(("version", "query"), [(None, b""), ("1.1", b"version=1.1")])
+def test_the_picture_is_sent_as_the_contract_says(version: str | None, query: bytes) -> None:
+    """Multipart, field `file`, the bytes untouched, the version as a parameter if one is chosen."""
+    seen = []
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        seen.append((request.method, request.url.path, request.url.query, request.read()))
+        return httpx.Response(200, headers=FACTS, content=b"png")
+
+    client(gateway).segment(b"\x00jpeg\xff", version)
+    method, path, sent_query, body = seen[0]
+    assert (method, path, sent_query) == ("POST", "/segmentation", query)
+    assert b'name="file"' in body
+    assert b"\r\n\r\n\x00jpeg\xff\r\n" in body
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (413, "image_too_large", RefusedError),
+        (415, "unsupported_format", RefusedError),
+        (422, "unreadable_image", RefusedError),
+        (404, "not_found", RefusedError),
+        (429, "too_many_requests", UnavailableError),
+        (503, "model_unavailable", UnavailableError),
+        (504, "deadline_exceeded", UnavailableError),
+    ],
+)
+def test_a_problem_keeps_the_words_of_the_gateway(
+    status: int, code: str, kind: type[GatewayError]
+) -> None:
+    """Title, detail and request id reach the person as the gateway gave them."""
+    with pytest.raises(kind) as caught:
+        problem(status, code).segment(b"jpeg", None)
+    error = caught.value
+    assert (error.title, error.detail, error.request_id) == ("Title", "What to do.", "req-9")
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [httpx.ReadTimeout("slow"), httpx.ConnectTimeout("slow"), httpx.PoolTimeout("slow")],
+    ids=lambda error: type(error).__name__,
+)
+def test_silence_becomes_a_time_out_in_words(raised: Exception) -> None:
+    """The words give the limit, and the id is the one that was sent."""
+    sent = []
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["X-Request-ID"])
+        raise raised
+
+    with pytest.raises(TimedOutError, match="60 seconds") as caught:
+        client(gateway).segment(b"jpeg", None)
+    assert sent == [caught.value.request_id]
+
+
+@pytest.mark.parametrize(
+    ("raised", "words"),
+    [
+        (httpx.ConnectError("refused"), "Nothing answers at http://gateway.*make run"),
+        (httpx.RemoteProtocolError("closed"), "no complete answer"),
+        (httpx.ReadError("reset"), "no complete answer"),
+        (httpx.WriteError("broken pipe"), "no complete answer"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_lost_connection_is_unreachable(raised: Exception, words: str) -> None:
+    """Whatever the network does becomes words that name the gateway's address."""
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        raise raised
+
+    with pytest.raises(UnreachableError, match=words):
+        client(gateway).segment(b"jpeg", None)
+
+
+@pytest.mark.parametrize(
+    "gateway",
+    [
+        answering(500, text="Internal Server Error"),
+        answering(422, json={"detail": [{"loc": ["body", "file"]}]}),
+        answering(404, headers={"Content-Type": "application/problem+json"}, content=b"{"),
+        answering(200, headers={**FACTS, "Content-Type": "text/html"}, content=b"<html>"),
+        answering(200, headers={"Content-Type": "image/png"}, content=b"png"),
+        answering(200, headers={**FACTS, "X-Class-Pixels": "many"}, content=b"png"),
+        answering(302, headers={"Location": "http://elsewhere"}),
+    ],
+    ids=["500", "422 of another", "no JSON", "HTML", "no facts", "wrong facts", "redirect"],
+)
+def test_an_answer_of_something_else_is_never_a_mask(gateway: GatewayClient) -> None:
+    """An error body is not shown as a picture; the words say what to check."""
+    with pytest.raises(UnexpectedAnswerError, match="SEGSERVE_UI_GATEWAY_URL"):
+        gateway.segment(b"jpeg", None)
+
+
+def test_readiness_names_what_serves() -> None:
+    """A ready gateway says its default model and version."""
+    ready = {"status": "ready", "model": "deeplabv3", "version": "1.0", "workers": 2}
+    assert Readiness("deeplabv3", "1.0") == answering(200, json=ready).readiness()
+
+
+def test_readiness_is_unavailable_while_no_version_serves() -> None:
+    """A gateway without a worker answers 503, whose words are kept."""
+    with pytest.raises(UnavailableError, match="What to do"):
+        problem(503, "model_unavailable").readiness()
+
+
+def test_models_lists_versions() -> None:
+    """The fields that the page does not need may come and go."""
+    version = {"version": "1.0", "default": True, "ready": False, "workers": 0, "loaded_at": None}
+    body = {"models": [{"name": "deeplabv3", "default_version": "1.0", "versions": [version]}]}
+    expected = (Model("deeplabv3", (ModelVersion("1.0", default=True, ready=False),)),)
+    assert expected == answering(200, json=body).models()
+
+
+def test_labels_are_those_of_the_version_asked_for() -> None:
+    """Names and colours come per version, because labels belong to the model."""
+    asked = []
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        label = {"id": 8, "name": "cat", "colours": {"seed": "#08f708"}}
+        return httpx.Response(200, json={"model": "m", "version": "2.0", "labels": [label]})
+
+    assert (Label(8, "cat", {"seed": "#08f708"}),) == client(gateway).labels("m", "2.0")
+    assert asked == ["http://gateway/v1/models/m/labels?version=2.0"]
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b"nothing", b'{"models": [{}]}'])
+def test_an_answer_of_another_shape_is_unexpected(body: bytes) -> None:
+    """JSON of something else does not reach the page."""
+    with pytest.raises(UnexpectedAnswerError):
+        answering(200, content=body).models()
+
+
+def test_class_pixels_are_read_from_their_header() -> None:
+    """Ids and counts are whole numbers."""
+    assert parse_class_pixels("0=195000,15=67144") == {0: 195000, 15: 67144}
+
+
+@pytest.mark.parametrize("header", ["", "0", "0=", "=1", "a=b", "0=1;1=2"])
+def test_other_class_pixels_are_refused(header: str) -> None:
+    """A header that does not say counts is a ValueError."""
+    with pytest.raises(ValueError, match="invalid literal"):
+        parse_class_pixels(header)

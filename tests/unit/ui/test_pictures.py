@@ -1,0 +1,127 @@
+"""Pictures are shown upright, in colour and bounded; what cannot be shown is said in words."""
+
+import pytest
+from PIL import Image
+
+from tests.unit.ui.conftest import Encode
+from ui.pictures import CannotShowError, load_upright
+
+ORIENTATION = 0x0112
+
+
+def halves(mode: str = "RGB", size: tuple[int, int] = (40, 20)) -> Image.Image:
+    """Make a picture whose left half is white and whose right half is black."""
+    picture = Image.new("L", size, 0)
+    picture.paste(255, (0, 0, size[0] // 2, size[1]))
+    return picture.convert(mode)
+
+
+def brightness(picture: Image.Image, where: tuple[int, int]) -> int:
+    """Give the brightness of a pixel, 0 to 255."""
+    level = picture.convert("L").getpixel(where)
+    assert isinstance(level, int)
+    return level
+
+
+@pytest.mark.parametrize(
+    ("mode", "image_format"),
+    [
+        ("RGB", "JPEG"),
+        ("L", "JPEG"),
+        ("CMYK", "JPEG"),
+        ("RGB", "PNG"),
+        ("1", "PNG"),
+        ("P", "PNG"),
+        ("LA", "PNG"),
+        ("RGB", "WEBP"),
+        ("P", "GIF"),
+        ("RGB", "TIFF"),
+        ("CMYK", "TIFF"),
+        ("RGB", "BMP"),
+        ("RGB", "AVIF"),
+    ],
+)
+def test_every_format_and_mode_is_shown_as_rgb(
+    encode: Encode, mode: str, image_format: str
+) -> None:
+    """Whatever the service takes, the page shows in its true brightness."""
+    shown = load_upright(encode(halves(mode), image_format), 100, 10_000)
+    assert (shown.mode, shown.size) == ("RGB", (40, 20))
+    assert brightness(shown, (5, 10)) > 230
+    assert brightness(shown, (35, 10)) < 25
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "TIFF"])
+def test_sixteen_bit_grey_keeps_its_tones(encode: Encode, image_format: str) -> None:
+    """Half of 65535 is a middle grey, not white."""
+    picture = Image.new("I;16", (8, 8), 32896)
+    shown = load_upright(encode(picture, image_format), 100, 10_000)
+    assert brightness(shown, (4, 4)) == 128
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF"])
+def test_exif_orientation_is_applied(encode: Encode, orientation: int, image_format: str) -> None:
+    """Sideways pictures are turned, and the turned picture has the turned size."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    shown = load_upright(encode(halves(), image_format, exif=exif), 100, 10_000)
+    assert shown.size == ((40, 20) if orientation < 5 else (20, 40))
+
+
+def test_transparency_is_laid_on_white(encode: Encode) -> None:
+    """A see-through pixel shows white paper, not black."""
+    shown = load_upright(encode(Image.new("RGBA", (4, 4), (0, 0, 0, 0))), 100, 10_000)
+    assert shown.getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_the_first_frame_of_an_animation_is_shown(encode: Encode) -> None:
+    """An animated GIF stands still at its first frame."""
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert load_upright(data, 100, 10_000).getpixel((4, 4)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG"])
+def test_large_pictures_are_scaled_down(encode: Encode, image_format: str) -> None:
+    """What is kept in memory and sent to the browser is bounded, with the aspect kept."""
+    data = encode(halves(size=(3000, 2000)), image_format)
+    assert load_upright(data, 1280, 50_000_000).size == (1280, 853)
+
+
+def test_too_many_pixels_are_refused_by_the_header(encode: Encode) -> None:
+    """The picture is never decoded; the words give both numbers."""
+    data = encode(Image.new("1", (20_000, 3_000)))
+    with pytest.raises(CannotShowError, match=r"20000 x 3000 pixels.* 50 megapixels"):
+        load_upright(data, 1280, 50_000_000)
+
+
+def test_a_bomb_is_refused_in_words(encode: Encode) -> None:
+    """More pixels than Pillow itself dares to open are no reason for a stack trace."""
+    with pytest.raises(CannotShowError, match="cannot read"):
+        load_upright(encode(Image.new("1", (20_000, 20_000))), 1280, 50_000_000)
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"])
+@pytest.mark.parametrize("tenth", range(10))
+def test_truncated_files_are_shown_or_refused_in_words(
+    encode: Encode, image_format: str, tenth: int
+) -> None:
+    """A file cut off anywhere raises nothing but CannotShowError."""
+    whole = encode(Image.effect_noise((64, 48), 60).convert("RGB"), image_format)
+    try:
+        shown = load_upright(whole[: len(whole) * tenth // 10], 100, 10_000)
+    except CannotShowError as error:
+        assert "cannot read" in str(error)  # noqa: PT017  # some decoders forgive a lost tail
+    else:
+        assert shown.size == (64, 48)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a" + bytes(20), b"%PDF-1.7"],
+)
+def test_what_is_no_picture_is_refused_in_words(data: bytes) -> None:
+    """Other files with a picture's name do not disturb the page."""
+    with pytest.raises(CannotShowError, match="cannot read"):
+        load_upright(data, 100, 10_000)

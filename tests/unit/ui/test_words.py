@@ -1,0 +1,33 @@
+"""Text from outside is shown as it is, never obeyed."""
+
+import pytest
+
+from ui import words
+from ui.errors import RefusedError
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain words", "plain words"),
+        ("![x](http://evil)", r"\!\[x\]\(http\:\/\/evil\)"),
+        ("# title\n\n- item", r"\# title \- item"),
+        (":red[x] $x$ <b>", r"\:red\[x\] \$x\$ \<b\>"),
+    ],
+)
+def test_plain_disarms_markdown(text: str, expected: str) -> None:
+    """Pictures, headings, directives, formulas and tags stay letters."""
+    assert expected == words.plain(text)
+
+
+def test_a_problem_has_title_detail_and_request_id() -> None:
+    """All three reach the person, the title in bold."""
+    text = words.problem(RefusedError("Not a picture", "Send a JPEG", "req-1"))
+    assert text == "**Not a picture**\n\nSend a JPEG\n\nRequest id: req\\-1"
+
+
+def test_waiting_says_that_the_page_keeps_looking() -> None:
+    """A person need not reload."""
+    text = words.waiting(RefusedError("Not ready", "Wait", "req-1"))
+    assert text.startswith("**Not ready**\n\nWait")
+    assert "looks again" in text
