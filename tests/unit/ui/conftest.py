@@ -8,6 +8,8 @@ import pytest
 import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import DownloadButton, Html
+from streamlit.testing.v1.element_tree import Image as ShownImage
 
 from tests.unit.ui.gateway_double import GatewayDouble, running_double
 
@@ -47,3 +49,23 @@ def page(gateway: GatewayDouble, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 def cat_jpeg() -> bytes:
     """Give the bytes of the cat example, 451 x 300."""
     return (APP.parent / "examples" / "cat.jpg").read_bytes()
+
+
+def html(page: AppTest) -> str:
+    """Give all HTML on the page."""
+    return "\n".join(each.value for each in page.get("html") if isinstance(each, Html))
+
+
+def image_urls(page: AppTest) -> list[str]:
+    """Give the addresses of the pictures on the page."""
+    return [url for each in page.get("image") if isinstance(each, ShownImage) for url in each.value]
+
+
+def download_labels(page: AppTest) -> list[str]:
+    """Give the labels of the download buttons."""
+    return [each.label for each in page.get("download_button") if isinstance(each, DownloadButton)]
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    """Press a button by its label."""
+    return next(each for each in page.button if each.label == label).click().run()

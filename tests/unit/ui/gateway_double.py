@@ -53,6 +53,7 @@ class GatewayDouble:
     ready: bool = True
     versions: tuple[str, ...] = ("1.0",)
     segmentation: Answer | None = None
+    facts: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     def answer(self, path: str, body: bytes) -> tuple[Answer, dict[str, str]]:
@@ -78,19 +79,20 @@ class GatewayDouble:
         return {"name": "deeplabv3", "default_version": "1.0", "versions": versions}
 
     def _segment(self, path: str, body: bytes) -> tuple[Answer, dict[str, str]]:
+        facts = {
+            "X-Class-Pixels": "0=1",
+            "X-Model": "deeplabv3",
+            "X-Model-Version": path.partition("version=")[2] or "1.0",
+            "X-Request-ID": "req-1",
+        }
         if self.segmentation:
-            return self.segmentation, {}
+            return self.segmentation, {**facts, **self.facts}
         start = body.index(b"\r\n\r\n") + 4
         with Image.open(io.BytesIO(body[start:])) as picture:
             width, height = picture.size
         box = (width // 4, height // 4, width * 3 // 4, height)
         inside = (box[2] - box[0]) * (box[3] - box[1])
-        facts = {
-            "X-Class-Pixels": f"0={width * height - inside},15={inside}",
-            "X-Model": "deeplabv3",
-            "X-Model-Version": path.partition("version=")[2] or "1.0",
-            "X-Request-ID": "req-1",
-        }
+        facts["X-Class-Pixels"] = f"0={width * height - inside},15={inside}"
         return Answer(200, "image/png", mask_png((width, height), {15: box})), facts
 
 
@@ -122,7 +124,7 @@ def running_double() -> Iterator[GatewayDouble]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     double.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield double
