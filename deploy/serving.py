@@ -27,10 +27,14 @@ def offer(archive: Path, store: Path) -> None:
 
 def main() -> None:
     """Replace this process by the launcher, which replaces itself by Java."""
-    for archive in sorted(ARCHIVES.glob("*.mar")):
+    archives = sorted(ARCHIVES.glob("*.mar"))
+    for archive in archives:
         offer(archive, MODEL_STORE)
+    # The first one is the default version.
+    wanted = os.environ.get("SEGSERVE_SERVE_ARCHIVES", "").split()
+    names = wanted or [archive.name for archive in archives]
     os.chdir("/app")
-    os.execv(sys.executable, [sys.executable, "-m", "scripts.torchserve"])  # noqa: S606 no shell
+    os.execv(sys.executable, [sys.executable, "-m", "scripts.torchserve", *names])  # noqa: S606
 
 
 if __name__ == "__main__":

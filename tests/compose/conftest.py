@@ -24,7 +24,10 @@ def stack(pytestconfig: pytest.Config) -> Iterator[Stack]:
             deployed.figures["base image"] = base
             yield from running(deployed)
     except EngineUnavailableError as exc:
-        pytest.fail(str(exc), pytrace=False)
+        why = str(exc)
+    else:
+        return
+    pytest.fail(why, pytrace=False)
 
 
 def running(stack: Stack) -> Iterator[Stack]:
