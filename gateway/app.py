@@ -14,6 +14,7 @@ from gateway.api import health, models, segmentation
 from gateway.catalogue import Catalogue
 from gateway.connections import Connections
 from gateway.handlers import HANDLERS
+from gateway.lingering import Lingering
 from gateway.management import Management
 from gateway.pipeline import Pipeline
 from gateway.settings import Settings
@@ -80,6 +81,7 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
         exception_handlers=HANDLERS,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
+    app.add_middleware(Lingering)
     app.add_middleware(Telemetry)
     app.include_router(segmentation.routes(pipeline))
     app.include_router(models.routes(catalogue))

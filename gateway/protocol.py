@@ -40,12 +40,12 @@ class ProblemProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A new head begins."""
         self._in_head = True
-        self._head_bytes = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head is over; what follows is a body."""
         self._in_head = False
+        self._head_bytes = 0
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:

@@ -1,0 +1,62 @@
+"""Refusals that arrive: what a client still sends is taken and thrown away before closing."""
+
+import asyncio
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# Between two pieces of what is thrown away, and in all.
+_IDLE_S: Final = 2.0
+_TOTAL_S: Final = 30.0
+_MAX_BYTES: Final = 256 * 1024 * 1024
+
+
+class Lingering:
+    """Pure ASGI middleware: keeps a connection open after an early error until the body is over.
+
+    To close a connection with unread bytes resets it, and the reset may overtake the answer: a
+    client that sends everything before it looks would see a broken pipe instead of its 413.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Notes how far the body was read, and reads on after an error."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        unread = True
+        failed = False
+
+        async def noting_receive() -> Message:
+            nonlocal unread
+            message = await receive()
+            unread = message.get("more_body", False)
+            return message
+
+        async def lingering_send(message: Message) -> None:
+            nonlocal failed
+            if message["type"] == "http.response.start":
+                failed = message["status"] >= 400
+            elif failed and unread and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                await _discard(receive)
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
+            await send(message)
+
+        await self._app(scope, noting_receive, lingering_send)
+
+
+async def _discard(receive: Receive) -> None:
+    """Reads to the end of the body, or as long and as much as is reasonable."""
+    size = 0
+    try:
+        async with asyncio.timeout(_TOTAL_S):
+            while size <= _MAX_BYTES:
+                message = await asyncio.wait_for(receive(), _IDLE_S)
+                if not message.get("more_body", False):
+                    return
+                size += len(message["body"])
+    except TimeoutError:
+        return

@@ -1,0 +1,110 @@
+"""The checked-in OpenAPI document is the gateway's, and says all that a client needs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import openapi
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """The document as it is checked in."""
+    found: dict[str, Any] = json.loads(DOCUMENT.read_text(encoding="utf-8"))
+    return found
+
+
+def _operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_the_document_has_not_drifted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make openapi` writes what is checked in, whatever the environment sets."""
+    monkeypatch.setenv("SEGSERVE_GATEWAY_MAX_IMAGE_BYTES", "1")
+    assert openapi.text() == DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_the_title_is_the_contracts(document: dict[str, Any]) -> None:
+    """Clients of the prototype find the title they know."""
+    assert document["info"]["title"] == "DeepLabV3 image segmentation"
+
+
+def test_every_public_route_is_there(document: dict[str, Any]) -> None:
+    """Neither fewer nor more."""
+    assert sorted(name for name, _ in _operations(document)) == [
+        "GET /healthz",
+        "GET /readyz",
+        "GET /v1/models",
+        "GET /v1/models/{model}/labels",
+        "POST /segmentation",
+    ]
+
+
+def test_the_image_is_a_required_file(document: dict[str, Any]) -> None:
+    """A generated client and the page at /docs offer a file to choose."""
+    body = document["paths"]["/segmentation"]["post"]["requestBody"]
+    schema = body["content"]["multipart/form-data"]["schema"]
+    assert body["required"] is True
+    assert schema["required"] == ["file"]
+    assert schema["properties"]["file"]["format"] == "binary"
+
+
+def test_the_answer_is_a_png_with_its_facts(document: dict[str, Any]) -> None:
+    """The documented headers are those that are sent."""
+    answer = document["paths"]["/segmentation"]["post"]["responses"]["200"]
+    assert list(answer["content"]) == ["image/png"]
+    assert sorted(answer["headers"]) == [
+        "Server-Timing",
+        "X-Class-Pixels",
+        "X-Model",
+        "X-Model-Version",
+        "X-Request-ID",
+    ]
+
+
+def test_every_error_is_a_problem_with_an_example(document: dict[str, Any]) -> None:
+    """Each code of each operation is shown once, with Retry-After where it is sent."""
+    for name, operation in _operations(document):
+        for status, answer in operation["responses"].items():
+            assert "X-Request-ID" in answer["headers"], (name, status)
+            if status == "200":
+                continue
+            assert list(answer["content"]) == ["application/problem+json"], (name, status)
+            examples = answer["content"]["application/problem+json"]["examples"]
+            assert [e["value"]["code"] for e in examples.values()] == list(examples)
+            assert {e["value"]["status"] for e in examples.values()} == {int(status)}
+            assert ("Retry-After" in answer["headers"]) == (status == "503"), (name, status)
+
+
+def test_the_drop_in_endpoint_documents_the_contracts_errors(document: dict[str, Any]) -> None:
+    """The contract's table, whole."""
+    responses = document["paths"]["/segmentation"]["post"]["responses"]
+    codes = {
+        status: sorted(answer["content"]["application/problem+json"]["examples"])
+        for status, answer in responses.items()
+        if status != "200"
+    }
+    assert codes == {
+        "404": ["not_found"],
+        "413": ["image_too_large", "too_many_pixels"],
+        "415": ["unsupported_format"],
+        "422": ["invalid_request", "unreadable_image"],
+        "503": ["model_unavailable", "overloaded"],
+        "504": ["deadline_exceeded"],
+    }
+
+
+def test_no_schema_is_left_over(document: dict[str, Any]) -> None:
+    """Every component is referred to, and every reference leads somewhere."""
+    text = json.dumps(document)
+    names = set(document["components"]["schemas"])
+    referred = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert referred == names

@@ -1,0 +1,27 @@
+"""Fixtures of the gateway's tests."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from tests.unit.gateway.doubles import TorchServeDouble, client
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """asyncio is the event loop the gateway runs on."""
+    return "asyncio"
+
+
+@pytest.fixture
+def torchserve() -> TorchServeDouble:
+    """A TorchServe with version 1.0 on two workers."""
+    return TorchServeDouble()
+
+
+@pytest.fixture
+async def gateway(torchserve: TorchServeDouble) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a gateway with default settings in front of that TorchServe."""
+    async with client(torchserve) as found:
+        yield found

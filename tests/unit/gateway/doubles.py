@@ -1,0 +1,150 @@
+"""Stand-ins for what surrounds the gateway: TorchServe, photographs, forms, a real HTTP server."""
+
+import io
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any
+
+import httpx
+import uvicorn
+from PIL import Image
+from starlette.types import ASGIApp
+
+from gateway.app import create_app
+from gateway.protocol import ProblemProtocol
+from gateway.settings import Settings
+
+BOUNDARY = "----boundary"
+FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+STARTED = "2026-01-02T03:04:05.678Z"
+NO_WORKER = {
+    "code": 503,
+    "type": "ServiceUnavailableException",
+    "message": 'Model "deeplabv3" Version 1.0 has no worker to serve inference request.',
+}
+
+Predict = Callable[[httpx.Request], Awaitable[httpx.Response]]
+
+
+def mask_png(size: tuple[int, int] = (4, 3), mode: str = "L") -> bytes:
+    """A mask as the handler sends it: class 15 on the left column, background elsewhere."""
+    mask = Image.new(mode, size, 0)
+    mask.paste(15, (0, 0, 1, size[1]))
+    buffer = io.BytesIO()
+    mask.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def part(content: bytes, disposition: str = 'form-data; name="file"; filename="a.jpg"') -> bytes:
+    """One part of a form."""
+    head = f"--{BOUNDARY}\r\nContent-Disposition: {disposition}\r\nContent-Type: image/jpeg\r\n\r\n"
+    return head.encode() + content + b"\r\n"
+
+
+def form(*parts: bytes) -> bytes:
+    """A whole form of these parts."""
+    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
+
+
+def mask_answer(mask: bytes | None = None) -> httpx.Response:
+    """The handler's answer to an image."""
+    headers = {
+        "Content-Type": "image/png",
+        "X-Class-Pixels": "0=9,15=3",
+        "Server-Timing": "infer;dur=17.0",
+    }
+    return httpx.Response(200, content=mask_png() if mask is None else mask, headers=headers)
+
+
+def json_answer(status: int, fields: object) -> httpx.Response:
+    """An answer in JSON."""
+    return httpx.Response(status, json=fields)
+
+
+def describe(version: str, workers: int, metadata: Any = None) -> dict[str, Any]:
+    """A version in the words of the management API."""
+    worker = {"id": "9000", "startTime": STARTED, "status": "READY", "memoryUsage": 1}
+    loading = worker | {"status": "LOADING"}
+    return {
+        "modelName": "deeplabv3",
+        "modelVersion": version,
+        "workers": [worker] * workers + [loading],
+        "customizedMetadata": metadata,
+    }
+
+
+class TorchServeDouble(httpx.AsyncBaseTransport):
+    """TorchServe's two APIs without a network; what it answers can be changed at any time."""
+
+    def __init__(self) -> None:
+        self.versions = {"1.0": 2}
+        self.default = "1.0"
+        self.labels = {"0": "background", "15": "person"}
+        self.down: httpx.HTTPError | None = None
+        self.predictions: list[httpx.Request] = []
+        self.questions: list[str] = []
+        self.predict: Predict = self._mask
+
+    async def _mask(self, request: httpx.Request) -> httpx.Response:
+        return mask_answer()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.down is not None:
+            raise self.down
+        if request.url.port == 8080:
+            await request.aread()
+            self.predictions.append(request)
+            return await self.predict(request)
+        self.questions.append(request.url.raw_path.decode())
+        return self._describe(request.url)
+
+    def _describe(self, url: httpx.URL) -> httpx.Response:
+        _, _, model, *rest = url.path.split("/")
+        if model != "deeplabv3":
+            return json_answer(404, {"code": 404, "type": "ModelNotFoundException"})
+        if rest == ["all"]:
+            return json_answer(200, [describe(*item) for item in self.versions.items()])
+        version = rest[0] if rest else self.default
+        metadata = json.dumps({"labels": self.labels}) if url.params.get("customized") else None
+        return json_answer(200, [describe(version, self.versions[version], metadata)])
+
+
+def settings(**changes: Any) -> Settings:
+    """The default settings but for these, whatever the environment says."""
+    return Settings.model_validate(Settings.model_construct().model_dump() | changes)
+
+
+def client(torchserve: httpx.AsyncBaseTransport, **changes: Any) -> httpx.AsyncClient:
+    """A client of a gateway in this process, which talks to the given TorchServe."""
+    app = create_app(settings(**changes), torchserve)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://gateway")
+
+
+async def send(
+    gateway: httpx.AsyncClient, body: bytes | None = None, **options: Any
+) -> httpx.Response:
+    """Posts a form, by default one with a file, to the drop-in endpoint."""
+    headers = {"Content-Type": FORM_TYPE} | options.pop("headers", {})
+    content = form(part(b"a photo")) if body is None else body
+    return await gateway.post("/segmentation", content=content, headers=headers, **options)
+
+
+@contextmanager
+def serving(app: ASGIApp) -> Iterator[int]:
+    """Runs an application on a real socket, as the gateway does; gives its port."""
+    config = uvicorn.Config(
+        app, port=0, http=ProblemProtocol, ws="none", log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
+    thread = Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            thread.join(0.01)
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -1,0 +1,93 @@
+"""The routes beside the drop-in endpoint."""
+
+import httpx
+import pytest
+
+from tests.unit.gateway.doubles import STARTED, TorchServeDouble
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_gateway_lives_without_torchserve(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
+) -> None:
+    """Liveness asks nobody else."""
+    torchserve.down = httpx.ConnectError("refused")
+    answer = await gateway.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_it_is_ready_when_the_default_version_has_workers(
+    gateway: httpx.AsyncClient,
+) -> None:
+    """Readiness says who is ready."""
+    answer = await gateway.get("/readyz")
+    expected = {"status": "ready", "model": "deeplabv3", "version": "1.0", "workers": 2}
+    assert (answer.status_code, answer.json()) == (200, expected)
+
+
+async def test_it_is_not_ready_while_workers_load(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
+) -> None:
+    """Another version's workers do not count."""
+    torchserve.versions = {"1.0": 0, "2.0": 1}
+    answer = await gateway.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "model_unavailable")
+    assert "Retry-After" in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/v1/models", "/v1/models/deeplabv3/labels"])
+async def test_without_torchserve_it_is_unavailable(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble, path: str
+) -> None:
+    """503 with Retry-After, from every route that needs it."""
+    torchserve.down = httpx.ConnectError("refused")
+    answer = await gateway.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (503, "model_unavailable")
+    assert "Retry-After" in answer.headers
+
+
+async def test_models_lists_what_is_served(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
+) -> None:
+    """Every version, which is the default, and whether it answers."""
+    torchserve.versions = {"1.0": 2, "1.1": 0}
+    first = {
+        "version": "1.0",
+        "default": True,
+        "ready": True,
+        "workers": 2,
+        "loaded_at": STARTED.replace("678Z", "678000Z"),
+    }
+    second = {"version": "1.1", "default": False, "ready": False, "workers": 0, "loaded_at": None}
+    model = {"name": "deeplabv3", "default_version": "1.0", "versions": [first, second]}
+    assert (await gateway.get("/v1/models")).json() == {"models": [model]}
+
+
+@pytest.mark.parametrize("query", ["", "?version=1.0"])
+async def test_the_legend_has_a_name_and_colours_for_every_class(
+    gateway: httpx.AsyncClient, query: str
+) -> None:
+    """Names are the archive's, colours the gateway's."""
+    answer = await gateway.get(f"/v1/models/deeplabv3/labels{query}")
+    colours = [
+        {"seed": "#000000", "voc": "#000000"},
+        {"seed": "#0f78d2", "voc": "#c08080"},
+    ]
+    assert answer.json() == {
+        "model": "deeplabv3",
+        "version": "1.0",
+        "labels": [
+            {"id": 0, "name": "background", "colours": colours[0]},
+            {"id": 15, "name": "person", "colours": colours[1]},
+        ],
+    }
+    assert (answer.headers["X-Model"], answer.headers["X-Model-Version"]) == ("deeplabv3", "1.0")
+
+
+async def test_the_documentation_is_served(gateway: httpx.AsyncClient) -> None:
+    """A page for people, a document for programs."""
+    page, document = await gateway.get("/docs"), await gateway.get("/openapi.json")
+    assert (page.status_code, document.status_code) == (200, 200)
+    assert "DeepLabV3 image segmentation" in page.text
+    assert document.json()["info"]["title"] == "DeepLabV3 image segmentation"

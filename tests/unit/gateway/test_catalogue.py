@@ -1,0 +1,138 @@
+"""What is served is asked for rarely, by one at a time, and remembered briefly."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from gateway.catalogue import Catalogue
+from gateway.errors import ModelUnavailableError, NotFoundError, OverloadedError
+from gateway.management import Management
+from tests.unit.gateway.doubles import TorchServeDouble
+
+pytestmark = pytest.mark.anyio
+
+ONE_LOOK = ["/models/deeplabv3", "/models/deeplabv3/all"]
+DESCRIBE = "/models/deeplabv3/1.0?customized=true"
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The catalogue's clock."""
+    return Clock()
+
+
+@pytest.fixture
+def catalogue(torchserve: TorchServeDouble, clock: Clock) -> Catalogue:
+    """A catalogue that believes what it knows for one second."""
+    client = httpx.AsyncClient(transport=torchserve)
+    return Catalogue(Management(client, "http://127.0.0.1:8081", 5), "deeplabv3", 1.0, clock)
+
+
+async def test_many_askers_ask_once(catalogue: Catalogue, torchserve: TorchServeDouble) -> None:
+    """A burst of requests is one question."""
+    found = await asyncio.gather(*[catalogue.default_version() for _ in range(50)])
+    assert (set(found), sorted(torchserve.questions)) == ({"1.0"}, ONE_LOOK)
+
+
+async def test_a_change_is_seen_when_the_memory_has_expired(
+    catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
+) -> None:
+    """Another default is followed within the time to live, and not asked for before."""
+    await catalogue.default_version()
+    torchserve.versions, torchserve.default = {"1.0": 1, "2.0": 1}, "2.0"
+    clock.now = 0.9
+    assert await catalogue.default_version() == "1.0"
+    clock.now = 1.1
+    assert await catalogue.default_version() == "2.0"
+
+
+async def test_the_last_known_default_outlives_a_silent_management_api(
+    catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
+) -> None:
+    """Predictions go on while only the management API fails; readiness does not pretend."""
+    await catalogue.default_version()
+    torchserve.down = httpx.ConnectError("refused")
+    clock.now = 100
+    assert await catalogue.default_version() == "1.0"
+    clock.now = 200
+    with pytest.raises(ModelUnavailableError):
+        await catalogue.status()
+
+
+async def test_without_any_knowledge_there_is_no_default(
+    catalogue: Catalogue, torchserve: TorchServeDouble
+) -> None:
+    """It is never guessed; and it is found as soon as TorchServe answers."""
+    torchserve.down = httpx.ConnectError("refused")
+    with pytest.raises(ModelUnavailableError):
+        await catalogue.default_version()
+    torchserve.down = None
+    assert await catalogue.default_version() == "1.0"
+
+
+async def test_an_asker_that_gives_up_does_not_fail_the_others(catalogue: Catalogue) -> None:
+    """One client's deadline is its own."""
+    first, second = (asyncio.create_task(catalogue.refresh()) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).default_version == "1.0"
+
+
+async def test_a_model_that_is_not_registered_yet_is_unavailable(
+    torchserve: TorchServeDouble,
+) -> None:
+    """No client chose that name, so none is told 404."""
+    management = Management(httpx.AsyncClient(transport=torchserve), "http://127.0.0.1:8081", 5)
+    with pytest.raises(ModelUnavailableError, match="no model other yet"):
+        await Catalogue(management, "other", 1.0).status()
+
+
+async def test_labels_are_asked_for_once(
+    catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
+) -> None:
+    """Describing takes a worker's turn."""
+    for clock.now in (0, 10, 20):
+        assert await catalogue.labels("1.0") == {0: "background", 15: "person"}
+    assert torchserve.questions.count(DESCRIBE) == 1
+
+
+async def test_labels_survive_workers_that_die(
+    catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
+) -> None:
+    """What a version's classes are called does not change while it has no worker."""
+    await catalogue.labels("1.0")
+    torchserve.versions, clock.now = {"1.0": 0}, 10
+    assert await catalogue.labels("1.0") == {0: "background", 15: "person"}
+    assert torchserve.questions.count(DESCRIBE) == 1
+
+
+async def test_labels_of_an_unknown_version_are_not_found(catalogue: Catalogue) -> None:
+    """The error names what there is; "all", TorchServe's own word, is no version either."""
+    for version in ("9.9", "all"):
+        with pytest.raises(NotFoundError, match=r"It has: 1\.0\."):
+            await catalogue.labels(version)
+
+
+@pytest.mark.parametrize(
+    ("workers", "expected"), [(1, OverloadedError), (0, ModelUnavailableError)]
+)
+async def test_a_refusal_is_explained_by_the_workers(
+    catalogue: Catalogue,
+    torchserve: TorchServeDouble,
+    workers: int,
+    expected: type[Exception],
+) -> None:
+    """With workers it was the queue, without them it was their absence."""
+    torchserve.versions = {"1.0": workers}
+    assert type(await catalogue.refusal("1.0")) is expected

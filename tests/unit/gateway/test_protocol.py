@@ -1,0 +1,188 @@
+"""A real server on a real socket, and clients that do not behave."""
+
+import json
+import logging
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.app import create_app
+from tests.unit.gateway.doubles import FORM_TYPE, TorchServeDouble, form, part, serving, settings
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """The port of a gateway whose uploads may take half a second."""
+    app = create_app(settings(upload_deadline_s=0.5, max_image_bytes=2**20), TorchServeDouble())
+    with serving(app) as found:
+        yield found
+
+
+def talk(port: int, *sent: bytes) -> bytes:
+    """Sends pieces, and gives all that comes back until the server closes or falls silent."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        for piece in sent:
+            connection.sendall(piece)
+        connection.settimeout(1.5)
+        return _all(connection)
+
+
+def _all(connection: socket.socket) -> bytes:
+    received = b""
+    try:
+        while piece := connection.recv(65536):
+            received += piece
+    except (TimeoutError, ConnectionError):
+        pass
+    return received
+
+
+def post(body: bytes, length: int | None = None, path: str = "/segmentation") -> bytes:
+    """A whole request with a form."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {FORM_TYPE}\r\n"
+        f"Content-Length: {len(body) if length is None else length}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def parsed(answer: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of an answer."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    return int(status.split()[1]), headers, body
+
+
+def problem(answer: bytes) -> tuple[int, str]:
+    """Status and code of an answer that must be a problem document with an id."""
+    status, headers, body = parsed(answer)
+    document = json.loads(body)
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["x-request-id"] == document["request_id"].lower()
+    assert headers["x-content-type-options"] == "nosniff"
+    assert document["status"] == status
+    return status, document["code"]
+
+
+def test_a_form_on_a_real_socket_is_answered(port: int) -> None:
+    """The ordinary case, as curl sends it."""
+    status, headers, body = parsed(talk(port, post(form(part(b"a photo")))))
+    assert (status, headers["content-type"], body[:4]) == (200, "image/png", b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x00\x01\x02\x03\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        b"GET / HTTP/1.1\r\nA: \x01\x00\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\nxx",
+        b"CONNECT x HTTP/1.1\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_a_problem_document_too(port: int, sent: bytes) -> None:
+    """Below the application as in it: 400 with an id, never a 500."""
+    assert problem(talk(port, sent)) == (400, "malformed_http")
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (b"GET /nope HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", (404, "not_found")),
+        (b"BREW / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", (400, "malformed_http")),
+        (b"TRACE /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", (405, "method_not_allowed")),
+        (b"OPTIONS * HTTP/1.1\r\nConnection: close\r\n\r\n", (404, "not_found")),
+        (
+            b"GET /nope HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\n"
+            b"Upgrade: websocket\r\n\r\n",
+            (404, "not_found"),
+        ),
+        (
+            b"GET /nope HTTP/1.1\r\nConnection: close\r\nX: " + b"x" * 10_000 + b"\r\n\r\n",
+            (404, "not_found"),
+        ),
+        (b"GET /nope?" + b"x" * 10_000 + b" HTTP/1.0\r\n\r\n", (404, "not_found")),
+        (post(b"", length=0), (422, "invalid_request")),
+        (post(b"x" * 100), (422, "invalid_request")),
+    ],
+)
+def test_an_odd_request_has_its_4xx(port: int, sent: bytes, expected: tuple[int, str]) -> None:
+    """Odd is not broken: each is answered for what it is."""
+    assert problem(talk(port, sent)) == expected
+
+
+@pytest.mark.parametrize("start", [b"GET /", b"GET / HTTP/1.1\r\nX: "])
+def test_headers_without_end_are_cut_off(port: int, start: bytes) -> None:
+    """The parser would keep them all in memory."""
+    assert problem(talk(port, start, *[b"x" * 8192] * 8, b"x")) == (431, "headers_too_large")
+
+
+def test_a_body_that_breaks_its_chunks_is_refused(port: int) -> None:
+    """The form never becomes whole, and no traceback is written."""
+    head = post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    assert problem(talk(port, head, b"5\r\nhello\r\nzz\r\n")) == (400, "malformed_http")
+
+
+def test_a_slow_upload_ends_at_its_deadline(port: int) -> None:
+    """A client that stops in the middle does not keep its place."""
+    started = time.monotonic()
+    body = form(part(b"a photo"))
+    assert problem(talk(port, post(body[:50], len(body)))) == (504, "deadline_exceeded")
+    assert time.monotonic() - started < 4
+
+
+def test_a_large_upload_is_answered_before_it_was_sent(port: int) -> None:
+    """413 comes while the client still has most of its bytes."""
+    head = post(b"", length=10 * 2**20)
+    assert problem(talk(port, head)) == (413, "image_too_large")
+
+
+def test_a_client_that_never_reads_on_still_gets_the_refusal(port: int) -> None:
+    """A simple client sends all it has before it looks; the rest is taken and thrown away."""
+    body = form(part(bytes(10 * 2**20)))
+    assert problem(talk(port, post(body))) == (413, "image_too_large")
+
+
+def test_curl_is_told_before_it_sends(port: int) -> None:
+    """Expect: 100-continue is answered with the refusal, not with an invitation."""
+    head = post(b"", length=10 * 2**20).replace(b"Host: x", b"Host: x\r\nExpect: 100-continue")
+    assert problem(talk(port, head)) == (413, "image_too_large")
+
+
+@pytest.mark.parametrize("reset", [True, False], ids=["reset", "closed"])
+def test_a_client_that_leaves_writes_no_traceback(
+    port: int, reset: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Leaving in the middle of an upload is the client's right."""
+    with caplog.at_level(logging.INFO):
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.sendall(post(b"x" * 10, length=1000).replace(b"x" * 10, form()[:20]))
+        if reset:
+            linger = struct.pack("ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        threading.Event().wait(0.05)
+        connection.close()
+        threading.Event().wait(0.2)
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
+    assert "/segmentation 499 " in caplog.text
+
+
+def test_a_connection_serves_many_requests(port: int) -> None:
+    """Keep-alive survives errors of the application."""
+    bad = post(form()).replace(b"Connection: close\r\n", b"")
+    good = post(form(part(b"a photo")))
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(bad)
+        assert b" 422 " in connection.recv(65536)
+        connection.sendall(good)
+        assert b" 200 " in _all(connection)

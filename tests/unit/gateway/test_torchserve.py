@@ -1,0 +1,77 @@
+"""The request that reaches TorchServe, and what is made of its answer."""
+
+import httpx
+import pytest
+
+from gateway.errors import ModelUnavailableError
+from gateway.torchserve import Target, TorchServe
+from gateway.uploads import Image
+from tests.unit.gateway.doubles import TorchServeDouble, mask_answer, mask_png
+
+pytestmark = pytest.mark.anyio
+
+TARGET = Target("deeplabv3", "1.0")
+
+
+async def _predict(torchserve: TorchServeDouble, data: bytes = b"photo") -> object:
+    async with httpx.AsyncClient(transport=torchserve) as client:
+        found = TorchServe(client, "http://127.0.0.1:8080/")
+        return await found.predict(TARGET, Image(bytearray(data)), "an-id")
+
+
+@pytest.mark.parametrize("size", [1, 262_144, 262_145, 1_000_000])
+async def test_the_image_is_sent_raw_to_an_explicit_version(
+    torchserve: TorchServeDouble, size: int
+) -> None:
+    """The bytes are the client's, their length is announced, the id goes along."""
+    await _predict(torchserve, bytes(size))
+    sent = torchserve.predictions[0]
+    assert (sent.method, sent.url.path) == ("POST", "/predictions/deeplabv3/1.0")
+    assert sent.content == bytes(size)
+    assert sent.headers["Content-Type"] == "application/octet-stream"
+    assert sent.headers["Content-Length"] == str(size)
+    assert "Transfer-Encoding" not in sent.headers
+    assert sent.headers["X-Request-ID"] == "an-id"
+
+
+async def test_the_answer_is_the_mask_and_its_facts(torchserve: TorchServeDouble) -> None:
+    """Facts travel as headers, so that no pixel needs to be decoded."""
+    found = await _predict(torchserve)
+    assert vars(found) == {
+        "mask": mask_png(),
+        "class_pixels": "0=9,15=3",
+        "timings": "infer;dur=17.0",
+    }
+
+
+@pytest.mark.parametrize("kind", [httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError])
+async def test_a_broken_connection_is_tried_once_more(
+    torchserve: TorchServeDouble, kind: type[httpx.RequestError]
+) -> None:
+    """A connection that a restart closed in the pool costs no request; the image is sent again."""
+
+    async def broken_once(request: httpx.Request) -> httpx.Response:
+        if len(torchserve.predictions) == 1:
+            raise kind("closed")
+        return mask_answer()
+
+    torchserve.predict = broken_once
+    await _predict(torchserve, bytes(300_000))
+    assert [len(sent.content) for sent in torchserve.predictions] == [300_000, 300_000]
+
+
+@pytest.mark.parametrize(
+    ("kind", "tries"), [(httpx.RemoteProtocolError, 2), (httpx.ConnectError, 1)]
+)
+async def test_it_is_not_tried_for_ever(
+    torchserve: TorchServeDouble, kind: type[httpx.RequestError], tries: int
+) -> None:
+    """A server in trouble is not asked over and over."""
+
+    async def broken(request: httpx.Request) -> httpx.Response:
+        raise kind("closed")
+
+    torchserve.predict = broken
+    with pytest.raises(ModelUnavailableError):
+        await _predict(torchserve)
+    assert len(torchserve.predictions) == tries
