@@ -38,15 +38,19 @@ def load_upright(data: bytes, long_side: int, max_pixels: int) -> Image.Image:
     """Decode to upright RGB, uint8, scaled down to long_side pixels if it is larger.
 
     Follows the service's policy: first frame, EXIF orientation, alpha on white. CannotShowError
-    says in words why a picture of more than max_pixels, or one that Pillow cannot read, is not
-    shown.
+    says in words why a picture that needs more than max_pixels in memory, or that Pillow cannot
+    read, is not shown.
     """
     try:
         with _decoding, Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            width, height = picture.size
+            # JPEG can be decoded at a fraction of its size, and then only that counts.
+            scale = long_side / max(width, height)
+            picture.draft(None, (max(1, int(width * scale)), max(1, int(height * scale))))
             if picture.width * picture.height > max_pixels:
                 raise CannotShowError(
-                    f"It has {picture.width} x {picture.height} pixels; "
-                    f"this page shows up to {max_pixels / 1e6:g} megapixels."
+                    f"It has {width} x {height} pixels; this page decodes up to "
+                    f"{max_pixels / 1e6:g} megapixels."
                 )
             return _upright_rgb(picture, long_side)
     except _DECODER_ERRORS as error:
@@ -54,7 +58,6 @@ def load_upright(data: bytes, long_side: int, max_pixels: int) -> Image.Image:
 
 
 def _upright_rgb(picture: Image.Image, long_side: int) -> Image.Image:
-    # thumbnail() lets the JPEG decoder skip detail, so a large photo is never decoded whole.
     small = _with_plain_channels(picture)
     small.thumbnail((long_side, long_side), Image.Resampling.BICUBIC)
     return _on_white(ImageOps.exif_transpose(small))

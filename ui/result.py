@@ -11,9 +11,10 @@ from ui.errors import GatewayError, UnexpectedAnswerError
 from ui.gateway_client import GatewayClient
 from ui.pictures import CannotShowError, load_upright
 
-# What a large screen shows; a download is for closer looks.
+# What a large screen shows; a download is for closer looks. At 2500, every JPEG that has a preview
+# also stays within Settings.max_pixels for the download: the decoder halves from 5000 pixels on.
 SHOWN_PX = 1280
-DOWNLOAD_PX = 4096
+DOWNLOAD_PX = 2500
 
 
 @dataclass(frozen=True)

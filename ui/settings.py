@@ -25,5 +25,7 @@ class Settings(BaseSettings):
         default=32, ge=1, description="Largest upload in MiB; keep it equal to the gateway's limit."
     )
     max_pixels: int = Field(
-        default=50_000_000, ge=1, description="Largest picture the page itself decodes, in pixels."
+        default=25_000_000,
+        ge=1,
+        description="Most pixels the page decodes for a preview; large JPEGs are decoded smaller.",
     )

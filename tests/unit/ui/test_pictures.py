@@ -96,6 +96,12 @@ def test_too_many_pixels_are_refused_by_the_header(encode: Encode) -> None:
         load_upright(data, 1280, 50_000_000)
 
 
+def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(encode: Encode) -> None:
+    """A photo of 12 megapixels fits where only 2 may be decoded."""
+    data = encode(halves(size=(4000, 3000)), "JPEG")
+    assert load_upright(data, 640, 2_000_000).size == (640, 480)
+
+
 def test_a_bomb_is_refused_in_words(encode: Encode) -> None:
     """More pixels than Pillow itself dares to open are no reason for a stack trace."""
     with pytest.raises(CannotShowError, match="cannot read"):

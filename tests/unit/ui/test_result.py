@@ -85,4 +85,4 @@ def test_the_overlay_to_download_is_larger_than_the_one_on_the_screen(
     data = encode(Image.new("RGB", (5000, 2000)), "JPEG")
     shown = result.segment(client, result.choose("wide.jpg", data, LIMIT), None)
     overlay = Image.open(io.BytesIO(result.overlay_png(shown, 0.5, LIMIT)))
-    assert (overlay.format, overlay.mode, overlay.size) == ("PNG", "RGB", (4096, 1638))
+    assert (overlay.format, overlay.mode, overlay.size) == ("PNG", "RGB", (2500, 1000))
