@@ -11,6 +11,7 @@ from gateway.errors import (
     DeadlineExceededError,
     GatewayError,
     ImageTooLargeError,
+    InvalidRequestError,
     ModelUnavailableError,
     NotFoundError,
     NoWorkerFreeError,
@@ -51,6 +52,7 @@ TRANSPORT: Final[tuple[tuple[type[httpx.HTTPError], type[GatewayError], str], ..
 HANDLER: Final[dict[str, type[GatewayError]]] = {
     error.code: error
     for error in (
+        InvalidRequestError,
         TooManyPixelsError,
         UnsupportedFormatError,
         UnreadableImageError,

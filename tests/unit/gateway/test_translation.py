@@ -7,6 +7,7 @@ from gateway.errors import (
     DeadlineExceededError,
     GatewayError,
     ImageTooLargeError,
+    InvalidRequestError,
     ModelUnavailableError,
     NotFoundError,
     NoWorkerFreeError,
@@ -50,6 +51,7 @@ def test_a_silent_server_is_told_from_a_missing_one(
 @pytest.mark.parametrize(
     ("status", "code", "expected"),
     [
+        (422, "invalid_request", InvalidRequestError),
         (413, "too_many_pixels", TooManyPixelsError),
         (415, "unsupported_format", UnsupportedFormatError),
         (422, "unreadable_image", UnreadableImageError),
