@@ -1,0 +1,1 @@
+"""The pure part of the handler: from image bytes to class ids. Knows no HTTP and no TorchServe."""

@@ -1,0 +1,58 @@
+"""From a decoded picture to the network's input: resized, upright, 8-bit RGB on white."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from deeplab.decode import Decoded
+
+MIN_SIDE = 32  # pixels; a very long, thin picture is not resized below this
+REDUCING_GAP = 3.0  # Pillow shrinks by whole factors first, down to three times the wanted size
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def preprocess(decoded: Decoded, long_side: int) -> NDArray[np.uint8]:
+    """Resize (bilinear) and turn upright: (1, h, w, 3) uint8 RGB, 0..255, for the graph."""
+    picture = decoded.picture
+    target = network_size(picture.size, long_side)
+    small = picture.resize(target, Image.Resampling.BILINEAR, reducing_gap=REDUCING_GAP)
+    rgb = _on_white(_eight_bits(small, deep=decoded.deep))
+    turn = TURNS.get(decoded.orientation)
+    upright = rgb if turn is None else rgb.transpose(turn)
+    return np.asarray(upright, dtype=np.uint8)[np.newaxis]
+
+
+def network_size(size: tuple[int, int], long_side: int) -> tuple[int, int]:
+    """(width, height) with the long side at ``long_side`` and the aspect kept down to MIN_SIDE."""
+    scale = long_side / max(size)
+    width, height = (max(MIN_SIDE, round(side * scale)) for side in size)
+    return width, height
+
+
+def _eight_bits(picture: Image.Image, *, deep: bool) -> Image.Image:
+    """Modes I and F to L: 16-bit levels by their high byte, others from darkest to brightest."""
+    if picture.mode not in ("I", "F"):
+        return picture
+    levels = np.asarray(picture, dtype=np.float64)
+    if deep:
+        return Image.fromarray((levels / 256).clip(0, 255).astype(np.uint8))
+    finite = np.nan_to_num(levels, nan=0.0, posinf=0.0, neginf=0.0)
+    span = max(float(np.ptp(finite)), np.finfo(np.float64).tiny)
+    return Image.fromarray(((finite - finite.min()) / span * 255).astype(np.uint8))
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """RGB, with transparent parts composited on white."""
+    if picture.mode not in ("LA", "RGBA"):
+        return picture.convert("RGB")
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")

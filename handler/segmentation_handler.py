@@ -1,0 +1,97 @@
+"""TorchServe's entry point: one answer per item of a batch, each with its own status.
+
+TorchServe takes the one class of this module; a second class here would be an error.
+"""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from deeplab.decode import FORMATS, MAX_PIXELS, RejectedImageError
+from deeplab.engines import load_engine
+from deeplab.pipeline import Segmentation, segment
+from deeplab.spec import read_labels, read_spec
+
+logger = logging.getLogger(__name__)
+
+BODY_FIELDS = ("body", "data", "file")  # TorchServe's names for a raw body, ours for a form's part
+
+
+class SegmentationHandler:
+    """Image bytes in, 8-bit grey PNG of class ids out, facts as headers.
+
+    Every failure is one item's own: an exception that left ``handle`` would fail the whole batch.
+    """
+
+    def initialize(self, context: Any) -> None:
+        """Load the network of the unpacked archive; TorchServe calls this once per worker."""
+        properties = context.system_properties
+        root = Path(properties["model_dir"])
+        operations = (context.model_yaml_config or {}).get("handler", {})
+        self._spec = read_spec(root / "model.json")
+        self._labels = read_labels(root / "deeplab" / "labels.json")
+        self._max_pixels = int(operations.get("maxPixels", MAX_PIXELS))
+        gpu = properties.get("gpu_id")
+        device = "cpu" if gpu is None else f"cuda:{gpu}"
+        threads = int(operations.get("threads", 0))
+        self._engine = load_engine(root / "network", self._spec, threads, device)
+        self._identity = {
+            "X-Model": context.manifest["model"]["modelName"],
+            "X-Model-Version": context.manifest["model"]["modelVersion"],
+        }
+        # The first picture compiles kernels: not at the expense of the first user.
+        side = self._spec.long_side
+        self._engine.predict(np.zeros((1, side * 3 // 4, side, 3), dtype=np.uint8))
+
+    def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
+        """One answer per item: a PNG with status 200, or a JSON error with its own status."""
+        if context.get_request_header(0, "describe") == "True":
+            return [json.dumps(self._describe()).encode()] * len(data)
+        return [self._answer(index, item, context) for index, item in enumerate(data)]
+
+    def _answer(self, index: int, item: dict[str, Any], context: Any) -> bytes:
+        for name, value in self._identity.items():
+            context.set_response_header(index, name, value)
+        try:
+            image = next(item[name] for name in BODY_FIELDS if name in item)
+            result = segment(bytes(image), self._engine, self._spec.long_side, self._max_pixels)
+        except StopIteration:
+            detail = "No picture was sent: it belongs in the request's body."
+            return _refuse(context, index, 422, "invalid_request", detail)
+        except RejectedImageError as exc:
+            return _refuse(context, index, exc.status, exc.code, str(exc))
+        except Exception:
+            logger.exception("segmentation failed")
+            detail = "The model failed on this picture. Try again later."
+            return _refuse(context, index, 503, "model_unavailable", detail)
+        return _accept(context, index, result)
+
+    def _describe(self) -> dict[str, object]:
+        """What the management API tells of this version (``?customized=true``)."""
+        return {
+            "architecture": self._spec.architecture,
+            "labels": {str(index): name for index, name in self._labels.items()},
+            "engine": self._engine.name,
+            "precision": self._engine.precision,
+            "long_side": self._spec.long_side,
+            "sha256": self._spec.sha256,
+            "image_formats": list(FORMATS),
+            "max_pixels": self._max_pixels,
+        }
+
+
+def _accept(context: Any, index: int, result: Segmentation) -> bytes:
+    counts = ",".join(f"{id_}={pixels}" for id_, pixels in result.class_pixels.items())
+    timings = ", ".join(f"{stage};dur={ms:.2f}" for stage, ms in result.timings.items())
+    context.set_response_content_type(index, "image/png")
+    context.set_response_header(index, "X-Class-Pixels", counts)
+    context.set_response_header(index, "Server-Timing", timings)
+    return result.png
+
+
+def _refuse(context: Any, index: int, status: int, code: str, detail: str) -> bytes:
+    context.set_response_status(code=status, phrase=code, idx=index)
+    context.set_response_content_type(index, "application/json")
+    return json.dumps({"code": code, "detail": detail}).encode()

@@ -1,0 +1,178 @@
+"""From the user's choice (MODEL, WEIGHTS, LABELS) to a network with weights and labels."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from deeplab.spec import InvalidSpecError, read_labels
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from scripts import published
+from scripts.networks import DeepLabV3EfficientNetLite0
+
+ROOT = Path(__file__).resolve().parent.parent
+BUNDLED = "deeplabv3_efficientnet_lite0"
+BUNDLED_WEIGHTS = ROOT / "model_store" / "weights" / f"{BUNDLED}.safetensors"
+VOC_LABELS = ROOT / "handler" / "deeplab" / "labels.json"
+ARCHITECTURES = (BUNDLED, *published.ARCHITECTURES)
+
+
+class CheckpointError(ValueError):
+    """The weights or labels cannot be used; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user asked for; all None means the bundled model."""
+
+    architecture: str | None = None
+    weights: Path | None = None
+    labels: Path | None = None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network that is ready to be exported.
+
+    network: normalised RGB (N, 3, H, W) float32 -> logits (N, classes, h, w), in eval mode.
+    long_side: pixels to which a picture's long side is resized.
+    origin: a sentence about where the weights come from.
+    """
+
+    architecture: str
+    network: nn.Module
+    labels: dict[int, str]
+    long_side: int
+    origin: str
+    sha256: str
+
+
+def load_checkpoint(choice: Choice) -> Checkpoint:
+    """Load what was chosen. Raises CheckpointError or published.DownloadError."""
+    path, origin = _locate(choice)
+    state = read_state(path)
+    architecture = choice.architecture or guess_architecture(state)
+    classes = _count_classes(state, architecture)
+    labels = _labels(choice.labels, classes)
+    network = build_network(architecture, classes)
+    _load_state(network, state, path, architecture)
+    return Checkpoint(
+        architecture=architecture,
+        network=network.eval(),
+        labels=labels,
+        long_side=LONG_SIDES[architecture],
+        origin=origin,
+        sha256=file_sha256(path),
+    )
+
+
+# 513 is what the bundled network was trained for. 693 gives a 4:3 photograph the short side of
+# 520 pixels with which torchvision evaluated its weights.
+LONG_SIDES = {BUNDLED: 513, **dict.fromkeys(published.ARCHITECTURES, 693)}
+
+
+def build_network(architecture: str, classes: int) -> nn.Module:
+    """The architecture without weights."""
+    if architecture == BUNDLED:
+        return DeepLabV3EfficientNetLite0(classes)
+    return published.build_network(architecture, classes)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Read a state dict (.safetensors, or .pth with tensors only), as float32 on the CPU."""
+    try:
+        if path.suffix == ".safetensors":
+            state: Mapping[str, object] = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as exc:
+        raise CheckpointError(f"WEIGHTS={path}: there is no such file") from exc
+    except Exception as exc:
+        reason = str(exc).splitlines()[0][:200] if str(exc) else type(exc).__name__
+        raise CheckpointError(f"WEIGHTS={path}: not a readable checkpoint ({reason})") from exc
+    return _tensors(state, path)
+
+
+def _tensors(state: object, path: Path) -> dict[str, Tensor]:
+    """Unwrap what training scripts wrap ("model", "state_dict", "module.")."""
+    for key in ("model", "state_dict"):
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    if not isinstance(state, Mapping):
+        raise CheckpointError(f"WEIGHTS={path}: holds no state dict; save model.state_dict()")
+    tensors = {
+        str(name).removeprefix("module."): value.float() if value.is_floating_point() else value
+        for name, value in state.items()
+        if isinstance(value, Tensor) and not str(name).startswith("aux_classifier.")
+    }
+    if not tensors:
+        raise CheckpointError(f"WEIGHTS={path}: holds no tensors; save model.state_dict()")
+    return tensors
+
+
+MARKS: tuple[tuple[str, Callable[[Mapping[str, Tensor]], bool]], ...] = (
+    (BUNDLED, lambda state: "head.classifier.weight" in state),
+    ("deeplabv3_resnet101", lambda state: "backbone.layer3.22.conv1.weight" in state),
+    ("deeplabv3_resnet50", lambda state: "backbone.layer3.5.conv1.weight" in state),
+    ("deeplabv3_mobilenet_v3_large", lambda state: "backbone.16.0.weight" in state),
+)
+
+
+def guess_architecture(state: Mapping[str, Tensor]) -> str:
+    """Tell the architecture from the names of its parameters."""
+    for architecture, is_marked in MARKS:
+        if is_marked(state):
+            return architecture
+    raise CheckpointError(f"the weights fit none of {', '.join(ARCHITECTURES)}")
+
+
+def _locate(choice: Choice) -> tuple[Path, str]:
+    if choice.architecture is not None and choice.architecture not in ARCHITECTURES:
+        raise CheckpointError(
+            f"MODEL={choice.architecture} is unknown; choose one of {', '.join(ARCHITECTURES)}"
+        )
+    if choice.weights is not None:
+        return choice.weights, f"the user's checkpoint {choice.weights.name}"
+    if choice.architecture is None or choice.architecture == BUNDLED:
+        return BUNDLED_WEIGHTS, "bundled with Segserve; see model_store/weights/README.md"
+    return published.fetch_weights(choice.architecture), "published by torchvision (BSD-3-Clause)"
+
+
+def _count_classes(state: Mapping[str, Tensor], architecture: str) -> int:
+    last = "head.classifier.weight" if architecture == BUNDLED else "classifier.4.weight"
+    if last not in state:
+        raise CheckpointError(f"the weights are not of {architecture}: {last} is missing")
+    return state[last].shape[0]
+
+
+def _labels(path: Path | None, classes: int) -> dict[int, str]:
+    try:
+        labels = read_labels(path or VOC_LABELS)
+    except InvalidSpecError as exc:
+        raise CheckpointError(f"LABELS={exc}") from exc
+    if len(labels) != classes:
+        which = f"LABELS={path} names {len(labels)}" if path else "no LABELS are given"
+        raise CheckpointError(
+            f"the weights have {classes} classes, but {which}: "
+            f'pass LABELS=labels.json with {{"0": "background", ..., "{classes - 1}": "..."}}'
+        )
+    return labels
+
+
+def _load_state(
+    network: nn.Module, state: Mapping[str, Tensor], path: Path, architecture: str
+) -> None:
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as exc:
+        first = str(exc).splitlines()[1].strip() if "\n" in str(exc) else str(exc)
+        raise CheckpointError(f"WEIGHTS={path} does not fit {architecture}: {first}") from exc
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

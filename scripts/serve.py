@@ -1,0 +1,180 @@
+"""Run everything on one machine: archive, TorchServe, gateway, page. ``python -m scripts.serve``.
+
+Ctrl-C stops it all. If a part cannot start or dies, one line says so and nothing stays behind.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+
+import httpx
+from pydantic import ValidationError
+
+from scripts import preflight, torchserve
+from scripts.processes import Child, start, stop
+from scripts.settings import ROOT, Settings
+
+MODEL = "deeplabv3"
+POLL_S = 0.2
+BROKEN_AFTER_DEATHS = 3  # of workers during start-up: the archive cannot be served
+
+
+class ServeError(RuntimeError):
+    """A part could not be started or died; the text says what to do."""
+
+
+class Stopped(BaseException):
+    """The user or the system asked us to stop: an order, not an error."""
+
+
+def main() -> int:
+    """0 after Ctrl-C, 1 after any failure."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop_signal)
+    children: list[Child] = []
+    scratch = Path(tempfile.mkdtemp(prefix="segserve-"))  # short: it holds the workers' sockets
+    try:
+        return _run(Settings(), children, scratch)
+    except (ServeError, preflight.PreflightError) as exc:
+        _say(f"cannot run: {exc}", error=True)
+        return 1
+    except ValidationError as exc:
+        for problem in exc.errors():
+            name = "SEGSERVE_SERVE_" + "_".join(map(str, problem["loc"])).upper()
+            _say(f"cannot run: {name}: {problem['msg']}", error=True)
+        return 1
+    except Stopped:
+        _say("stopping")
+        return 0
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave children
+        stop(children)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _run(settings: Settings, children: list[Child], scratch: Path) -> int:
+    preflight.check(settings)
+    _say("1/4 model archive")
+    archive = _build_archive(settings)
+    logs = settings.run_dir / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    _say(f"2/4 starting TorchServe with {archive}, {settings.workers} workers")
+    children.append(_start_torchserve(settings, archive, scratch, logs))
+    _say("3/4 starting the gateway")
+    children.append(
+        start("gateway", _module("gateway"), _gateway_env(settings), logs / "gateway.log")
+    )
+    if settings.ui:
+        _say("4/4 starting the page")
+        children.append(start("page", _module("ui"), _ui_env(settings), logs / "page.log"))
+    gateway = f"http://{settings.host}:{settings.gateway_port}"
+    page = f"http://{settings.host}:{settings.ui_port}"
+    _wait(settings, children, f"{gateway}/readyz")
+    if settings.ui:
+        _wait(settings, children, f"{page}/_stcore/health")
+        _say(f"page        {page}")
+    _say(f"API         {gateway}/docs")
+    _say(f"management  http://{settings.torchserve_host}:{settings.management_port} (versions)")
+    _say(f"ready; logs are in {logs}; Ctrl-C stops everything")
+    while True:
+        _check_alive(children)
+        time.sleep(1.0)  # supervision only: a death is reported within a second
+
+
+def _build_archive(settings: Settings) -> str:
+    """The name of the up-to-date archive; a process of its own gives its memory back."""
+    version = os.environ.get("VERSION") or "1.0"
+    options = ["--name", MODEL, "--version", version, "--store", str(settings.model_store)]
+    done = subprocess.run([*_module("scripts.build_archive"), *options], cwd=ROOT, check=False)
+    if done.returncode != 0:
+        raise ServeError("the model archive could not be built; the line above says why")
+    return f"{MODEL}-{version}.mar"
+
+
+def _start_torchserve(settings: Settings, archive: str, scratch: Path, logs: Path) -> Child:
+    configuration = torchserve.write_configuration(settings, [archive])
+    command = torchserve.command(settings, configuration, scratch)
+    return start("TorchServe", command, os.environ, logs / "torchserve.log")
+
+
+def _gateway_env(settings: Settings) -> dict[str, str]:
+    inside = settings.torchserve_host
+    return {
+        **os.environ,
+        "SEGSERVE_GATEWAY_HOST": settings.host,
+        "SEGSERVE_GATEWAY_PORT": str(settings.gateway_port),
+        "SEGSERVE_GATEWAY_INFERENCE_URL": f"http://{inside}:{settings.inference_port}",
+        "SEGSERVE_GATEWAY_MANAGEMENT_URL": f"http://{inside}:{settings.management_port}",
+    }
+
+
+def _ui_env(settings: Settings) -> dict[str, str]:
+    return {
+        **os.environ,
+        "SEGSERVE_UI_HOST": settings.host,
+        "SEGSERVE_UI_PORT": str(settings.ui_port),
+        "SEGSERVE_UI_GATEWAY_URL": f"http://{settings.host}:{settings.gateway_port}",
+    }
+
+
+def _module(name: str) -> list[str]:
+    return [sys.executable, "-m", name]
+
+
+def _wait(settings: Settings, children: list[Child], url: str) -> None:
+    """Until ``url`` answers 200, a part dies, or the time is up."""
+    end = time.monotonic() + settings.startup_s
+    while time.monotonic() < end:
+        _check_alive(children)
+        _check_workers(children[0])
+        if _answers(url):
+            return
+        time.sleep(POLL_S)  # polling another process: there is nothing to wait on
+    raise ServeError(
+        f"{url} did not answer within {settings.startup_s:.0f} s; see {children[0].log}"
+    )
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2.0).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _check_alive(children: list[Child]) -> None:
+    for child in children:
+        status = child.process.poll()
+        if status is not None:
+            last = " | ".join(child.last_lines(3))
+            raise ServeError(f"{child.name} ended (status {status}): {last}; see {child.log}")
+
+
+def _check_workers(server: Child) -> None:
+    """TorchServe goes on restarting workers that cannot load their archive: do not wait for it."""
+    log = server.log.read_text(errors="replace")
+    if log.count("Backend worker error") >= BROKEN_AFTER_DEATHS or "Failed to load model" in log:
+        reason = next((line for line in reversed(log.splitlines()) if "Error: " in line), "")
+        raise ServeError(
+            f"TorchServe cannot serve the archive ({reason.split(' - ')[-1].strip()}); "
+            f"delete it to have it built again; see {server.log}"
+        )
+
+
+def _say(text: str, *, error: bool = False) -> None:
+    print(f"segserve: {text}", file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def _stop_signal(_number: int, _frame: FrameType | None) -> None:
+    raise Stopped
+
+
+if __name__ == "__main__":
+    sys.exit(main())

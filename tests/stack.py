@@ -1,0 +1,124 @@
+"""Runs the whole product for tests: ``python -m scripts.serve`` on free ports, as a user would."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_S = 150.0
+STOP_S = 30.0
+PORTS = ("GATEWAY", "UI", "INFERENCE", "MANAGEMENT", "METRICS", "GRPC_INFERENCE", "GRPC_MANAGEMENT")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running product and where its parts answer."""
+
+    process: subprocess.Popen[str]
+    ports: dict[str, int]
+    run_dir: Path
+
+    @property
+    def gateway_url(self) -> str:
+        """The public API."""
+        return f"http://127.0.0.1:{self.ports['GATEWAY']}"
+
+    @property
+    def ui_url(self) -> str:
+        """The page."""
+        return f"http://127.0.0.1:{self.ports['UI']}"
+
+    @property
+    def inference_url(self) -> str:
+        """TorchServe's inference API."""
+        return f"http://127.0.0.1:{self.ports['INFERENCE']}"
+
+    @property
+    def management_url(self) -> str:
+        """TorchServe's management API."""
+        return f"http://127.0.0.1:{self.ports['MANAGEMENT']}"
+
+    def descendants(self) -> list[psutil.Process]:
+        """Every process that the product started and that still runs."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback address that nothing uses now."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+
+
+def start(run_dir: Path, **env: str) -> Stack:
+    """Start the product without waiting for it."""
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    settings = {f"SEGSERVE_SERVE_{name}_PORT": str(port) for name, port in ports.items()}
+    settings["SEGSERVE_SERVE_RUN_DIR"] = str(run_dir)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scripts.serve"],
+        cwd=ROOT,
+        env={**os.environ, **settings, **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return Stack(process, ports, run_dir)
+
+
+def wait_until_ready(stack: Stack) -> None:
+    """Until the gateway says that the model's workers are up and the page answers."""
+    end = time.monotonic() + READY_S
+    urls = [f"{stack.gateway_url}/readyz", f"{stack.ui_url}/_stcore/health"]
+    while time.monotonic() < end:
+        if stack.process.poll() is not None:
+            assert stack.process.stdout is not None
+            raise RuntimeError(f"the product ended while starting:\n{stack.process.stdout.read()}")
+        if all(_answers(url) for url in urls):
+            return
+        time.sleep(0.2)  # polling another process
+    raise TimeoutError(f"the product was not ready within {READY_S:.0f} s")
+
+
+def stop(stack: Stack) -> tuple[int, str]:
+    """Interrupt the product as Ctrl-C does; (exit status, what it printed)."""
+    stack.process.send_signal(signal.SIGINT)
+    output, _ = stack.process.communicate(timeout=STOP_S)
+    return stack.process.returncode, output
+
+
+@contextmanager
+def running_stack(**env: str) -> Iterator[Stack]:
+    """The whole product, ready; stopped afterwards, which must leave no process."""
+    with tempfile.TemporaryDirectory() as folder:
+        stack = start(Path(folder), **env)
+        try:
+            wait_until_ready(stack)
+            yield stack
+        finally:
+            started = stack.descendants() if stack.process.poll() is None else []
+            if stack.process.poll() is None:
+                stop(stack)
+        left = [process for process in started if process.is_running()]
+        assert left == []
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2.0).status_code == 200
+    except httpx.HTTPError:
+        return False
