@@ -47,6 +47,8 @@ def main() -> None:
     # Streamlit puts only the script's own folder on the path; the page imports `ui` by name.
     paths = [str(_ROOT), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    # Streamlit runs every rerun in a thread of its own; glibc would keep a heap for each.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     arguments = command(settings)
     os.execv(arguments[0], arguments)  # noqa: S606  # a list of our own, no shell
 

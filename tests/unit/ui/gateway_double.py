@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 LABELS = {0: "background", 8: "cat", 15: "person"}
 
@@ -89,7 +89,7 @@ class GatewayDouble:
             return self.segmentation, {**facts, **self.facts}
         start = body.index(b"\r\n\r\n") + 4
         with Image.open(io.BytesIO(body[start:])) as picture:
-            width, height = picture.size
+            width, height = ImageOps.exif_transpose(picture).size
         box = (width // 4, height // 4, width * 3 // 4, height)
         inside = (box[2] - box[0]) * (box[3] - box[1])
         facts["X-Class-Pixels"] = f"0={width * height - inside},15={inside}"
