@@ -35,15 +35,16 @@ class Catalogue:
         self._ttl_s = ttl_s
         self._clock = clock
         self._known: ModelStatus | None = None
-        self._asked_at = float("-inf")
+        self._known_at = self._asked_at = float("-inf")
         self._pending: asyncio.Task[ModelStatus] | None = None
         self._legends: dict[str, _Legend] = {}
+        self._describing = asyncio.Lock()
 
     async def status(self) -> ModelStatus:
         """All versions, at most a moment old; raises ModelUnavailableError without an answer."""
-        if self._known is not None and self._age() <= self._ttl_s and self._pending is None:
-            return self._known
-        return await self.refresh()
+        if self._known is None or self._clock() - self._known_at > self._ttl_s:
+            return await self.refresh()
+        return self._known
 
     async def refresh(self) -> ModelStatus:
         """All versions as of now."""
@@ -53,13 +54,13 @@ class Catalogue:
         """The version for requests that name none; the last known one if TorchServe is silent."""
         if self._known is None:
             return (await self.refresh()).default_version
-        if self._age() > self._ttl_s:
+        if self._pending is None and self._clock() - self._asked_at > self._ttl_s:
             await asyncio.wait({self._ask()}, timeout=_PATIENCE_S)
         return self._known.default_version
 
     async def find(self, version: str) -> VersionStatus:
         """One version; raises NotFoundError that names those there are."""
-        known = (await self.status()).find(version)
+        known = (await self.status()).find(version) or (await self.refresh()).find(version)
         if known is None:
             raise await self.unknown(version)
         return known
@@ -82,17 +83,16 @@ class Catalogue:
     async def labels(self, version: str) -> dict[int, str]:
         """Class id -> name of a version, remembered until the version is loaded anew."""
         now = await self.find(version)
-        legend = self._legends.get(version)
-        if legend is None or now.loaded_at not in (None, legend.loaded_at):
-            labels = await self._management.labels(self.model, version)
-            legend = self._legends[version] = _Legend(now.loaded_at, labels)
+        async with self._describing:
+            legend = self._legends.get(version)
+            if legend is None or now.loaded_at not in (None, legend.loaded_at):
+                labels = await self._management.labels(self.model, version)
+                legend = self._legends[version] = _Legend(now.loaded_at, labels)
         return legend.labels
-
-    def _age(self) -> float:
-        return self._clock() - self._asked_at
 
     def _ask(self) -> asyncio.Task[ModelStatus]:
         if self._pending is None:
+            self._asked_at = self._clock()
             self._pending = asyncio.create_task(self._fetch())
             self._pending.add_done_callback(self._settle)
         return self._pending
@@ -108,6 +108,5 @@ class Catalogue:
 
     def _settle(self, done: asyncio.Task[ModelStatus]) -> None:
         self._pending = None
-        self._asked_at = self._clock()
         if not done.cancelled() and done.exception() is None:
-            self._known = done.result()
+            self._known, self._known_at = done.result(), self._asked_at

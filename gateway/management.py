@@ -96,6 +96,9 @@ class Management:
     async def _describe(self, path: str) -> list[_Description]:
         try:
             answer = await self._client.get(self._url + path, timeout=self._timeout)
+        except httpx.TimeoutException as exc:
+            # Not a deadline of the client's request: it asked for a mask, or whether we are ready.
+            raise ModelUnavailableError("The inference server is silent. Try again later.") from exc
         except httpx.HTTPError as exc:
             raise from_transport(exc) from exc
         if answer.status_code != httpx.codes.OK:

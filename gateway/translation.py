@@ -141,5 +141,6 @@ def from_answer(answer: httpx.Response) -> GatewayError:
         return HANDLER[code](str(fields.get("detail", "")))
     kind, message = str(fields.get("type", "")), str(fields.get("message", ""))
     rule = next(rule for rule in TORCHSERVE if rule.fits(answer.status_code, kind, message))
-    logger.warning("TorchServe answered %d %s: %.200r", answer.status_code, kind, message)
+    if issubclass(rule.error, ModelUnavailableError):
+        logger.warning("TorchServe answered %d %s: %.200r", answer.status_code, kind, message)
     return rule.error(rule.detail)

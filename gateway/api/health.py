@@ -21,7 +21,7 @@ def routes(catalogue: Catalogue) -> APIRouter:
         "/readyz",
         summary="Does the model answer?",
         response_description="The default version has workers that are ready.",
-        responses=openapi.problems("model_unavailable", "deadline_exceeded"),
+        responses=openapi.problems("model_unavailable"),
     )
     async def readyz() -> Readiness:
         """Asks TorchServe for the workers of the default version."""

@@ -42,7 +42,7 @@ def routes(catalogue: Catalogue) -> APIRouter:
         "",
         summary="List the models",
         response_description="Every model with its versions.",
-        responses=openapi.problems("model_unavailable", "deadline_exceeded"),
+        responses=openapi.problems("model_unavailable"),
     )
     async def models() -> Models:
         """Every model with its versions, as TorchServe has them now."""
@@ -52,9 +52,7 @@ def routes(catalogue: Catalogue) -> APIRouter:
         "/{model}/labels",
         summary="The legend of a model",
         response_description="Every class with its colour in each palette.",
-        responses=openapi.problems(
-            "not_found", "invalid_request", "model_unavailable", "deadline_exceeded"
-        )
+        responses=openapi.problems("not_found", "invalid_request", "model_unavailable")
         | openapi.LEGEND,
     )
     async def labels(

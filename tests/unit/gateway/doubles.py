@@ -1,5 +1,6 @@
 """Stand-ins for what surrounds the gateway: TorchServe, photographs, forms, a real HTTP server."""
 
+import asyncio
 import io
 import json
 from collections.abc import Awaitable, Callable, Iterator
@@ -83,6 +84,8 @@ class TorchServeDouble(httpx.AsyncBaseTransport):
         self.default = "1.0"
         self.labels = {"0": "background", "15": "person"}
         self.down: httpx.HTTPError | None = None
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.predictions: list[httpx.Request] = []
         self.questions: list[str] = []
         self.predict: Predict = self._mask
@@ -98,6 +101,7 @@ class TorchServeDouble(httpx.AsyncBaseTransport):
             self.predictions.append(request)
             return await self.predict(request)
         self.questions.append(request.url.raw_path.decode())
+        await self.answers.wait()
         return self._describe(request.url)
 
     def _describe(self, url: httpx.URL) -> httpx.Response:

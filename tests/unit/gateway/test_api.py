@@ -37,11 +37,15 @@ async def test_it_is_not_ready_while_workers_load(
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/v1/models", "/v1/models/deeplabv3/labels"])
+@pytest.mark.parametrize("failure", [httpx.ConnectError, httpx.ReadTimeout, httpx.ReadError])
 async def test_without_torchserve_it_is_unavailable(
-    gateway: httpx.AsyncClient, torchserve: TorchServeDouble, path: str
+    gateway: httpx.AsyncClient,
+    torchserve: TorchServeDouble,
+    path: str,
+    failure: type[httpx.RequestError],
 ) -> None:
-    """503 with Retry-After, from every route that needs it."""
-    torchserve.down = httpx.ConnectError("refused")
+    """503 with Retry-After, from every route that needs it, whether it is gone or silent."""
+    torchserve.down = failure("down")
     answer = await gateway.get(path)
     assert (answer.status_code, answer.json()["code"]) == (503, "model_unavailable")
     assert "Retry-After" in answer.headers

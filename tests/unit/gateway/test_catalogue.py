@@ -65,9 +65,9 @@ async def test_the_last_known_default_outlives_a_silent_management_api(
     torchserve.down = httpx.ConnectError("refused")
     clock.now = 100
     assert await catalogue.default_version() == "1.0"
-    clock.now = 200
-    with pytest.raises(ModelUnavailableError):
-        await catalogue.status()
+    for _ in range(2):
+        with pytest.raises(ModelUnavailableError):
+            await catalogue.status()
 
 
 async def test_without_any_knowledge_there_is_no_default(
@@ -103,7 +103,8 @@ async def test_labels_are_asked_for_once(
 ) -> None:
     """Describing takes a worker's turn."""
     for clock.now in (0, 10, 20):
-        assert await catalogue.labels("1.0") == {0: "background", 15: "person"}
+        found = await asyncio.gather(*[catalogue.labels("1.0") for _ in range(3)])
+        assert found == [{0: "background", 15: "person"}] * 3
     assert torchserve.questions.count(DESCRIBE) == 1
 
 
@@ -122,6 +123,31 @@ async def test_labels_of_an_unknown_version_are_not_found(catalogue: Catalogue) 
     for version in ("9.9", "all"):
         with pytest.raises(NotFoundError, match=r"It has: 1\.0\."):
             await catalogue.labels(version)
+
+
+async def test_a_version_that_was_just_added_is_found(
+    catalogue: Catalogue, torchserve: TorchServeDouble
+) -> None:
+    """A miss is not believed without asking again."""
+    await catalogue.status()
+    torchserve.versions["2.0"] = 1
+    assert (await catalogue.find("2.0")).workers == 1
+
+
+async def test_a_management_api_that_hangs_delays_no_prediction_for_long(
+    catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
+) -> None:
+    """One request waits a moment for a newer list; those beside it do not wait at all."""
+    await catalogue.default_version()
+    torchserve.answers.clear()
+    clock.now = 2
+    waiting = asyncio.create_task(catalogue.default_version())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(0.2):
+        assert await catalogue.default_version() == "1.0"
+    async with asyncio.timeout(2):
+        assert await waiting == "1.0"
+    torchserve.answers.set()
 
 
 @pytest.mark.parametrize(
