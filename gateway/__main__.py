@@ -12,6 +12,9 @@ from gateway.settings import Settings
 
 # Seconds in which requests may finish after the signal to stop.
 _GRACE_S = 10
+# Longer than clients and load balancers keep idle connections: who closes first must be them, or
+# a request could meet a connection that is just being closed.
+_KEEPALIVE_S = 75
 
 
 def _log_to_stderr(level: str) -> None:
@@ -42,6 +45,7 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=_KEEPALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
 

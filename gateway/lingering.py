@@ -12,7 +12,7 @@ _MAX_BYTES: Final = 256 * 1024 * 1024
 
 
 class Lingering:
-    """Pure ASGI middleware: keeps a connection open after an early error until the body is over.
+    """Pure ASGI middleware: after an early error, reads the body to its end and then closes.
 
     To close a connection with unread bytes resets it, and the reset may overtake the answer: a
     client that sends everything before it looks would see a broken pipe instead of its 413.
@@ -26,8 +26,8 @@ class Lingering:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        unread = True
-        failed = False
+        unread = _announces_body(scope)
+        lingers = False
 
         async def noting_receive() -> Message:
             nonlocal unread
@@ -36,16 +36,25 @@ class Lingering:
             return message
 
         async def lingering_send(message: Message) -> None:
-            nonlocal failed
+            nonlocal lingers
             if message["type"] == "http.response.start":
-                failed = message["status"] >= 400
-            elif failed and unread and not message.get("more_body", False):
+                lingers = unread and message["status"] >= 400
+                if lingers:
+                    message["headers"] = [*message["headers"], (b"connection", b"close")]
+            elif lingers and not message.get("more_body", False):
                 await send({**message, "more_body": True})
                 await _discard(receive)
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
         await self._app(scope, noting_receive, lingering_send)
+
+
+def _announces_body(scope: Scope) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in scope["headers"]
+    )
 
 
 async def _discard(receive: Receive) -> None:

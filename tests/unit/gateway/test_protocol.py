@@ -1,5 +1,6 @@
 """A real server on a real socket, and clients that do not behave."""
 
+import asyncio
 import json
 import logging
 import socket
@@ -8,10 +9,19 @@ import threading
 import time
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from gateway.app import create_app
-from tests.unit.gateway.doubles import FORM_TYPE, TorchServeDouble, form, part, serving, settings
+from tests.unit.gateway.doubles import (
+    FORM_TYPE,
+    TorchServeDouble,
+    form,
+    mask_answer,
+    part,
+    serving,
+    settings,
+)
 
 
 @pytest.fixture(scope="module")
@@ -186,3 +196,34 @@ def test_a_connection_serves_many_requests(port: int) -> None:
         assert b" 422 " in connection.recv(65536)
         connection.sendall(good)
         assert b" 200 " in _all(connection)
+
+
+def test_an_early_refusal_ends_the_connection(port: int) -> None:
+    """Whoever sends on after the answer is told that nobody will read it."""
+    head = post(b"", length=10 * 2**20).replace(b"Connection: close\r\n", b"")
+    _, headers, _ = parsed(talk(port, head))
+    assert headers["connection"] == "close"
+
+
+def test_a_client_that_left_the_queue_costs_no_prediction() -> None:
+    """Nobody waits for that answer, but others wait for the turn."""
+    torchserve = TorchServeDouble()
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.5)
+        return mask_answer()
+
+    torchserve.predict = slow
+    body = post(form(part(b"a photo")))
+    with (
+        serving(create_app(settings(max_concurrency=1), torchserve)) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=5) as patient,
+    ):
+        patient.sendall(body)
+        threading.Event().wait(0.1)
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as impatient:
+            impatient.sendall(body)
+            threading.Event().wait(0.1)
+        assert parsed(_all(patient))[0] == 200
+        assert parsed(talk(port, body))[0] == 200
+    assert len(torchserve.predictions) == 2
