@@ -5,10 +5,12 @@ TorchServe takes the one class of this module; a second class here would be an e
 
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from deeplab.decode import FORMATS, MAX_PIXELS, RejectedImageError
 from deeplab.engines import load_engine
 from deeplab.pipeline import Segmentation, segment
@@ -35,7 +37,7 @@ class SegmentationHandler:
         self._max_pixels = int(operations.get("maxPixels", MAX_PIXELS))
         gpu = properties.get("gpu_id")
         device = "cpu" if gpu is None else f"cuda:{gpu}"
-        threads = int(operations.get("threads", 0))
+        threads = int(os.environ.get("SEGSERVE_HANDLER_THREADS") or operations.get("threads", 0))
         self._engine = load_engine(root / "network", self._spec, threads, device)
         self._identity = {
             "X-Model": context.manifest["model"]["modelName"],

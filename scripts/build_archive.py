@@ -20,7 +20,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from deeplab.spec import EngineName
-
 from scripts.checkpoints import (
     BUNDLED,
     BUNDLED_WEIGHTS,

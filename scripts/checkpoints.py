@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from deeplab.spec import InvalidSpecError, read_labels
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from deeplab.spec import InvalidSpecError, read_labels
 from scripts import published
 from scripts.networks import DeepLabV3EfficientNetLite0
 

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 
 import torch
-from deeplab.spec import EngineName
 
+from deeplab.spec import EngineName
 from scripts.checkpoints import Choice
 
 

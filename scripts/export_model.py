@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from deeplab.decode import decode
-from deeplab.engines import load_engine
-from deeplab.preprocess import preprocess
-from deeplab.spec import EngineName, ModelSpec, Precision
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import Dim
 from torch.nn import functional as F
 
+from deeplab.decode import decode
+from deeplab.engines import load_engine
+from deeplab.preprocess import preprocess
+from deeplab.spec import EngineName, ModelSpec, Precision
 from scripts.checkpoints import ROOT, Checkpoint, CheckpointError, file_sha256, load_checkpoint
 from scripts.choices import add_model_arguments, choice_from
 from scripts.openvino_ir import write_ir
