@@ -60,7 +60,14 @@ def _opacity(shown: result.Result) -> float | None:
         label_visibility="collapsed",
     )
     percent = slider.slider(
-        "Opacity", 0, 100, 65, format="%d %%", key="opacity", disabled=kind == "Map"
+        "Opacity",
+        0,
+        100,
+        65,
+        format="Opacity %d %%",
+        key="opacity",
+        disabled=kind == "Map",
+        label_visibility="collapsed",
     )
     return percent / 100 if kind == "Overlay" else None
 

@@ -2,8 +2,9 @@
 
 import io
 import json
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -54,6 +55,7 @@ class GatewayDouble:
     versions: tuple[str, ...] = ("1.0",)
     segmentation: Answer | None = None
     facts: dict[str, str] = field(default_factory=dict)
+    silent_s: float = 0
     asked: list[str] = field(default_factory=list)
 
     def answer(self, path: str, body: bytes) -> tuple[Answer, dict[str, str]]:
@@ -85,6 +87,7 @@ class GatewayDouble:
             "X-Model-Version": path.partition("version=")[2] or "1.0",
             "X-Request-ID": "req-1",
         }
+        time.sleep(self.silent_s)  # what a test of patience asks for
         if self.segmentation:
             return self.segmentation, {**facts, **self.facts}
         start = body.index(b"\r\n\r\n") + 4
@@ -110,6 +113,10 @@ def running_double() -> Iterator[GatewayDouble]:
         def do_GET(self) -> None:  # the name is http.server's
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             answer, facts = double.answer(self.path, body)
+            with suppress(BrokenPipeError):
+                self._send(answer, facts)
+
+        def _send(self, answer: Answer, facts: dict[str, str]) -> None:
             self.send_response(answer.status)
             for name, value in {"Content-Type": answer.content_type, **facts}.items():
                 self.send_header(name, value)

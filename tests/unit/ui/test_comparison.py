@@ -75,3 +75,14 @@ def test_the_next_try_clears_the_error(page: AppTest, gateway: GatewayDouble) ->
     gateway.segmentation = None
     press(page, "Get segmentation map")
     assert not page.error
+
+
+def test_a_gateway_that_stays_silent_is_given_up_in_words(
+    page: AppTest, gateway: GatewayDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page's own time-out ends the wait; the visitor reads how long it was."""
+    monkeypatch.setenv("SEGSERVE_UI_TIMEOUT_S", "0.5")
+    gateway.silent_s = 1
+    press(page.run(), "Cat")
+    assert "silent for 0\\.5 seconds" in page.error[0].value
+    assert "Request id: " in page.error[0].value
