@@ -1,0 +1,76 @@
+"""Two real versions of the model side by side, from the command line to the page."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.browser import screen
+from tests.browser.conftest import ROOT, OpenPage
+from tests.stack import Stack
+from ui.answers import Readiness
+from ui.gateway_client import GatewayClient
+
+STORE = ROOT / "model_store"
+SECOND = "1.0.1"
+ARCHIVE = STORE / f"deeplabv3-{SECOND}.mar"
+
+
+def test_a_second_version_can_be_chosen(stack: Stack, open_page: OpenPage, tmp_path: Path) -> None:
+    """Loaded while everything runs, it appears in the page, and makes the result it is named in."""
+    with second_version(stack, tmp_path):
+        page = open_page(stack.ui_url)
+        page.get_by_role("combobox").click()
+        page.get_by_role("option", name=SECOND).click()
+        screen.settle(page)
+        screen.press(page, "Cat")
+        screen.wait_for_result(page)
+        expect(page.get_by_text(f"version {SECOND}")).to_be_visible()
+
+
+def test_the_page_understands_every_answer_of_the_gateway(stack: Stack) -> None:
+    """What the page asks the gateway double in other tests, the real one answers alike."""
+    client = GatewayClient(stack.gateway_url, 30)
+    assert client.readiness() == Readiness("deeplabv3", "1.0")
+    models = client.models()
+    assert [(each.version, each.default, each.ready) for each in models[0].versions] == [
+        ("1.0", True, True)
+    ]
+    labels = {label.id: label for label in client.labels("deeplabv3", "1.0")}
+    assert (labels[15].name, labels[15].colours["seed"]) == ("person", "#0f78d2")
+    astronaut = (ROOT / "ui" / "examples" / "astronaut.jpg").read_bytes()
+    answer = client.segment(astronaut, "1.0")
+    assert (answer.model, answer.version) == ("deeplabv3", "1.0")
+    assert sum(answer.class_pixels.values()) == 512 * 512
+
+
+@contextlib.contextmanager
+def second_version(stack: Stack, folder: Path) -> Iterator[None]:
+    """Load the bundled archive once more under another version; leaves nothing behind."""
+    copied = folder / ARCHIVE.name
+    with zipfile.ZipFile(STORE / "deeplabv3-1.0.mar") as first, zipfile.ZipFile(copied, "w") as new:
+        for name in first.namelist():
+            content = first.read(name)
+            if name.endswith("MANIFEST.json"):
+                content = content.replace(
+                    b'"modelVersion": "1.0"', f'"modelVersion": "{SECOND}"'.encode()
+                )
+            new.writestr(name, content)
+    try:
+        versions(stack, "add", str(copied), "--workers", "1")
+        yield
+        versions(stack, "remove", SECOND)
+    finally:
+        ARCHIVE.unlink(missing_ok=True)
+
+
+def versions(stack: Stack, *arguments: str) -> None:
+    """Run the command that manages versions against the running stack."""
+    port = {"SEGSERVE_SERVE_MANAGEMENT_PORT": str(stack.ports["MANAGEMENT"])}
+    command = [sys.executable, "-m", "scripts.versions", *arguments]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **port}, check=True, timeout=120)
