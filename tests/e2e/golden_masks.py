@@ -1,0 +1,30 @@
+"""Writes the golden masks with the eager model: ``python -m tests.e2e.golden_masks``."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from scripts.checkpoints import Choice, load_checkpoint
+from scripts.export_model import PHOTOGRAPHS, SegmentationGraph, eager
+
+GOLDEN = Path(__file__).parent / "golden"
+NAMES = ("astronaut", "cat")
+
+
+def main() -> None:
+    """Neither the handler's decoding nor its resizing is used: this is a second opinion."""
+    checkpoint = load_checkpoint(Choice())
+    graph = SegmentationGraph(checkpoint.network).eval()
+    for name in NAMES:
+        photograph = Image.open(PHOTOGRAPHS / f"{name}.jpg").convert("RGB")
+        scale = checkpoint.long_side / max(photograph.size)
+        width, height = (round(side * scale) for side in photograph.size)
+        small = photograph.resize((width, height), Image.Resampling.BILINEAR)
+        ids = Image.fromarray(eager(graph, np.asarray(small)[np.newaxis]))
+        full = ids.resize(photograph.size, Image.Resampling.NEAREST)
+        full.save(GOLDEN / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
