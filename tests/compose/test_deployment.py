@@ -1,7 +1,10 @@
 """What a person who types `docker compose up` may rely on."""
 
 import io
+import json
 import time
+import zipfile
+from pathlib import Path
 
 import httpx
 import pytest
@@ -41,10 +44,25 @@ except OSError as refusal:
 """
 
 
-def segment(stack: Stack) -> httpx.Response:
+def segment(stack: Stack, **query: str) -> httpx.Response:
     """Post the photograph as a client of the drop-in endpoint does."""
     files = {"file": (PHOTOGRAPH.name, PHOTOGRAPH.read_bytes(), "image/jpeg")}
-    return httpx.post(f"{stack.gateway_url}/segmentation", files=files, timeout=60)
+    url = f"{stack.gateway_url}/segmentation"
+    return httpx.post(url, params=query, files=files, timeout=60)
+
+
+def renumber(archive: Path, version: str) -> Path:
+    """The same model as another version, beside the archive."""
+    path = archive.with_name(f"deeplabv3-{version}.mar")
+    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(path, "w") as new:
+        for entry in old.infolist():
+            content = old.read(entry)
+            if entry.filename == "MAR-INF/MANIFEST.json":
+                manifest = json.loads(content)
+                manifest["model"]["modelVersion"] = version
+                content = json.dumps(manifest).encode()
+            new.writestr(entry, content)
+    return path
 
 
 def pixels_per_class(picture: bytes) -> dict[int, int]:
@@ -117,12 +135,35 @@ def test_every_container_is_confined(stack: Stack, service: str) -> None:
     assert limits["RestartPolicy"]["Name"] == "unless-stopped"
 
 
-def test_tools_that_built_stay_out_of_what_faces_the_network(stack: Stack) -> None:
-    """Gateway and page carry neither torch nor pip; nothing carries the archiver."""
-    code = "import importlib.util as u; print([n for n in {names} if u.find_spec(n)])"
-    for service in ("gateway", "ui"):
-        assert stack.python(service, code.format(names=["torch", "openvino", "pip"])) == "[]"
-    assert stack.python("serving", code.format(names=["torchvision", "model_archiver"])) == "[]"
+@pytest.mark.parametrize(
+    ("service", "names"),
+    [
+        ("serving", ["torchvision", "model_archiver", "openvino_telemetry"]),
+        ("gateway", ["torch", "openvino", "pip"]),
+        ("ui", ["torch", "openvino", "pip"]),
+    ],
+)
+def test_no_package_is_aboard_that_has_no_work_there(
+    stack: Stack, service: str, names: list[str]
+) -> None:
+    """What exports stays out of serving, what serves or installs out of gateway and page."""
+    code = f"import importlib.util as u; print([n for n in {names} if u.find_spec(n)])"
+    assert stack.python(service, code) == "[]"
+
+
+def test_a_version_can_be_added_and_removed(stack: Stack, tmp_path: Path) -> None:
+    """An archive copied into the model store is served beside the first one, without a restart."""
+    first = tmp_path / "deeplabv3-1.0.mar"
+    stack.call("cp", f"serving:/app/archives/{first.name}", str(first))
+    second = renumber(first, "2.0")
+    stack.call("cp", str(second), f"serving:/app/model_store/{second.name}")
+    versions = ("exec", "--no-TTY", "serving", "python", "-m", "scripts.versions")
+    stack.call(*versions, "add", second.name, timeout_s=120)
+    response = segment(stack, version="2.0")
+    assert (response.status_code, response.headers["x-model-version"]) == (200, "2.0")
+    assert segment(stack).headers["x-model-version"] == "1.0"
+    stack.call(*versions, "remove", "2.0", timeout_s=60)
+    assert segment(stack, version="2.0").status_code == 404
 
 
 def test_a_killed_server_comes_back(stack: Stack) -> None:
