@@ -1,9 +1,9 @@
-"""How much is taken on at once: turns at TorchServe, places in the queue, bytes in memory."""
+"""How many requests are taken on at once: turns at TorchServe and places in the queue."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from gateway.errors import OverloadedError
 
@@ -37,39 +37,3 @@ class Admission:
             yield time.perf_counter() - arrived
         finally:
             self._turns.release()
-
-
-class Memory:
-    """A budget of bytes that all uploads share, so that no number of them exhausts the process."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._held = 0
-
-    @contextmanager
-    def lease(self) -> Iterator["Lease"]:
-        """A share that grows as an upload arrives and is given back in the end."""
-        lease = Lease(self)
-        try:
-            yield lease
-        finally:
-            self._held -= lease.size
-
-    def take(self, size: int) -> None:
-        """Raises OverloadedError if that much is not left."""
-        if self._held + size > self._max_bytes:
-            raise OverloadedError("Too many large images arrive at once. Send it again shortly.")
-        self._held += size
-
-
-class Lease:
-    """One upload's share of the budget."""
-
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-        self.size = 0
-
-    def grow(self, size: int) -> None:
-        """Takes more; raises OverloadedError if there is none left."""
-        self._memory.take(size)
-        self.size += size

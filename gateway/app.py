@@ -9,13 +9,14 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from gateway import openapi
-from gateway.admission import Admission, Memory
+from gateway.admission import Admission
 from gateway.api import health, models, segmentation
 from gateway.catalogue import Catalogue
 from gateway.connections import Connections
 from gateway.handlers import HANDLERS
 from gateway.lingering import Lingering
 from gateway.management import Management
+from gateway.memory import Memory
 from gateway.pipeline import Pipeline
 from gateway.settings import Settings
 from gateway.telemetry import Telemetry

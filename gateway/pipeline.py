@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 
-from gateway.admission import Admission, Memory
+from gateway.admission import Admission
 from gateway.catalogue import Catalogue
 from gateway.errors import (
     DeadlineExceededError,
@@ -18,11 +18,12 @@ from gateway.errors import (
     NotFoundError,
     NoWorkerFreeError,
 )
+from gateway.memory import Buffer, Memory
 from gateway.palette import SEED
 from gateway.rendering import NotAMaskError, colour_map
 from gateway.settings import Settings
 from gateway.torchserve import Prediction, Target, TorchServe
-from gateway.uploads import Image, read_image
+from gateway.uploads import read_image
 
 logger = logging.getLogger(__name__)
 
@@ -69,17 +70,17 @@ class Pipeline:
         """The colour map of the image in a request; raises GatewayError or ClientDisconnect."""
         started = time.perf_counter()
         self._admission.refuse_if_full()
-        with self._memory.lease() as lease:
+        with self._memory.buffer() as image:
             limit = self._settings.upload_deadline_s
             async with _deadline(limit, f"The upload took longer than {limit:g} seconds."):
-                image = await read_image(request, self._settings.max_image_bytes, lease)
+                await read_image(request, self._settings.max_image_bytes, image)
             limit = self._settings.deadline_s
             async with _deadline(limit, f"No answer after {limit:g} seconds. Try again later."):
                 target, prediction = await self._ask(request, image, version)
         return self._answer(target, prediction, started)
 
     async def _ask(
-        self, request: Request, image: Image, version: str | None
+        self, request: Request, image: Buffer, version: str | None
     ) -> tuple[Target, Prediction]:
         """The prediction of the version that was asked for, or of the default one."""
         target = await self._route(version)
@@ -100,7 +101,7 @@ class Pipeline:
         chosen = version or await self._catalogue.default_version()
         return Target(self._catalogue.model, chosen)
 
-    async def _predict(self, request: Request, image: Image, target: Target) -> Prediction:
+    async def _predict(self, request: Request, image: Buffer, target: Target) -> Prediction:
         try:
             async with self._admission.turn() as waited_s:
                 if waited_s > 0.1 and await request.is_disconnected():

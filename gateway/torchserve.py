@@ -3,14 +3,11 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
 
 import httpx
 
+from gateway.memory import Buffer
 from gateway.translation import from_answer, from_transport
-from gateway.uploads import Image
-
-_SLICE: Final = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -40,15 +37,14 @@ def _endpoint(url: str, target: Target) -> httpx.URL:
 
 
 class _Body:
-    """An image as a request body, in slices, so that no layer below copies a large one whole."""
+    """An image as a request body, block by block, so that no layer below copies it whole."""
 
-    def __init__(self, image: Image) -> None:
-        self._data = image.data
+    def __init__(self, image: Buffer) -> None:
+        self._image = image
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        view = memoryview(self._data)
-        for start in range(0, len(view), _SLICE):
-            yield bytes(view[start : start + _SLICE])
+        for block in self._image.blocks:
+            yield bytes(block)
 
 
 class TorchServe:
@@ -58,7 +54,7 @@ class TorchServe:
         self._client = client
         self._url = url.rstrip("/")
 
-    async def predict(self, target: Target, image: Image, request_id: str) -> Prediction:
+    async def predict(self, target: Target, image: Buffer, request_id: str) -> Prediction:
         """The mask of an image.
 
         Raises a GatewayError: the handler's verdict on the image, or what TorchServe suffers.
@@ -75,7 +71,7 @@ class TorchServe:
             timings=answer.headers.get("Server-Timing", ""),
         )
 
-    async def _post(self, target: Target, image: Image, request_id: str) -> httpx.Response:
+    async def _post(self, target: Target, image: Buffer, request_id: str) -> httpx.Response:
         try:
             return await self._send(target, image, request_id)
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
@@ -84,13 +80,13 @@ class TorchServe:
             # so asking once more is safe and never adds to the load that TorchServe sees at once.
             return await self._send(target, image, request_id)
 
-    async def _send(self, target: Target, image: Image, request_id: str) -> httpx.Response:
+    async def _send(self, target: Target, image: Buffer, request_id: str) -> httpx.Response:
         return await self._client.post(
             _endpoint(self._url, target),
             content=_Body(image),
             headers={
                 "Content-Type": "application/octet-stream",
-                "Content-Length": str(len(image.data)),
+                "Content-Length": str(image.size),
                 "X-Request-ID": request_id,
             },
         )

@@ -1,6 +1,5 @@
 """Reads the image out of a multipart form as it arrives: once, in memory, never past the limits."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from python_multipart import MultipartParser
@@ -8,13 +7,13 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
-from gateway.admission import Lease
 from gateway.errors import (
     GatewayError,
     ImageTooLargeError,
     InvalidRequestError,
     UnreadableImageError,
 )
+from gateway.memory import Buffer
 
 FIELD: Final = "file"
 # Room for the form around the file: boundaries, part headers and fields that are passed over.
@@ -27,26 +26,19 @@ _HINT: Final = (
 )
 
 
-@dataclass(frozen=True)
-class Image:
-    """An uploaded file, as the client encoded it; nothing in it is to be trusted."""
-
-    data: bytearray
-
-
 class _Form:
     """Callbacks of the parser: keeps the bytes of the one file field and drops all other parts."""
 
-    def __init__(self, max_bytes: int, lease: Lease) -> None:
+    def __init__(self, max_bytes: int, buffer: Buffer) -> None:
         self._max_bytes = max_bytes
-        self._lease = lease
+        self._buffer = buffer
         self._header = bytearray()
         self._value = bytearray()
         self._disposition = b""
         self._wanted = False
         self._parts = 0
         self.complete = False
-        self.file: bytearray | None = None
+        self.found = False
 
     def part_begin(self) -> None:
         self._disposition = b""
@@ -71,20 +63,18 @@ class _Form:
         _, options = parse_options_header(self._disposition)
         if options.get(b"name") != FIELD.encode():
             return
-        if self.file is not None:
+        if self.found:
             raise InvalidRequestError(f"The form has more than one field '{FIELD}'. Send one.")
         if not options.get(b"filename"):
             raise InvalidRequestError(f"The field '{FIELD}' has no file name. {_HINT}")
-        self.file = bytearray()
-        self._wanted = True
+        self.found = self._wanted = True
 
     def part_data(self, data: bytes, start: int, end: int) -> None:
-        if not self._wanted or self.file is None:
+        if not self._wanted:
             return
-        if len(self.file) + end - start > self._max_bytes:
+        if self._buffer.size + end - start > self._max_bytes:
             raise too_large(self._max_bytes)
-        self._lease.grow(end - start)
-        self.file += data[start:end]
+        self._buffer.append(memoryview(data)[start:end])
 
     def end(self) -> None:
         self.complete = True
@@ -136,13 +126,14 @@ async def _parse(request: Request, form: _Form, boundary: bytes, max_bytes: int)
         parser.write(chunk)
 
 
-async def read_image(request: Request, max_bytes: int, lease: Lease) -> Image:
-    """The form's file, read no further than needed to see that it breaks a rule.
+async def read_image(request: Request, max_bytes: int, image: Buffer) -> None:
+    """Fills the buffer with the form's file, as the client encoded it.
 
-    Raises InvalidRequestError, ImageTooLargeError, UnreadableImageError for an empty file,
-    OverloadedError if the lease cannot grow, and starlette's ClientDisconnect.
+    Reads no further than needed to see that the form breaks a rule. Raises InvalidRequestError,
+    ImageTooLargeError, UnreadableImageError for an empty file, OverloadedError if the buffer
+    cannot grow, and starlette's ClientDisconnect.
     """
-    form = _Form(max_bytes, lease)
+    form = _Form(max_bytes, image)
     boundary = _boundary(request)
     _refuse_by_length(request, max_bytes)
     try:
@@ -151,8 +142,7 @@ async def read_image(request: Request, max_bytes: int, lease: Lease) -> Image:
         raise InvalidRequestError(f"The multipart form is malformed. {_HINT}") from exc
     if not form.complete:
         raise InvalidRequestError("The multipart form ends before its closing boundary.")
-    if form.file is None:
+    if not form.found:
         raise InvalidRequestError(f"The form has no field '{FIELD}'. {_HINT}")
-    if not form.file:
+    if image.size == 0:
         raise UnreadableImageError("The file is empty. Send an image.")
-    return Image(form.file)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.admission import Admission, Memory
+from gateway.admission import Admission
 from gateway.errors import OverloadedError
 
 pytestmark = pytest.mark.anyio
@@ -69,15 +69,3 @@ async def test_without_a_queue_a_free_turn_is_still_taken() -> None:
     """A queue of zero refuses waiting, not working."""
     async with Admission(1, 0).turn() as waited:
         assert waited < 1
-
-
-async def test_memory_is_shared_and_given_back() -> None:
-    """All uploads together stay within the budget."""
-    memory = Memory(100)
-    with memory.lease() as first, memory.lease() as second:
-        first.grow(60)
-        with pytest.raises(OverloadedError):
-            second.grow(41)
-        second.grow(40)
-    with memory.lease() as third:
-        third.grow(100)

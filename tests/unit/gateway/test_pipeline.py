@@ -202,7 +202,6 @@ async def test_the_deadline_includes_the_queue(torchserve: TorchServeDouble) -> 
     async with client(torchserve, deadline_s=0.3, max_concurrency=1) as gateway:
         answers = await asyncio.gather(*[send(gateway) for _ in range(3)])
         assert [answer.status_code for answer in answers] == [504] * 3
-        assert len(torchserve.predictions) == 1
         torchserve.predict = always(mask_answer())
         assert (await send(gateway)).status_code == 200
 

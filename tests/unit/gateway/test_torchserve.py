@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from gateway.errors import ModelUnavailableError
+from gateway.memory import Memory
 from gateway.torchserve import Target, TorchServe
-from gateway.uploads import Image
 from tests.unit.gateway.doubles import TorchServeDouble, mask_answer, mask_png
 
 pytestmark = pytest.mark.anyio
@@ -15,11 +15,13 @@ TARGET = Target("deeplabv3", "1.0")
 
 async def _predict(torchserve: TorchServeDouble, data: bytes = b"photo") -> object:
     async with httpx.AsyncClient(transport=torchserve) as client:
-        found = TorchServe(client, "http://127.0.0.1:8080/")
-        return await found.predict(TARGET, Image(bytearray(data)), "an-id")
+        with Memory(len(data)).buffer() as image:
+            image.append(memoryview(data))
+            found = TorchServe(client, "http://127.0.0.1:8080/")
+            return await found.predict(TARGET, image, "an-id")
 
 
-@pytest.mark.parametrize("size", [1, 262_144, 262_145, 1_000_000])
+@pytest.mark.parametrize("size", [1, 1000, 1_000_000])
 async def test_the_image_is_sent_raw_to_an_explicit_version(
     torchserve: TorchServeDouble, size: int
 ) -> None:

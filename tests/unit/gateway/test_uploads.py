@@ -4,7 +4,6 @@ import pytest
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from gateway.admission import Memory
 from gateway.errors import (
     GatewayError,
     ImageTooLargeError,
@@ -12,6 +11,7 @@ from gateway.errors import (
     OverloadedError,
     UnreadableImageError,
 )
+from gateway.memory import Memory
 from gateway.uploads import read_image
 from tests.unit.gateway.doubles import BOUNDARY, FORM_TYPE, form, part
 
@@ -49,8 +49,9 @@ class Upload:
         return {"type": "http.request", "body": piece, "more_body": more}
 
     async def read(self, budget: int = 10_000) -> bytes:
-        with Memory(budget).lease() as lease:
-            return bytes((await read_image(self.request, LIMIT, lease)).data)
+        with Memory(budget).buffer() as image:
+            await read_image(self.request, LIMIT, image)
+            return b"".join(image.blocks)
 
 
 def pieces(body: bytes, size: int) -> list[bytes]:
