@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from deeplab.decode import FORMATS, MAX_PIXELS, RejectedImageError
+from deeplab.decode import MAX_PIXELS, RejectedImageError
 from deeplab.engines import load_engine
+from deeplab.formats import FORMATS
 from deeplab.pipeline import Segmentation, segment
 from deeplab.spec import read_labels, read_spec
 
@@ -49,19 +50,23 @@ class SegmentationHandler:
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
         """One answer per item: a PNG with status 200, or a JSON error with its own status."""
-        if context.get_request_header(0, "describe") == "True":
-            return [json.dumps(self._describe()).encode()] * len(data)
-        return [self._answer(index, item, context) for index, item in enumerate(data)]
+        return [
+            json.dumps(self._describe()).encode()
+            if context.get_request_header(index, "describe") == "True"
+            else self._answer(index, item, context)
+            for index, item in enumerate(data)
+        ]
 
     def _answer(self, index: int, item: dict[str, Any], context: Any) -> bytes:
         for name, value in self._identity.items():
             context.set_response_header(index, name, value)
-        try:
-            image = next(item[name] for name in BODY_FIELDS if name in item)
-            result = segment(bytes(image), self._engine, self._spec.long_side, self._max_pixels)
-        except StopIteration:
-            detail = "No picture was sent: it belongs in the request's body."
+        image = next((item[name] for name in BODY_FIELDS if name in item), None)
+        # TorchServe parses JSON and text: those come as other types, and bytes(n) would be n zeros.
+        if not isinstance(image, bytes | bytearray):
+            detail = "No picture was sent: it belongs in the request's body, as image/*."
             return _refuse(context, index, 422, "invalid_request", detail)
+        try:
+            result = segment(bytes(image), self._engine, self._spec.long_side, self._max_pixels)
         except RejectedImageError as exc:
             return _refuse(context, index, exc.status, exc.code, str(exc))
         except Exception:

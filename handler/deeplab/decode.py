@@ -11,9 +11,11 @@ from io import BytesIO
 
 from PIL import ExifTags, Image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
-FORMAT_NAMES = "JPEG, PNG, WebP, GIF, TIFF, BMP and AVIF"
+from deeplab.formats import FORMAT_NAMES, FORMATS, is_other_format
+from deeplab.jpeg import has_more_scans
+
 MAX_PIXELS = 50_000_000
+MAX_FULL_SCANS = 20  # of a JPEG with as many pixels as the limit; smaller ones may have more
 
 # What Pillow's decoders raise on damaged data, as seen by feeding them such data.
 DECODER_ERRORS = (
@@ -32,38 +34,6 @@ DECODER_ERRORS = (
     RuntimeError,
     struct.error,
     zlib.error,
-)
-
-# Known signatures (offset, bytes) of pictures and documents that people send and we do not take.
-OTHER_SIGNATURES = (
-    (0, b"%PDF"),
-    (0, b"8BPS"),
-    (0, b"%!PS"),
-    (0, b"\x00\x00\x01\x00"),
-    (0, b"\x00\x00\x00\x0cjP  "),
-    (0, b"\xff\x4f\xff\x51"),
-    (0, b"\xff\x0a"),
-    (0, b"\x00\x00\x00\x0cJXL "),
-    (0, b"<svg"),
-    (0, b"<?xml"),
-    (0, b"icns"),
-    (0, b"DDS "),
-    (0, b"qoif"),
-    (0, b"\x0a\x05\x01"),
-    (0, b"\x01\xda"),
-    (0, b"P1"),
-    (0, b"P2"),
-    (0, b"P3"),
-    (0, b"P4"),
-    (0, b"P5"),
-    (0, b"P6"),
-    (0, b"P7"),
-    (0, b"PF"),
-    (0, b"Pf"),
-    (4, b"ftyp"),
-    (0, b"\x1a\x45\xdf\xa3"),
-    (0, b"PK\x03\x04"),
-    (0, b"\x1f\x8b"),
 )
 
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
@@ -151,7 +121,17 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     width, height = picture.size
     if width * height > max_pixels:
         raise TooManyPixelsError(_too_many(f"{width} x {height}", max_pixels))
+    if picture.format in ("JPEG", "MPO"):
+        _check_scans(data, width * height, max_pixels)
     return picture
+
+
+def _check_scans(data: bytes, pixels: int, max_pixels: int) -> None:
+    limit = MAX_FULL_SCANS * max_pixels // pixels
+    if has_more_scans(data, limit):
+        raise UnreadableImageError(
+            f"The JPEG draws its picture in more than {limit} passes. Save it again as baseline."
+        )
 
 
 def _too_many(found: str, max_pixels: int) -> str:
@@ -162,10 +142,8 @@ def _too_many(found: str, max_pixels: int) -> str:
 
 def _refusal(data: bytes) -> RejectedImageError:
     """Why Pillow could not open the bytes: another format, or no picture at all."""
-    start = data[:64].lstrip()
-    for offset, signature in OTHER_SIGNATURES:
-        if start[offset : offset + len(signature)] == signature and start[8:12] != b"avif":
-            return UnsupportedFormatError(f"This format is not taken. Send {FORMAT_NAMES}.")
+    if is_other_format(data):
+        return UnsupportedFormatError(f"This format is not taken. Send {FORMAT_NAMES}.")
     return UnreadableImageError(
         f"The bytes are no picture, or only its beginning. Send {FORMAT_NAMES}."
     )

@@ -5,10 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from deeplab.decode import decode
+from deeplab.cpu_limit import cpu_limit
+from deeplab.decode import UnreadableImageError, decode
 from deeplab.engines import Engine
 from deeplab.postprocess import count_classes, encode_png, resize_class_ids
 from deeplab.preprocess import preprocess
+
+# Pillow reads some files in quadratic time (a GIF's comment); the largest photograph takes 2 s.
+MAX_DECODE_CPU_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class StageClock:
 def segment(data: bytes, engine: Engine, long_side: int, max_pixels: int) -> Segmentation:
     """Image bytes to mask. Raises a RejectedImageError for bytes that are no fit picture."""
     clock = StageClock()
-    with clock.stage("decode"):
+    with clock.stage("decode"), cpu_limit(MAX_DECODE_CPU_S, _too_costly):
         decoded = decode(data, long_side, max_pixels)
     with clock.stage("preprocess"):
         pixels = preprocess(decoded, long_side)
@@ -54,3 +58,9 @@ def segment(data: bytes, engine: Engine, long_side: int, max_pixels: int) -> Seg
     with clock.stage("encode"):
         png = encode_png(ids)
     return Segmentation(png, class_pixels, clock.timings)
+
+
+def _too_costly() -> Exception:
+    return UnreadableImageError(
+        f"The picture took more than {MAX_DECODE_CPU_S:.0f} s to decode. Save it again, plainly."
+    )
