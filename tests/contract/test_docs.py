@@ -1,0 +1,186 @@
+"""The documentation names what there is, and nothing else: commands, settings, routes, links."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from gateway.settings import Settings as GatewaySettings
+from scripts.settings import Settings as ServeSettings
+from ui.settings import Settings as UiSettings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+# Our own pages: top level and the folders that hold documentation, not what lies about.
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "deploy/**/*.md", "model_store/**/*.md", "ui/**/*.md")
+    for path in ROOT.glob(pattern)
+)
+ROW = re.compile(r"^\| (.+?) \|(.*)\|$", re.MULTILINE)
+# Paths that mean something on one machine only, and what was left to do.
+PRIVATE = re.compile(rf"{re.escape(str(ROOT))}|/(?:home|root|mnt|opt|srv|tmp)/\w|\bTODO\b")
+# Where a page may send its reader; no package registry, which is each machine's own choice.
+HOSTS = {"127.0.0.1", "keepachangelog.com", "semver.org", "flic.kr"}
+FOLDERS = "benchmarks|deploy|docs|gateway|handler|model_store|scripts|tests|ui"
+
+
+def name_of(path: Path) -> str:
+    """A page's path below the root, for the name of its test."""
+    return str(path.relative_to(ROOT))
+
+
+def settings_rows() -> dict[str, str]:
+    """Variable -> the rest of its row in docs/settings.md."""
+    rows = ROW.findall((ROOT / "docs" / "settings.md").read_text())
+    return {variable.strip("`"): rest for variable, rest in rows}
+
+
+def fields_of(*parts: type[BaseSettings]) -> list[tuple[str, object]]:
+    """(variable, default) of every field; a default that is computed or a path is None."""
+    return [
+        (f"{part.model_config['env_prefix']}{name.upper()}", _plain(field.default))
+        for part in parts
+        for name, field in part.model_fields.items()
+    ]
+
+
+def _plain(default: object) -> str | None:
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"{default:g}" if isinstance(default, float) else _as_text(default)
+
+
+def _as_text(default: object) -> str | None:
+    return str(default) if isinstance(default, str | int) else None
+
+
+@pytest.mark.parametrize("command", ["make run", "make test", "curl -F file=@"])
+def test_the_first_screen_shows_how_to_begin(command: str) -> None:
+    """Whoever opens the README sees the two commands and a request without scrolling far."""
+    assert command in "\n".join(README.splitlines()[:60])
+
+
+def test_readme_and_makefile_name_the_same_targets() -> None:
+    """Every command that is documented exists, and every one that exists is documented."""
+    there = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)`", README))
+    assert there == named
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_page_names_only_targets_that_exist(page: Path) -> None:
+    """`make something` in any page works."""
+    there = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    assert set(re.findall(r"`(?:[A-Z_]+=\S+ )*make ([a-z-]+)", page.read_text())) <= there
+
+
+@pytest.mark.parametrize(
+    ("variable", "default"), fields_of(ServeSettings, GatewaySettings, UiSettings)
+)
+def test_every_setting_is_documented(variable: str, default: str | None) -> None:
+    """A row with the variable, its default and a sentence."""
+    cells = settings_rows()[variable].split("|")
+    assert default is None or cells[0].strip() == f"`{default}`"
+    assert len(cells[1].split()) > 2
+
+
+def test_no_setting_is_documented_that_does_not_exist() -> None:
+    """Every SEGSERVE_ variable in the table is one that some code reads."""
+    code = "".join(
+        path.read_text()
+        for folder in ("handler", "scripts", "tests/browser")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+    fields = {name for name, _ in fields_of(ServeSettings, GatewaySettings, UiSettings)}
+    documented = {name for name in settings_rows() if name.startswith("SEGSERVE_")}
+    assert {name for name in documented - fields if f'"{name}"' not in code} == set()
+
+
+def test_every_variable_of_the_containers_is_documented() -> None:
+    """What docker-compose.yml takes from the environment has a row in deploy/README.md."""
+    compose = (ROOT / "docker-compose.yml").read_text()
+    given = set(re.findall(r"\$\{([A-Z_]+)", compose))
+    passed_on = set(re.findall(r"^ +(SEGSERVE_[A-Z_]+):$", compose, re.MULTILINE))
+    text = (ROOT / "deploy" / "README.md").read_text()
+    assert {name for name in given | passed_on if f"`{name}`" not in text} == set()
+
+
+@pytest.mark.parametrize("variable", ["MODEL", "WEIGHTS", "LABELS", "DEVICE", "VERSION"])
+def test_the_choice_of_a_model_is_documented(variable: str) -> None:
+    """The variables of `make run` without a prefix have rows too."""
+    assert variable in settings_rows()
+
+
+def test_every_route_is_documented() -> None:
+    """docs/api.md lists the operations of the OpenAPI document, and no others."""
+    document = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    there = {
+        f"{method.upper()} {path}"
+        for path, operations in document["paths"].items()
+        for method in operations
+    }
+    page = (ROOT / "docs" / "api.md").read_text()
+    assert set(re.findall(r"^\| `([A-Z]+ /\S*)` \|", page, re.MULTILINE)) == there
+
+
+def test_every_error_code_is_documented() -> None:
+    """docs/api.md has a row with status and code for each error of the gateway, and no others."""
+    source = (ROOT / "gateway" / "errors.py").read_text()
+    there = set(re.findall(r'status, code, title = (\d+), "(\w+)"', source))
+    page = (ROOT / "docs" / "api.md").read_text()
+    assert set(re.findall(r"^\| (\d+) \| `(\w+)` \|", page, re.MULTILINE)) == there
+
+
+def test_every_decision_is_in_the_index() -> None:
+    """The index names every decision, each has the four parts, and numbers have no gaps."""
+    folder = ROOT / "docs" / "decisions"
+    decisions = sorted(path for path in folder.glob("*.md") if path.name != "README.md")
+    index = (folder / "README.md").read_text()
+    assert [path.name[:4] for path in decisions] == [
+        f"{number:04d}" for number in range(1, len(decisions) + 1)
+    ]
+    for path in decisions:
+        assert f"({path.name})" in index
+        for part in ("Context", "Decision", "Consequences", "Alternatives"):
+            assert f"\n## {part}\n" in path.read_text(), (path.name, part)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link of a page names a file or folder that exists."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+    relative = [target.split("#")[0] for target in targets if "://" not in target]
+    assert [target for target in relative if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_named_files_exist(page: Path) -> None:
+    """A source file or module that a page names is there."""
+    text = page.read_text()
+    files = re.findall(rf"`((?:{FOLDERS})/[\w./-]+\.(?:py|yaml|json|md|txt))`", text)
+    modules = re.findall(rf"python -m ((?:{FOLDERS})[\w.]*)", text)
+    files += [_source_of(module) for module in modules]
+    assert [name for name in files if not (ROOT / name).exists()] == []
+
+
+def _source_of(module: str) -> str:
+    path = module.rstrip(".").replace(".", "/")
+    return f"{path}/__main__.py" if (ROOT / path).is_dir() else f"{path}.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_page_is_for_every_reader(page: Path) -> None:
+    """No path of one machine, no host that is nobody's business, nothing left to do."""
+    text = page.read_text()
+    assert PRIVATE.findall(text) == []
+    assert set(re.findall(r"https?://([^\s/:)>`]+)", text)) <= HOSTS
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "NOTICE"])
+def test_the_licence_is_there(name: str) -> None:
+    """Apache-2.0, as the project's metadata says."""
+    assert "Apache License" in (ROOT / name).read_text()
