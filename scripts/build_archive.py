@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from deeplab.spec import EngineName
+from scripts.archives import PROVENANCE, DamagedArchiveError, read_facts
 from scripts.checkpoints import (
     BUNDLED,
     BUNDLED_WEIGHTS,
@@ -38,7 +38,6 @@ from scripts.published import DownloadError
 HANDLER = ROOT / "handler"
 MODEL_STORE = ROOT / "model_store"
 DEFAULT_NAME, DEFAULT_VERSION = "deeplabv3", "1.0"
-PROVENANCE = "provenance.json"
 BUILD_CODE = (
     "export_model",
     "openvino_ir",
@@ -101,13 +100,10 @@ def fingerprint_of(archive: Archive) -> str:
 def recorded_fingerprint(path: Path) -> str | None:
     """The fingerprint in an archive's provenance; None if there is no sound archive."""
     try:
-        with zipfile.ZipFile(path) as file:
-            if file.testzip() is not None:
-                return None
-            recorded: str = json.loads(file.read(PROVENANCE))["fingerprint"]
-            return recorded
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError):
+        recorded = read_facts(path, PROVENANCE).get("fingerprint")
+    except (FileNotFoundError, DamagedArchiveError):
         return None
+    return recorded if isinstance(recorded, str) else None
 
 
 def _input_files(choice: Choice) -> Iterator[Path]:

@@ -103,10 +103,11 @@ def _tensors(state: object, path: Path) -> dict[str, Tensor]:
             state = state[key]
     if not isinstance(state, Mapping):
         raise CheckpointError(f"WEIGHTS={path}: holds no state dict; save model.state_dict()")
+    named = {str(name).removeprefix("module."): value for name, value in state.items()}
     tensors = {
-        str(name).removeprefix("module."): value.float() if value.is_floating_point() else value
-        for name, value in state.items()
-        if isinstance(value, Tensor) and not str(name).startswith("aux_classifier.")
+        name: value.float() if value.is_floating_point() else value
+        for name, value in named.items()
+        if isinstance(value, Tensor) and not name.startswith("aux_classifier.")
     }
     if not tensors:
         raise CheckpointError(f"WEIGHTS={path}: holds no tensors; save model.state_dict()")

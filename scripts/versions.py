@@ -8,15 +8,14 @@ remove VERSION      unload it; refused for the default version
 """
 
 import argparse
-import json
 import shutil
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.archives import MANIFEST, DamagedArchiveError, read_facts
 from scripts.management import Management, ManagementError, Version
 from scripts.settings import Settings
 
@@ -37,15 +36,16 @@ def list_versions(management: Management) -> str:
 
 def add(management: Management, archive: str, store: Path, workers: int) -> str:
     """Load an archive; if its workers do not start, nothing of it stays loaded."""
-    path = _in_store(archive, store)
-    name, version = read_identity(path)
+    given = _locate(archive, store)
+    name, version = read_identity(given)
     if name != MODEL:
-        raise VersionError(f"{path.name} holds the model {name}, not {MODEL}")
+        raise VersionError(f"{given.name} holds the model {name}, not {MODEL}")
     if any(each.version == version for each in management.versions()):
         raise VersionError(
             f"version {version} is loaded already: build the archive with another --version, "
             f"or remove it first with `python -m scripts.versions remove {version}`"
         )
+    path = _in_store(given, store, f"{name}-{version}.mar")
     try:
         management.register(path.name, workers)
     except ManagementError as exc:
@@ -95,28 +95,27 @@ def remove(management: Management, version: str) -> str:
 def read_identity(path: Path) -> tuple[str, str]:
     """(model name, version) from an archive's manifest. Raises VersionError for anything else."""
     try:
-        with zipfile.ZipFile(path) as file:
-            damaged = file.testzip()
-            model = json.loads(file.read("MAR-INF/MANIFEST.json"))["model"]
+        model = read_facts(path, MANIFEST).get("model")
     except FileNotFoundError as exc:
         raise VersionError(f"{path} does not exist; build it with scripts.build_archive") from exc
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as exc:
-        raise VersionError(f"{path} is not a model archive ({exc})") from exc
-    if damaged is not None:
-        raise VersionError(f"{path} is damaged at {damaged}; build it again")
+    except DamagedArchiveError as exc:
+        raise VersionError(str(exc)) from exc
+    if not isinstance(model, dict) or not {"modelName", "modelVersion"} <= model.keys():
+        raise VersionError(f"{path} is not a model archive (its manifest names no version)")
     return str(model["modelName"]), str(model["modelVersion"])
 
 
-def _in_store(archive: str, store: Path) -> Path:
-    """The archive inside the model store, copied there if it is elsewhere."""
+def _locate(archive: str, store: Path) -> Path:
     given = Path(archive)
-    if not given.exists() and given.name == archive:
-        given = store / archive
-    name, version = read_identity(given)
+    return store / archive if not given.exists() and given.name == archive else given
+
+
+def _in_store(given: Path, store: Path, name: str) -> Path:
+    """The archive inside the model store, copied there if it is elsewhere."""
     if given.resolve().parent == store.resolve():
         return given
     # TorchServe loads bare file names of its store only; one name per version.
-    target = store / f"{name}-{version}.mar"
+    target = store / name
     if target.exists():
         raise VersionError(f"{target.name} is in the model store already; add it by that name")
     with tempfile.NamedTemporaryFile(dir=store, suffix=".building", delete=False) as copy:
