@@ -1,5 +1,6 @@
 """Starts the gateway: `python -m gateway`."""
 
+import gc
 import logging
 import sys
 
@@ -34,8 +35,13 @@ def main() -> None:
     except ValidationError as exc:
         sys.exit(f"The gateway's settings (SEGSERVE_GATEWAY_*) are not valid: {exc}")
     _log_to_stderr(settings.log_level)
+    app = create_app(settings)
+    # What was imported and built stays for good: no collection needs to look at it again, which
+    # would stop every request for 20 ms.
+    gc.collect()
+    gc.freeze()
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
