@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import FrameType
@@ -16,12 +17,13 @@ from types import FrameType
 import httpx
 from pydantic import ValidationError
 
-from scripts import preflight, torchserve
-from scripts.processes import Child, start, stop
+from scripts import parts, preflight
+from scripts.processes import Child, stop
 from scripts.settings import ROOT, Settings
 
 MODEL = "deeplabv3"
 POLL_S = 0.2
+SUPERVISION_S = 1.0  # a death is reported within a second
 BROKEN_AFTER_DEATHS = 3  # of workers during start-up: the archive cannot be served
 
 
@@ -33,102 +35,96 @@ class Stopped(BaseException):
     """The user or the system asked us to stop: an order, not an error."""
 
 
+class Orders:
+    """Remembers that a signal came. An exception raised in its handler could get lost."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._remember)
+
+    def _remember(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait that long; raises Stopped as soon as a signal came."""
+        if self._stop.wait(seconds):
+            raise Stopped
+
+
 def main() -> int:
     """0 after Ctrl-C, 1 after any failure."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop_signal)
+    orders = Orders()
     children: list[Child] = []
     scratch = Path(tempfile.mkdtemp(prefix="segserve-"))  # short: it holds the workers' sockets
     try:
-        return _run(Settings(), children, scratch)
+        return _run(Settings(), orders, children, scratch)
     except (ServeError, preflight.PreflightError) as exc:
         _say(f"cannot run: {exc}", error=True)
         return 1
     except ValidationError as exc:
-        for problem in exc.errors():
-            name = "SEGSERVE_SERVE_" + "_".join(map(str, problem["loc"])).upper()
-            _say(f"cannot run: {name}: {problem['msg']}", error=True)
+        problem = exc.errors()[0]
+        name = "SEGSERVE_SERVE_" + "_".join(map(str, problem["loc"])).upper()
+        _say(f"cannot run: {name}: {problem['msg']}", error=True)
         return 1
     except Stopped:
         _say("stopping")
         return 0
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave children
         stop(children)
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _run(settings: Settings, children: list[Child], scratch: Path) -> int:
+def _run(settings: Settings, orders: Orders, children: list[Child], scratch: Path) -> int:
     preflight.check(settings)
     _say("1/4 model archive")
-    archive = _build_archive(settings)
+    archive = _build_archive(settings, orders)
     logs = settings.run_dir / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     _say(f"2/4 starting TorchServe with {archive}, {settings.workers} workers")
-    children.append(_start_torchserve(settings, archive, scratch, logs))
+    children.append(parts.start_torchserve(settings, archive, scratch, logs))
     _say("3/4 starting the gateway")
-    children.append(
-        start("gateway", _module("gateway"), _gateway_env(settings), logs / "gateway.log")
-    )
+    children.append(parts.start_gateway(settings, logs))
     if settings.ui:
         _say("4/4 starting the page")
-        children.append(start("page", _module("ui"), _ui_env(settings), logs / "page.log"))
-    gateway = f"http://{settings.host}:{settings.gateway_port}"
-    page = f"http://{settings.host}:{settings.ui_port}"
-    _wait(settings, children, f"{gateway}/readyz")
-    if settings.ui:
-        _wait(settings, children, f"{page}/_stcore/health")
-        _say(f"page        {page}")
-    _say(f"API         {gateway}/docs")
-    _say(f"management  http://{settings.torchserve_host}:{settings.management_port} (versions)")
+        children.append(parts.start_page(settings, logs))
+    _wait_until_ready(settings, orders, children)
     _say(f"ready; logs are in {logs}; Ctrl-C stops everything")
     while True:
         _check_alive(children)
-        time.sleep(1.0)  # supervision only: a death is reported within a second
+        orders.wait(SUPERVISION_S)
 
 
-def _build_archive(settings: Settings) -> str:
+def _wait_until_ready(settings: Settings, orders: Orders, children: list[Child]) -> None:
+    """Until everything answers; then the addresses."""
+    gateway = f"http://{settings.host}:{settings.gateway_port}"
+    page = f"http://{settings.host}:{settings.ui_port}"
+    _wait(settings, orders, children, f"{gateway}/readyz")
+    if settings.ui:
+        _wait(settings, orders, children, f"{page}/_stcore/health")
+        _say(f"page        {page}")
+    _say(f"API         {gateway}/docs")
+    _say(f"management  http://{settings.torchserve_host}:{settings.management_port} (versions)")
+
+
+def _build_archive(settings: Settings, orders: Orders) -> str:
     """The name of the up-to-date archive; a process of its own gives its memory back."""
     version = os.environ.get("VERSION") or "1.0"
     options = ["--name", MODEL, "--version", version, "--store", str(settings.model_store)]
-    done = subprocess.run([*_module("scripts.build_archive"), *options], cwd=ROOT, check=False)
-    if done.returncode != 0:
+    command = [*parts.module("scripts.build_archive"), *options]
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    try:
+        while process.poll() is None:
+            orders.wait(POLL_S)
+    finally:
+        process.terminate()
+        process.wait()
+    if process.returncode != 0:
         raise ServeError("the model archive could not be built; the line above says why")
     return f"{MODEL}-{version}.mar"
 
 
-def _start_torchserve(settings: Settings, archive: str, scratch: Path, logs: Path) -> Child:
-    configuration = torchserve.write_configuration(settings, [archive])
-    command = torchserve.command(settings, configuration, scratch)
-    return start("TorchServe", command, os.environ, logs / "torchserve.log")
-
-
-def _gateway_env(settings: Settings) -> dict[str, str]:
-    inside = settings.torchserve_host
-    return {
-        **os.environ,
-        "SEGSERVE_GATEWAY_HOST": settings.host,
-        "SEGSERVE_GATEWAY_PORT": str(settings.gateway_port),
-        "SEGSERVE_GATEWAY_INFERENCE_URL": f"http://{inside}:{settings.inference_port}",
-        "SEGSERVE_GATEWAY_MANAGEMENT_URL": f"http://{inside}:{settings.management_port}",
-    }
-
-
-def _ui_env(settings: Settings) -> dict[str, str]:
-    return {
-        **os.environ,
-        "SEGSERVE_UI_HOST": settings.host,
-        "SEGSERVE_UI_PORT": str(settings.ui_port),
-        "SEGSERVE_UI_GATEWAY_URL": f"http://{settings.host}:{settings.gateway_port}",
-    }
-
-
-def _module(name: str) -> list[str]:
-    return [sys.executable, "-m", name]
-
-
-def _wait(settings: Settings, children: list[Child], url: str) -> None:
+def _wait(settings: Settings, orders: Orders, children: list[Child], url: str) -> None:
     """Until ``url`` answers 200, a part dies, or the time is up."""
     end = time.monotonic() + settings.startup_s
     while time.monotonic() < end:
@@ -136,7 +132,7 @@ def _wait(settings: Settings, children: list[Child], url: str) -> None:
         _check_workers(children[0])
         if _answers(url):
             return
-        time.sleep(POLL_S)  # polling another process: there is nothing to wait on
+        orders.wait(POLL_S)
     raise ServeError(
         f"{url} did not answer within {settings.startup_s:.0f} s; see {children[0].log}"
     )
@@ -170,10 +166,6 @@ def _check_workers(server: Child) -> None:
 
 def _say(text: str, *, error: bool = False) -> None:
     print(f"segserve: {text}", file=sys.stderr if error else sys.stdout, flush=True)
-
-
-def _stop_signal(_number: int, _frame: FrameType | None) -> None:
-    raise Stopped
 
 
 if __name__ == "__main__":

@@ -25,9 +25,10 @@ PORTS = ("GATEWAY", "UI", "INFERENCE", "MANAGEMENT", "METRICS", "GRPC_INFERENCE"
 class Stack:
     """A running product and where its parts answer."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     ports: dict[str, int]
     run_dir: Path
+    has_page: bool
 
     @property
     def gateway_url(self) -> str:
@@ -49,9 +50,27 @@ class Stack:
         """TorchServe's management API."""
         return f"http://127.0.0.1:{self.ports['MANAGEMENT']}"
 
+    @property
+    def output(self) -> str:
+        """What the command has printed so far."""
+        return (self.run_dir / "output.log").read_text()
+
     def descendants(self) -> list[psutil.Process]:
         """Every process that the product started and that still runs."""
-        return psutil.Process(self.process.pid).children(recursive=True)
+        found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        return found
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run; a zombie that nobody has reaped yet does not."""
+    return [each for each in processes if each.is_running() and not _is_zombie(each)]
+
+
+def _is_zombie(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def free_ports(count: int) -> list[int]:
@@ -68,26 +87,27 @@ def start(run_dir: Path, **env: str) -> Stack:
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     settings = {f"SEGSERVE_SERVE_{name}_PORT": str(port) for name, port in ports.items()}
     settings["SEGSERVE_SERVE_RUN_DIR"] = str(run_dir)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "scripts.serve"],
-        cwd=ROOT,
-        env={**os.environ, **settings, **env},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return Stack(process, ports, run_dir)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    with (run_dir / "output.log").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "scripts.serve"],
+            cwd=ROOT,
+            env={**os.environ, **settings, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    return Stack(process, ports, run_dir, env.get("SEGSERVE_SERVE_UI") != "false")
 
 
 def wait_until_ready(stack: Stack) -> None:
     """Until the gateway says that the model's workers are up and the page answers."""
     end = time.monotonic() + READY_S
-    urls = [f"{stack.gateway_url}/readyz", f"{stack.ui_url}/_stcore/health"]
+    urls = [f"{stack.gateway_url}/readyz"]
+    urls += [f"{stack.ui_url}/_stcore/health"] if stack.has_page else []
     while time.monotonic() < end:
         if stack.process.poll() is not None:
-            assert stack.process.stdout is not None
-            raise RuntimeError(f"the product ended while starting:\n{stack.process.stdout.read()}")
+            raise RuntimeError(f"the product ended while starting:\n{stack.output}")
         if all(_answers(url) for url in urls):
             return
         time.sleep(0.2)  # polling another process
@@ -97,8 +117,13 @@ def wait_until_ready(stack: Stack) -> None:
 def stop(stack: Stack) -> tuple[int, str]:
     """Interrupt the product as Ctrl-C does; (exit status, what it printed)."""
     stack.process.send_signal(signal.SIGINT)
-    output, _ = stack.process.communicate(timeout=STOP_S)
-    return stack.process.returncode, output
+    return ended(stack, STOP_S)
+
+
+def ended(stack: Stack, timeout: float) -> tuple[int, str]:
+    """Wait for the product's own end; (exit status, what it printed)."""
+    status = stack.process.wait(timeout)
+    return status, stack.output
 
 
 @contextmanager
@@ -113,8 +138,7 @@ def running_stack(**env: str) -> Iterator[Stack]:
             started = stack.descendants() if stack.process.poll() is None else []
             if stack.process.poll() is None:
                 stop(stack)
-        left = [process for process in started if process.is_running()]
-        assert left == []
+        assert alive(started) == []
 
 
 def _answers(url: str) -> bool:

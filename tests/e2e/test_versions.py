@@ -1,0 +1,166 @@
+"""A model's versions on real TorchServe: loaded, chosen, made default, scaled, removed."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from scripts.build_archive import MODEL_STORE
+from tests.stack import ROOT, Stack
+
+CAT = (ROOT / "ui" / "examples" / "cat.jpg").read_bytes()
+CATALOGUE_S = 2.0  # the gateway follows a change of versions within this time
+
+
+def versions(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does."""
+    port = str(stack.ports["MANAGEMENT"])
+    return subprocess.run(
+        [sys.executable, "-m", "scripts.versions", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "SEGSERVE_SERVE_MANAGEMENT_PORT": port},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def with_version(source: Path, target: Path, version: str, *, broken: bool = False) -> Path:
+    """A copy of an archive under another version; broken: its network is cut short."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "MAR-INF/MANIFEST.json":
+                manifest = json.loads(content)
+                manifest["model"]["modelVersion"] = version
+                content = json.dumps(manifest).encode()
+            if broken and name == "network/network.bin":
+                content = content[:1000]
+            new.writestr(name, content)
+    return target
+
+
+@pytest.fixture
+def second(stack: Stack, tmp_path: Path) -> Iterator[Path]:
+    """An archive of version 2.0; afterwards 1.0 serves alone again."""
+    yield with_version(MODEL_STORE / "deeplabv3-1.0.mar", tmp_path / "new.mar", "2.0")
+    versions(stack, "default", "1.0")
+    versions(stack, "remove", "2.0")
+    (MODEL_STORE / "deeplabv3-2.0.mar").unlink(missing_ok=True)
+
+
+def served_by(gateway: httpx.Client, query: str = "") -> str:
+    """The version that answers."""
+    answer = gateway.post(f"/segmentation{query}", files={"file": ("cat.jpg", CAT)})
+    assert answer.status_code == 200, answer.text
+    return answer.headers["x-model-version"]
+
+
+def wait_for_default(gateway: httpx.Client, version: str) -> None:
+    """Until the gateway sends requests without a version to this one."""
+    done = threading.Event()
+    for _ in range(int(CATALOGUE_S / 0.1)):
+        if served_by(gateway) == version:
+            return
+        done.wait(0.1)
+    pytest.fail(f"version {version} did not become the default within {CATALOGUE_S} s")
+
+
+def test_second_version_serves_beside_the_first(
+    stack: Stack, gateway: httpx.Client, second: Path
+) -> None:
+    """add, ?version=, default, scale and remove do what they say, and every answer tells."""
+    added = versions(stack, "add", str(second), "--workers", "1")
+    assert (added.returncode, added.stderr) == (0, "")
+    assert (served_by(gateway), served_by(gateway, "?version=2.0")) == ("1.0", "2.0")
+
+    assert versions(stack, "default", "2.0").returncode == 0
+    wait_for_default(gateway, "2.0")
+    assert served_by(gateway, "?version=1.0") == "1.0"
+    assert gateway.get("/readyz").json()["version"] == "2.0"
+
+    assert versions(stack, "scale", "2.0", "2").returncode == 0
+    listed = versions(stack, "list").stdout
+    row = next(line.split() for line in listed.splitlines() if line.startswith("2.0"))
+    assert row[1:4] == ["yes", "2/2", "ready"]
+
+    refused = versions(stack, "remove", "2.0")
+    assert refused.returncode == 1
+    assert "is the default and serves" in refused.stderr
+
+    assert versions(stack, "default", "1.0").returncode == 0
+    wait_for_default(gateway, "1.0")
+    assert versions(stack, "remove", "2.0").returncode == 0
+    answer = gateway.post("/segmentation?version=2.0", files={"file": ("cat.jpg", CAT)})
+    assert answer.status_code == 404
+    assert "1.0" in answer.json()["detail"]
+
+
+def test_swap_of_the_default_loses_no_request(
+    stack: Stack, gateway: httpx.Client, second: Path
+) -> None:
+    """Requests in flight while the default changes are all answered, by one of the two."""
+    assert versions(stack, "add", str(second)).returncode == 0
+    statuses: list[tuple[int, str]] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=stack.gateway_url, timeout=60.0) as client:
+            while not stop.is_set():
+                answer = client.post("/segmentation", files={"file": ("cat.jpg", CAT)})
+                statuses.append((answer.status_code, answer.headers.get("x-model-version", "")))
+
+    clients = [threading.Thread(target=ask) for _ in range(3)]
+    for client in clients:
+        client.start()
+    assert versions(stack, "default", "2.0").returncode == 0
+    wait_for_default(gateway, "2.0")
+    stop.set()
+    for client in clients:
+        client.join()
+    assert {status for status, _ in statuses} == {200}
+    assert {version for _, version in statuses} <= {"1.0", "2.0"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("add", "missing.mar"), "does not exist"),
+        (("add", "README.md"), "is not a model archive"),
+        (("add", "deeplabv3-1.0.mar"), "is loaded already"),
+        (("default", "9.9"), "there is no version 9.9; there are: 1.0"),
+        (("remove", "1.0"), "is the default and serves"),
+        (("scale", "1.0", "0"), "needs at least 1 workers"),
+    ],
+)
+def test_refusals_say_why(stack: Stack, arguments: tuple[str, ...], words: str) -> None:
+    """One line on standard error, status 1, nothing changed."""
+    done = versions(stack, *arguments)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert words in done.stderr
+
+
+def test_archive_whose_workers_fail_leaves_nothing_loaded(
+    stack: Stack, gateway: httpx.Client, tmp_path: Path
+) -> None:
+    """A version that cannot start is unloaded again, and the first goes on serving."""
+    broken = with_version(
+        MODEL_STORE / "deeplabv3-1.0.mar", tmp_path / "broken.mar", "3.0", broken=True
+    )
+    try:
+        done = versions(stack, "add", str(broken))
+    finally:
+        (MODEL_STORE / "deeplabv3-3.0.mar").unlink(missing_ok=True)
+    assert done.returncode == 1
+    assert "cannot be served" in done.stderr
+    assert "3.0" not in versions(stack, "list").stdout
+    assert served_by(gateway) == "1.0"

@@ -1,0 +1,107 @@
+"""kill -9 of a worker in the middle of requests: no hang, no wrong mask, soon back."""
+
+import io
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from tests.stack import ROOT, Stack, running_stack
+
+REQUESTS, CONNECTIONS = 100, 8
+LONGEST_S = 40.0  # the gateway's deadline and some slack
+BACK_WITHIN_S = 15.0
+PICTURES = [
+    (ROOT / "ui" / "examples" / f"{name}.jpg").read_bytes() for name in ("cat", "astronaut")
+]
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """A product of its own: it is going to be hurt."""
+    with running_stack(SEGSERVE_SERVE_UI="false") as running:
+        yield running
+
+
+def workers(stack: Stack) -> list[psutil.Process]:
+    """TorchServe's worker processes."""
+    return [
+        process
+        for process in stack.descendants()
+        if any("model_service_worker" in part for part in process.cmdline())
+    ]
+
+
+def ask(stack: Stack, index: int) -> httpx.Response:
+    """Segment one of the two pictures."""
+    files = {"file": ("picture.jpg", PICTURES[index % 2])}
+    return httpx.post(f"{stack.gateway_url}/segmentation", files=files, timeout=LONGEST_S)
+
+
+def mask(answer: httpx.Response) -> np.ndarray:
+    """The class ids of an answer."""
+    return np.asarray(Image.open(io.BytesIO(answer.content)))
+
+
+def seconds_until_served(stack: Stack) -> float:
+    """How long it takes until a request succeeds."""
+    start = time.monotonic()
+    while time.monotonic() - start < 2 * BACK_WITHIN_S:
+        if ask(stack, 0).status_code == 200:
+            return time.monotonic() - start
+        time.sleep(0.2)  # polling another process
+    return float("inf")
+
+
+@pytest.mark.parametrize("victims", [1, 2])
+def test_killed_workers_harm_only_what_they_had_in_hand(stack: Stack, victims: int) -> None:
+    """Every failure is a 503 with Retry-After, every mask is right, service is back in 15 s."""
+    right = [mask(ask(stack, index)) for index in (0, 1)]
+    enough_done = threading.Event()
+    done = []
+
+    def one(index: int) -> httpx.Response:
+        answer = ask(stack, index)
+        done.append(index)
+        if len(done) >= REQUESTS // 4:
+            enough_done.set()
+        return answer
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        futures = [pool.submit(one, index) for index in range(REQUESTS)]
+        assert enough_done.wait(60)
+        for process in workers(stack)[:victims]:
+            process.send_signal(signal.SIGKILL)
+        back = seconds_until_served(stack)
+        answers = [future.result(timeout=120) for future in futures]
+
+    assert back <= BACK_WITHIN_S
+    for index, answer in enumerate(answers):
+        if answer.status_code == 200:
+            assert np.array_equal(mask(answer), right[index % 2])
+        else:
+            assert answer.status_code == 503, answer.text
+            assert int(answer.headers["retry-after"]) >= 1
+            assert answer.json()["code"] in {"model_unavailable", "overloaded"}
+    assert seconds_until_served(stack) <= BACK_WITHIN_S
+
+
+def test_readiness_tells_when_no_worker_is_up(stack: Stack) -> None:
+    """While all workers are gone the gateway is alive but not ready, and then ready again."""
+    for process in workers(stack):
+        process.send_signal(signal.SIGKILL)
+    seen: set[int] = set()
+    end = time.monotonic() + 30
+    while time.monotonic() < end and not {200, 503} <= seen:
+        seen.add(httpx.get(f"{stack.gateway_url}/readyz", timeout=10).status_code)
+        assert httpx.get(f"{stack.gateway_url}/healthz", timeout=10).status_code == 200
+        if 503 not in seen:
+            seen.discard(200)  # the death has not been noticed yet
+    assert {200, 503} <= seen
