@@ -73,7 +73,7 @@ class TorchEngine:
             self._device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"
         )
         with torch.inference_mode(), bf16:
-            image = torch.from_numpy(np.ascontiguousarray(pixels)).to(self._device)
+            image = torch.from_numpy(pixels.copy()).to(self._device)  # ours: writable
             ids: NDArray[np.uint8] = self._program(image)[0].cpu().numpy()
         return ids
 

@@ -1,0 +1,84 @@
+"""Both engines say what the eager model says, for pictures of any size."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from deeplab.engines import OpenVINOEngine, TorchEngine, load_engine
+from deeplab.spec import EngineName, ModelSpec, Precision
+from scripts.export_model import SegmentationGraph, eager, export
+from tests.unit.tiny import tiny_checkpoint, tiny_network
+
+SIZES = [(32, 32), (72, 96), (96, 72), (33, 97), (32, 513)]
+ENGINES: tuple[EngineName, ...] = ("openvino", "torch")
+PRECISIONS: tuple[Precision, ...] = ("f32", "bf16")
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def exported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, ModelSpec]:
+    """A tiny network, exported for each engine: (folder, specification)."""
+    folder = tmp_path_factory.mktemp("network")
+    return folder, export(tiny_checkpoint(), request.param, folder).spec
+
+
+def _picture(height: int, width: int) -> NDArray[np.uint8]:
+    """Coloured patches, so that every class occurs and most pixels are clear cases."""
+    generator = np.random.default_rng(height * 1000 + width)
+    colours = generator.choice([0, 120, 255], (height // 16 + 1, width // 16 + 1, 3))
+    pixels = colours.repeat(16, axis=0).repeat(16, axis=1)[:height, :width]
+    return pixels[np.newaxis].astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_an_engine_agrees_with_the_eager_model(
+    exported: tuple[Path, ModelSpec], precision: Precision, size: tuple[int, int]
+) -> None:
+    """One artefact serves every size, in both precisions."""
+    folder, spec = exported
+    engine = _engine(folder, spec, precision)
+    pixels = _picture(*size)
+    expected = eager(SegmentationGraph(tiny_network()).eval(), pixels)
+    ids = engine.predict(pixels)
+    assert ids.shape == size
+    assert ids.dtype == np.uint8
+    assert np.mean(ids == expected) >= (0.995 if precision == "f32" else 0.98)
+    assert len(np.unique(expected)) > 1
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_first_picture_is_not_remembered(
+    exported: tuple[Path, ModelSpec], precision: Precision
+) -> None:
+    """A picture gets the same answer before and after one of another size."""
+    folder, spec = exported
+    engine = _engine(folder, spec, precision)
+    first = engine.predict(_picture(64, 96)).copy()
+    engine.predict(_picture(96, 64))
+    assert np.array_equal(first, engine.predict(_picture(64, 96)))
+
+
+def test_f32_stays_f32(exported: tuple[Path, ModelSpec]) -> None:
+    """Where the export found bf16 too coarse, no engine chooses it by itself."""
+    folder, spec = exported
+    assert _engine(folder, spec, "f32").precision == "f32"
+
+
+def test_the_archive_decides_which_engine_runs(exported: tuple[Path, ModelSpec]) -> None:
+    """The artefact is for one of them only."""
+    folder, spec = exported
+    engine = load_engine(folder, spec, threads=1, device="cpu")
+    kinds = {"openvino": OpenVINOEngine, "torch": TorchEngine}
+    assert isinstance(engine, kinds[spec.engine])
+    assert engine.name == spec.engine
+
+
+def _engine(folder: Path, spec: ModelSpec, precision: Precision) -> OpenVINOEngine | TorchEngine:
+    artefact = folder / spec.artefact
+    if spec.engine == "openvino":
+        return OpenVINOEngine(artefact, precision, threads=1)
+    return TorchEngine(artefact, "cpu", precision)

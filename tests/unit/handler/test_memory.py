@@ -1,0 +1,97 @@
+"""A picture at the pixel limit costs a known amount of memory, and a bomb none."""
+
+import json
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.unit.handler.files import CLAIMS, chunk, encode
+
+ROOT = Path(__file__).parents[3]
+WIDTH, HEIGHT = 8000, 6250  # the limit: 50,000,000 pixels
+
+# The interpreter and the libraries are measured before, the peak after.
+PROGRAM = """
+import json, resource, sys
+from pathlib import Path
+import numpy as np
+from deeplab.decode import RejectedImageError
+from deeplab.pipeline import segment
+
+class Background:
+    name, precision = "background", "f32"
+    def predict(self, pixels):
+        return np.zeros(pixels.shape[1:3], dtype=np.uint8)
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+segment(Path(sys.argv[1]).read_bytes(), Background(), 513, 50_000_000)
+before, seen = peak(), []
+for name in sys.argv[2:]:
+    data = Path(name).read_bytes()
+    try:
+        seen.append(segment(data, Background(), 513, 50_000_000).class_pixels)
+    except RejectedImageError as refusal:
+        seen.append(refusal.code)
+print(json.dumps({"grown_mb": peak() - before, "seen": seen}))
+"""
+
+
+def _measure(folder: Path, *files: bytes) -> tuple[int, list[object]]:
+    """(MB by which a worker's memory peaked, what became of the files)."""
+    names = []
+    for index, data in enumerate((encode(Image.new("RGB", (64, 64)), "PNG"), *files)):
+        names.append(str(folder / str(index)))
+        Path(names[-1]).write_bytes(data)
+    command = [sys.executable, "-c", PROGRAM, *names]
+    done = subprocess.run(
+        command, cwd=ROOT / "handler", stdout=subprocess.PIPE, check=True, timeout=60
+    )
+    facts = json.loads(done.stdout)
+    return facts["grown_mb"], facts["seen"]
+
+
+def _flat_png() -> bytes:
+    """Made row by row: the test itself must not need the memory."""
+    deflate = zlib.compressobj(1)
+    row = b"\0" + b"\x40\x80\xc0" * WIDTH
+    body = b"".join(deflate.compress(row) for _ in range(HEIGHT)) + deflate.flush()
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0)
+    chunks = (chunk(b"IHDR", header), chunk(b"IDAT", body), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def _flat(kind: str) -> bytes:
+    if kind == "PNG":
+        return _flat_png()
+    return encode(Image.new("RGB", (WIDTH, HEIGHT), (64, 128, 192)), kind, quality=80, method=0)
+
+
+@pytest.mark.parametrize(("kind", "most_mb"), [("JPEG", 250), ("PNG", 450), ("WEBP", 900)])
+def test_a_picture_at_the_limit_fits(tmp_path: Path, kind: str, most_mb: int) -> None:
+    """Measured: JPEG 150 MB, PNG 340 MB, WebP 770 MB (its decoder keeps three copies)."""
+    grown, seen = _measure(tmp_path, _flat(kind))
+    assert seen == [{"0": WIDTH * HEIGHT}]
+    assert grown < most_mb
+
+
+def test_bombs_cost_nothing(tmp_path: Path) -> None:
+    """Every format's header is enough to refuse them."""
+    sizes = {"WebP": (16_384, 16_384), "AVIF": (16_000, 16_000)}
+    bombs = [make(sizes.get(name, (60_000, 60_000))) for name, make in CLAIMS.items()]
+    grown, seen = _measure(tmp_path, *bombs)
+    assert seen == ["too_many_pixels"] * len(CLAIMS)
+    assert grown < 20
+
+
+def test_a_long_thin_picture_fits(tmp_path: Path) -> None:
+    """20,000 pixels wide is a panorama, not an attack."""
+    grown, seen = _measure(tmp_path, encode(Image.new("RGB", (20_000, 100)), "PNG"))
+    assert seen == [{"0": 2_000_000}]
+    assert grown < 60

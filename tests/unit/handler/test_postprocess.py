@@ -1,0 +1,89 @@
+"""The mask holds only what the network said, at the photograph's size, in a sound PNG."""
+
+import io
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from deeplab.postprocess import count_classes, encode_png, resize_class_ids
+
+SIZES = [(1, 1), (1, 17), (17, 1), (2, 3), (31, 257), (640, 480), (4099, 3)]
+
+
+def _random_ids(width: int, height: int, classes: int = 21) -> NDArray[np.uint8]:
+    generator = np.random.default_rng(width * 10_007 + height)
+    return generator.integers(0, classes, (height, width)).astype(np.uint8)
+
+
+def _background_and_person() -> NDArray[np.uint8]:
+    ids = np.zeros((40, 60), dtype=np.uint8)
+    ids[10:30, 15:45] = 15
+    return ids
+
+
+@pytest.mark.parametrize("size", [(61, 41), (640, 480), (7, 5), (60, 40), (1, 1)])
+def test_resizing_makes_no_class_that_was_not_predicted(size: tuple[int, int]) -> None:
+    """The prototype made {0, 1, 5, 10, 14, 15, 16} of {0, 15}."""
+    resized = resize_class_ids(_background_and_person(), size)
+    assert set(np.unique(resized)) <= {0, 15}
+    assert resized.shape == (size[1], size[0])
+
+
+def test_smoothing_would_make_such_classes() -> None:
+    """Shows that the picture above would catch any other filter."""
+    smooth = Image.fromarray(_background_and_person()).resize((640, 480), Image.Resampling.BICUBIC)
+    assert not set(np.unique(np.asarray(smooth))) <= {0, 15}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_any_map_keeps_to_its_classes(size: tuple[int, int]) -> None:
+    """A property, over many shapes of input and output."""
+    ids = _random_ids(33, 21)
+    assert set(np.unique(resize_class_ids(ids, size))) <= set(np.unique(ids))
+
+
+def test_doubling_repeats_each_pixel() -> None:
+    """No shift by half a pixel."""
+    ids = _random_ids(5, 4)
+    expected = ids.repeat(2, axis=0).repeat(2, axis=1)
+    assert np.array_equal(expected, resize_class_ids(ids, (10, 8)))
+
+
+def test_a_map_of_the_right_size_is_a_copy() -> None:
+    """The engine uses its output again for the next picture."""
+    ids = _random_ids(5, 4)
+    same = resize_class_ids(ids, (5, 4))
+    assert np.array_equal(ids, same)
+    assert not np.shares_memory(ids, same)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_counts_cover_every_pixel_once(size: tuple[int, int]) -> None:
+    """Ascending ids, no class with zero pixels, the picture's area in all."""
+    ids = _random_ids(*size)
+    counts = count_classes(ids)
+    assert sum(counts.values()) == size[0] * size[1]
+    assert list(counts) == sorted(np.unique(ids).tolist())
+    assert all(np.count_nonzero(ids == index) == pixels for index, pixels in counts.items())
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("classes", [1, 2, 21, 255])
+def test_the_png_holds_exactly_the_ids(size: tuple[int, int], classes: int) -> None:
+    """Any decoder gets back what the network said."""
+    ids = _random_ids(*size, classes)
+    picture = Image.open(io.BytesIO(encode_png(ids)))
+    picture.verify()
+    picture = Image.open(io.BytesIO(encode_png(ids)))
+    assert picture.mode == "L"
+    assert np.array_equal(ids, np.asarray(picture))
+
+
+def test_the_png_is_8_bit_grey_without_a_palette() -> None:
+    """The gateway makes it an indexed one by changing the header: the form is the wire's."""
+    png = encode_png(_background_and_person())
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    assert png[24:29] == bytes([8, 0, 0, 0, 0])  # depth, grey, compression, filter, no interlace
+    assert b"PLTE" not in png

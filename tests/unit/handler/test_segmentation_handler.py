@@ -1,0 +1,176 @@
+"""Each item of a batch gets its own answer, through TorchServe's own context."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from segmentation_handler import SegmentationHandler
+from tests.unit.handler.files import EXAMPLES, encode, quarters, turned
+from tests.unit.handler.worker import FailsOnTallPictures, handle, statuses, worker_context
+
+PNG = encode(quarters(), "PNG")
+
+
+@pytest.fixture(scope="module")
+def handler(unpacked: Path) -> SegmentationHandler:
+    """With the bundled network, initialised as a worker does it."""
+    made = SegmentationHandler()
+    made.initialize(worker_context(unpacked, {"handler": {"threads": 0, "maxPixels": 1_000_000}}))
+    return made
+
+
+def test_a_photograph_is_answered_with_its_mask_and_the_facts(handler: SegmentationHandler) -> None:
+    """The wire to the gateway, item by item."""
+    (body,), context = handle(handler, [{"body": (EXAMPLES / "cat.jpg").read_bytes()}])
+    headers = context.get_response_headers(0)
+    mask = Image.open(io.BytesIO(body))
+    assert statuses(context, 1) == [200]
+    assert headers["content-type"] == "image/png"
+    assert (headers["X-Model"], headers["X-Model-Version"]) == ("deeplabv3", "1.0")
+    assert mask.mode == "L"
+    assert mask.size == Image.open(EXAMPLES / "cat.jpg").size
+
+
+def test_the_pixel_counts_are_written_as_the_gateway_reads_them(
+    handler: SegmentationHandler,
+) -> None:
+    """id=count, ascending, comma between, the picture's area in all."""
+    _, context = handle(handler, [{"body": (EXAMPLES / "cat.jpg").read_bytes()}])
+    pairs = context.get_response_headers(0)["X-Class-Pixels"].split(",")
+    counts = {int(pair.split("=")[0]): int(pair.split("=")[1]) for pair in pairs}
+    width, height = Image.open(EXAMPLES / "cat.jpg").size
+    assert list(counts) == sorted(counts)
+    assert sum(counts.values()) == width * height
+    assert 8 in counts
+
+
+def test_the_timings_follow_the_standard(handler: SegmentationHandler) -> None:
+    """Server-Timing, as browsers' tools show it."""
+    _, context = handle(handler, [{"body": PNG}])
+    entries = context.get_response_headers(0)["Server-Timing"].split(", ")
+    stages = [entry.split(";dur=")[0] for entry in entries]
+    assert stages == ["decode", "preprocess", "infer", "postprocess", "encode"]
+    assert all(float(entry.split(";dur=")[1]) >= 0 for entry in entries)
+
+
+def test_a_batch_of_mixed_sizes_gets_masks_of_those_sizes(handler: SegmentationHandler) -> None:
+    """Nothing is stacked: each picture keeps its own size and turn."""
+    sizes = [(96, 64), (1, 1), (64, 96), (1000, 30)]
+    batch = [{"body": encode(quarters().resize(size), "PNG")} for size in sizes]
+    batch.append({"body": turned(quarters(), 6, "JPEG")})
+    bodies, context = handle(handler, batch)
+    assert statuses(context, 5) == [200] * 5
+    assert [Image.open(io.BytesIO(body)).size for body in bodies] == [*sizes, (96, 64)]
+
+
+def test_a_batch_gives_what_its_items_give_alone(handler: SegmentationHandler) -> None:
+    """Neighbours do not touch each other's masks."""
+    batch = [{"body": (EXAMPLES / name).read_bytes()} for name in ("cat.jpg", "astronaut.jpg")]
+    alone = [handle(handler, [item])[0][0] for item in batch]
+    assert alone == handle(handler, batch)[0]
+
+
+def test_a_bad_picture_gets_its_own_status_and_its_neighbours_masks(
+    handler: SegmentationHandler,
+) -> None:
+    """413, 415 and 422 between pictures that are answered."""
+    bad = [encode(Image.new("L", (1001, 1000)), "PNG"), b"%PDF-1.7", PNG[:50], b""]
+    batch = [{"body": data} for data in (PNG, *bad, PNG)]
+    bodies, context = handle(handler, batch)
+    assert statuses(context, 6) == [200, 413, 415, 422, 422, 200]
+    codes = [json.loads(body)["code"] for body in bodies[1:5]]
+    assert codes == [
+        "too_many_pixels",
+        "unsupported_format",
+        "unreadable_image",
+        "unreadable_image",
+    ]
+    assert bodies[0] == bodies[5]
+    assert Image.open(io.BytesIO(bodies[0])).size == (96, 64)
+
+
+def test_a_refusal_is_json_with_a_code_and_a_sentence(handler: SegmentationHandler) -> None:
+    """The gateway makes the problem document of these two; the model is named all the same."""
+    (body,), context = handle(handler, [{"body": b"no picture"}])
+    answer = json.loads(body)
+    headers = context.get_response_headers(0)
+    assert sorted(answer) == ["code", "detail"]
+    assert answer["detail"].endswith(".")
+    assert headers["content-type"] == "application/json"
+    assert headers["X-Model-Version"] == "1.0"
+
+
+@pytest.mark.parametrize("field", ["body", "data", "file"])
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+def test_the_picture_is_found_under_torchserves_names(
+    handler: SegmentationHandler, field: str, kind: type
+) -> None:
+    """A raw body, and the part of a form."""
+    _, context = handle(handler, [{field: kind(PNG)}])
+    assert statuses(context, 1) == [200]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [{}, {"picture": PNG}, *({"body": body} for body in (None, {"a": 1}, "text", 10**12, [1]))],
+    ids=lambda item: repr(item)[:20],
+)
+def test_an_item_without_a_picture_is_an_invalid_request(
+    handler: SegmentationHandler, item: dict[str, Any]
+) -> None:
+    """TorchServe parses JSON and text bodies before the handler sees them."""
+    (body,), context = handle(handler, [item])
+    assert statuses(context, 1) == [422]
+    assert json.loads(body)["code"] == "invalid_request"
+
+
+def test_an_engine_that_fails_costs_only_the_item_it_failed_on(
+    handler: SegmentationHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503 for that one; an exception out of handle would fail the whole batch."""
+    monkeypatch.setattr(handler, "_engine", FailsOnTallPictures())
+    tall = encode(quarters(30, 80), "PNG")
+    bodies, context = handle(handler, [{"body": PNG}, {"body": tall}, {"body": PNG}])
+    assert statuses(context, 3) == [200, 503, 200]
+    answer = json.loads(bodies[1])
+    assert answer["code"] == "model_unavailable"
+    assert "CUDA" not in answer["detail"]
+
+
+def test_the_description_names_what_clients_may_know(handler: SegmentationHandler) -> None:
+    """Labels and limits come from the archive; the gateway knows no class by heart."""
+    (body,), _ = handle(handler, [{}], {"describe": "True"})
+    facts = json.loads(body)
+    assert sorted(facts) == [
+        "architecture",
+        "engine",
+        "image_formats",
+        "labels",
+        "long_side",
+        "max_pixels",
+        "precision",
+        "sha256",
+    ]
+    assert facts["labels"]["15"] == "person"
+    assert facts["max_pixels"] == 1_000_000
+    assert facts["image_formats"] == ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"]
+    assert len(facts["sha256"]) == 64
+
+
+def test_a_description_leaves_its_neighbours_their_masks(handler: SegmentationHandler) -> None:
+    """Whoever asks for one, the others in the batch sent pictures."""
+    bodies, _ = handle(handler, [{}, {"body": PNG}], {"describe": "True"})
+    assert "labels" in json.loads(bodies[0])
+    assert Image.open(io.BytesIO(bodies[1])).size == (96, 64)
+
+
+def test_the_pixel_limit_has_a_default(unpacked: Path) -> None:
+    """An archive without operations serves all the same."""
+    made = SegmentationHandler()
+    made.initialize(worker_context(unpacked))
+    (body,), _ = handle(made, [{}], {"describe": "True"})
+    assert json.loads(body)["max_pixels"] == 50_000_000

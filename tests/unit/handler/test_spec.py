@@ -1,0 +1,119 @@
+"""The facts about a model survive the archive, and anything else is refused in words."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deeplab.spec import InvalidSpecError, ModelSpec, read_labels, read_spec
+
+SPEC = ModelSpec(
+    architecture="deeplabv3_resnet50",
+    classes=3,
+    long_side=513,
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+    engine="openvino",
+    precision="bf16",
+    artefact="network.xml",
+    sha256="0" * 64,
+)
+LABELS = Path(__file__).parents[3] / "handler" / "deeplab" / "labels.json"
+
+
+def _written(folder: Path, content: object) -> Path:
+    path = folder / "file.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def test_a_specification_survives_its_file(tmp_path: Path) -> None:
+    """What the export wrote is what the worker reads, tuples and all."""
+    assert read_spec(_written(tmp_path, SPEC.to_json())) == SPEC
+
+
+def _without(name: str) -> dict[str, object]:
+    return {key: value for key, value in json.loads(SPEC.to_json()).items() if key != name}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "no JSON",
+        [],
+        {},
+        "null",
+        *map(_without, json.loads(SPEC.to_json())),
+        {**_without(""), "colour": 1},
+    ],
+    ids=repr,
+)
+def test_what_is_no_specification_is_refused(tmp_path: Path, content: object) -> None:
+    """Missing and unknown facts alike; the message names the file."""
+    with pytest.raises(InvalidSpecError, match=r"file\.json is not a model specification"):
+        read_spec(_written(tmp_path, content))
+
+
+def test_a_missing_specification_is_refused(tmp_path: Path) -> None:
+    """An archive without model.json is not ours."""
+    with pytest.raises(InvalidSpecError, match=r"model\.json"):
+        read_spec(tmp_path / "model.json")
+
+
+def test_labels_are_read_in_the_order_of_their_ids(tmp_path: Path) -> None:
+    """Keys are text in JSON, and "10" comes before "2" there."""
+    names = {str(index): f"class {index}" for index in reversed(range(12))}
+    assert list(read_labels(_written(tmp_path, names))) == list(range(12))
+
+
+def test_the_committed_labels_are_pascal_vocs() -> None:
+    """Twenty-one, with the ids that the contract's clients know."""
+    labels = read_labels(LABELS)
+    assert len(labels) == 21
+    assert (labels[0], labels[1], labels[8], labels[15], labels[20]) == (
+        "background",
+        "aeroplane",
+        "cat",
+        "person",
+        "tvmonitor",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "not a JSON object"),
+        ("[]", "not a JSON object"),
+        ({"zero": "background"}, "not a JSON object"),
+        ({}, "must be 0, 1, 2"),
+        ({"1": "cat"}, "must be 0, 1, 2"),
+        ({"0": "background", "2": "cat"}, "must be 0, 1, 2"),
+        ({"-1": "background", "0": "cat"}, "must be 0, 1, 2"),
+        ({str(index): str(index) for index in range(256)}, "at most 255"),
+        ({"0": "background", "1": ""}, "needs a name"),
+        ({"0": "background", "1": "  "}, "needs a name"),
+        ({"0": "background", "1": 7}, "needs a name"),
+        ({"0": "background", "1": ["cat"]}, "needs a name"),
+        ({"0": "cat", "1": "cat"}, "same name"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_labels_that_cannot_be_right_are_refused(
+    tmp_path: Path, content: object, words: str
+) -> None:
+    """Each with the reason, since people write these files."""
+    with pytest.raises(InvalidSpecError, match=words):
+        read_labels(_written(tmp_path, content))
+
+
+def test_missing_labels_are_refused(tmp_path: Path) -> None:
+    """The message names the path that was given."""
+    with pytest.raises(InvalidSpecError, match=r"mine\.json"):
+        read_labels(tmp_path / "mine.json")
+
+
+def test_255_classes_are_the_most(tmp_path: Path) -> None:
+    """Ids are bytes and 255 means "ignore"."""
+    names = {str(index): f"class {index}" for index in range(255)}
+    assert len(read_labels(_written(tmp_path, names))) == 255

@@ -1,0 +1,49 @@
+"""What a worker gives to the handler: TorchServe's own context, and batches."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from ts.context import Context, RequestProcessor  # type: ignore[import-untyped]  # has no types
+
+from deeplab.spec import Precision
+from segmentation_handler import SegmentationHandler
+
+MANIFEST = {"model": {"modelName": "deeplabv3", "modelVersion": "1.0"}}
+
+
+class FailsOnTallPictures:
+    """An engine that works for some pictures only, as one without memory would."""
+
+    name = "fails"
+    precision: Precision = "f32"
+
+    def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(1, h, w, 3) uint8 RGB -> (h, w) uint8 class ids."""
+        if pixels.shape[1] > pixels.shape[2]:
+            raise RuntimeError("CUDA out of memory")
+        ids: NDArray[np.uint8] = np.zeros_like(pixels[0, :, :, 0])
+        return ids
+
+
+def worker_context(folder: Path, operations: dict[str, Any] | None = None) -> Any:
+    """As a worker makes it for an unpacked archive."""
+    return Context("deeplabv3", str(folder), MANIFEST, 1, None, "0", model_yaml_config=operations)
+
+
+def handle(
+    handler: SegmentationHandler, data: list[dict[str, Any]], *headers: dict[str, str]
+) -> tuple[list[bytes], Any]:
+    """(bodies, the context with statuses and headers)."""
+    context = worker_context(Path())
+    context.request_processor = [
+        RequestProcessor(headers[index] if index < len(headers) else {})
+        for index in range(len(data))
+    ]
+    return handler.handle(data, context), context
+
+
+def statuses(context: Any, count: int) -> list[int]:
+    """The status of each of the first ``count`` items."""
+    return [context.get_response_status(index)[0] for index in range(count)]
