@@ -169,7 +169,7 @@ def _load_state(
     try:
         network.load_state_dict(state)
     except RuntimeError as exc:
-        first = str(exc).splitlines()[1].strip() if "\n" in str(exc) else str(exc)
+        first = str(exc).splitlines()[-1].strip()[:160]
         raise CheckpointError(f"WEIGHTS={path} does not fit {architecture}: {first}") from exc
 
 

@@ -1,5 +1,6 @@
 """Write an exported program as OpenVINO IR that keeps its accuracy in bf16."""
 
+import warnings
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -12,7 +13,11 @@ CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
 def write_ir(program: ExportedProgram, path: Path) -> None:
     """Write ``path`` (.xml) and its weights (.bin, fp16; computed in the engine's precision)."""
-    ov.save_model(ov.convert_model(program), path, compress_to_fp16=True)
+    with warnings.catch_warnings():
+        # torch warns about its own code when OpenVINO copies the program.
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+        model = ov.convert_model(program)
+    ov.save_model(model, path, compress_to_fp16=True)
     keep_first_convolutions_precise(path)
 
 

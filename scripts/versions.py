@@ -54,7 +54,7 @@ def add(management: Management, archive: str, store: Path, workers: int) -> str:
         raise VersionError(
             f"{path.name} cannot be served: {exc}; TorchServe's log has more"
         ) from exc
-    return f"version {version} is loaded with {workers} workers"
+    return f"version {version} is loaded with {_count(workers)}"
 
 
 def make_default(management: Management, version: str) -> str:
@@ -77,7 +77,7 @@ def scale(management: Management, version: str, workers: int) -> str:
     if workers < found.workers:
         _drain(management, version)
     management.scale(version, workers)
-    return f"version {version} has {workers} workers"
+    return f"version {version} has {_count(workers)}"
 
 
 def remove(management: Management, version: str) -> str:
@@ -128,6 +128,10 @@ def _drain(management: Management, version: str) -> None:
     end = time.monotonic() + DRAIN_S
     while management.version(version).pending and time.monotonic() < end:
         time.sleep(0.2)  # polling another process
+
+
+def _count(workers: int) -> str:
+    return "1 worker" if workers == 1 else f"{workers} workers"
 
 
 def _row(version: Version) -> str:

@@ -1,7 +1,7 @@
 """The formats that we take, and how others are told from bytes that are no picture."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")  # Pillow's names
-FORMAT_NAMES = "JPEG, PNG, WebP, GIF, TIFF, BMP and AVIF"
+FORMAT_NAMES = "JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF"
 
 # Beginnings of pictures and documents that people send and we do not take.
 OTHER_SIGNATURES = (

@@ -1,5 +1,6 @@
 """A model's versions on real TorchServe: loaded, chosen, made default, scaled, removed."""
 
+import io
 import json
 import os
 import subprocess
@@ -7,10 +8,12 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from scripts.build_archive import MODEL_STORE
 from tests.stack import ROOT, Stack
@@ -33,7 +36,9 @@ def versions(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def with_version(source: Path, target: Path, version: str, *, broken: bool = False) -> Path:
+def with_version(
+    source: Path, target: Path, version: str, *, broken: bool = False, batch: int = 1
+) -> Path:
     """A copy of an archive under another version; broken: its network is cut short."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         for name in old.namelist():
@@ -44,6 +49,9 @@ def with_version(source: Path, target: Path, version: str, *, broken: bool = Fal
                 content = json.dumps(manifest).encode()
             if broken and name == "network/network.bin":
                 content = content[:1000]
+            if name == "model-config.yaml":
+                content = content.replace(b"batchSize: 1", f"batchSize: {batch}".encode())
+                content = content.replace(b"maxBatchDelay: 0", b"maxBatchDelay: 200")
             new.writestr(name, content)
     return target
 
@@ -128,6 +136,46 @@ def test_swap_of_the_default_loses_no_request(
         client.join()
     assert {status for status, _ in statuses} == {200}
     assert {version for _, version in statuses} <= {"1.0", "2.0"}
+
+
+def test_batch_of_mixed_sizes_answers_each_item_by_itself(
+    stack: Stack, gateway: httpx.Client, tmp_path: Path
+) -> None:
+    """In a version that batches, a bad picture gets its own 4xx and its neighbours their masks."""
+    batching = with_version(
+        MODEL_STORE / "deeplabv3-1.0.mar", tmp_path / "batching.mar", "4.0", batch=4
+    )
+    pictures = {size: _resized(size) for size in ((640, 480), (200, 300), (33, 50))}
+    try:
+        assert versions(stack, "add", str(batching), "--workers", "1").returncode == 0
+        with ThreadPoolExecutor(4) as pool:
+            asked = [
+                (size, pool.submit(_segment, stack, data, "4.0"))
+                for _ in range(4)
+                for size, data in [*pictures.items(), (None, CAT[:2000])]
+            ]
+            answers = [(size, future.result()) for size, future in asked]
+    finally:
+        versions(stack, "remove", "4.0")
+        (MODEL_STORE / "deeplabv3-4.0.mar").unlink(missing_ok=True)
+    for size, answer in answers:
+        if size is None:
+            assert (answer.status_code, answer.json()["code"]) == (422, "unreadable_image")
+        else:
+            assert answer.status_code == 200, answer.text
+            assert Image.open(io.BytesIO(answer.content)).size == size
+            assert b"8=" in answer.headers["x-class-pixels"].encode()
+
+
+def _resized(size: tuple[int, int]) -> bytes:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(CAT)).resize(size).save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
+def _segment(stack: Stack, data: bytes, version: str) -> httpx.Response:
+    url = f"{stack.gateway_url}/segmentation?version={version}"
+    return httpx.post(url, files={"file": ("picture.jpg", data)}, timeout=60.0)
 
 
 @pytest.mark.parametrize(
