@@ -76,6 +76,7 @@ def main() -> int:
 
 
 def _run(settings: Settings, orders: Orders, children: list[Child], scratch: Path) -> int:
+    began = time.monotonic()
     preflight.check(settings)
     _say("1/4 model archive")
     archive = _build_archive(settings, orders)
@@ -89,7 +90,7 @@ def _run(settings: Settings, orders: Orders, children: list[Child], scratch: Pat
         _say("4/4 starting the page")
         children.append(parts.start_page(settings, logs))
     _wait_until_ready(settings, orders, children)
-    _say(f"ready; logs are in {logs}; Ctrl-C stops everything")
+    _say(f"ready after {time.monotonic() - began:.0f} s; logs in {logs}; Ctrl-C stops everything")
     while True:
         _check_alive(children)
         orders.wait(SUPERVISION_S)
