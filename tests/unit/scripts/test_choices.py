@@ -1,0 +1,50 @@
+"""What to serve is chosen by options, or by the environment that make hands on."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from deeplab.spec import EngineName
+from scripts.checkpoints import Choice
+from scripts.choices import add_model_arguments, choice_from
+
+VARIABLES = ("MODEL", "WEIGHTS", "LABELS", "DEVICE")
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def _chosen(*arguments: str) -> tuple[Choice, EngineName]:
+    parser = argparse.ArgumentParser()
+    add_model_arguments(parser)
+    return choice_from(parser.parse_args(arguments))
+
+
+def test_nothing_chosen_is_the_bundled_model() -> None:
+    """All empty."""
+    assert _chosen("--device", "cpu") == (Choice(None, None, None), "openvino")
+
+
+def test_the_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``MODEL=... make run`` reaches the builder."""
+    for name, value in zip(VARIABLES, ("resnet", "a.pth", "b.json", "cuda"), strict=True):
+        monkeypatch.setenv(name, value)
+    assert _chosen() == (Choice("resnet", Path("a.pth"), Path("b.json")), "torch")
+
+
+def test_empty_variables_choose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``MODEL= make run`` is the same as ``make run``."""
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "")
+    assert _chosen()[0] == Choice()
+
+
+def test_options_overrule_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was typed last counts."""
+    monkeypatch.setenv("MODEL", "resnet")
+    monkeypatch.setenv("DEVICE", "cuda")
+    assert _chosen("--model", "mobilenet", "--device", "cpu") == (Choice("mobilenet"), "openvino")
