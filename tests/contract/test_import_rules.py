@@ -1,0 +1,167 @@
+"""The parts share data, not code; each outside system is known by one module only."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("gateway", "ui", "handler", "scripts", "benchmarks", "deploy")
+# Whose code a part may import besides its own; the handler's package is called deeplab.
+ALLOWED = {
+    "gateway": set[str](),
+    "ui": set[str](),
+    "handler": {"deeplab"},
+    "scripts": {"deeplab"},
+    "benchmarks": {"deeplab"},
+    "deploy": set[str](),
+}
+OURS = {*PARTS, "deeplab", "segmentation_handler", "tests"}
+HANDLER_LIBRARIES = {"numpy", "PIL", "torch", "openvino"}
+HTTP_CLIENTS = {"requests", "aiohttp", "urllib3", "httplib2", "pycurl"}
+SHAPELESS_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "tools"}
+
+
+def _sources(part: str) -> list[Path]:
+    return sorted((ROOT / part).rglob("*.py"))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """The full name of every module that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield str(node.module)
+
+
+def _strings(path: Path) -> Iterator[str]:
+    """Every text in a file's code, also the parts of f-strings; no docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {
+        node.body[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node not in docstrings:
+            yield str(node.value)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_imports_only_what_it_may(part: str) -> None:
+    """gateway, ui and handler nothing of each other; scripts only the handler's pure package."""
+    allowed = {part} | ALLOWED[part]
+    foreign = {
+        (str(path.relative_to(ROOT)), name)
+        for path in _sources(part)
+        for name in _imports(path)
+        if name.split(".")[0] in OURS - allowed
+    }
+    assert foreign == set()
+
+
+def test_every_part_is_looked_at() -> None:
+    """A folder that moved would pass every test here."""
+    assert all(_sources(part) for part in PARTS)
+
+
+def test_the_handler_needs_few_libraries() -> None:
+    """The archive carries none: what it imports, every worker's machine must have."""
+    allowed = HANDLER_LIBRARIES | set(sys.stdlib_module_names) | {"deeplab"}
+    foreign = {
+        (path.name, name)
+        for path in _sources("handler")
+        for name in _imports(path)
+        if name.split(".")[0] not in allowed
+    }
+    assert foreign == set()
+
+
+def test_the_pure_package_knows_nothing_above_it() -> None:
+    """Imports point one way; pixel code knows no HTTP and no environment."""
+    forbidden = {"segmentation_handler", "os", "http", "socket", "logging", "subprocess"}
+    found = {
+        (path.name, name)
+        for path in _sources("handler/deeplab")
+        for name in _imports(path)
+        if name.split(".")[0] in forbidden
+    }
+    assert found == set()
+
+
+def test_the_gateway_never_touches_a_pixel() -> None:
+    """It needs neither a decoder nor arrays."""
+    found = {
+        (path.name, name)
+        for path in _sources("gateway")
+        for name in _imports(path)
+        if name.split(".")[0] in {"PIL", "numpy", "torch", "openvino", "cv2"}
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "owners"),
+    [
+        ("gateway", "/predictions", {"torchserve.py"}),
+        ("gateway", "customized", {"management.py"}),
+        ("gateway", "/models/", {"management.py"}),
+        ("scripts", "set-default", {"management.py"}),
+        ("scripts", "/models", {"management.py"}),
+        ("ui", "/segmentation", {"gateway_client.py"}),
+    ],
+)
+def test_an_outside_api_is_known_by_one_module(part: str, text: str, owners: set[str]) -> None:
+    """A change of TorchServe's, or of ours, is made in one place."""
+    own_routes = ROOT / "gateway" / "api"  # /v1/models is a route of ours
+    found = {
+        path.name
+        for path in _sources(part)
+        if own_routes not in path.parents and any(text in each for each in _strings(path))
+    }
+    assert found == owners
+
+
+def test_there_is_one_http_client() -> None:
+    """httpx, everywhere."""
+    found = {
+        (str(path.relative_to(ROOT)), name)
+        for part in PARTS
+        for path in _sources(part)
+        for name in _imports(path)
+        if name.split(".")[0] in HTTP_CLIENTS or name == "urllib.request"
+    }
+    assert found == set()
+
+
+def test_modules_are_named_by_their_subject() -> None:
+    """What belongs nowhere does not go into a drawer."""
+    modules = [path for part in (*PARTS, "tests") for path in _sources(part)]
+    assert [path for path in modules if path.stem in SHAPELESS_NAMES] == []
+
+
+def test_no_test_replaces_real_things_by_mocks() -> None:
+    """Tiny real servers, networks and files instead."""
+    found = {
+        (str(path.relative_to(ROOT)), name)
+        for path in _sources("tests")
+        for name in _imports(path)
+        if name.split(".")[0] == "mock" or name.startswith("unittest")
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize("part", ["gateway", "ui", "handler", "scripts", "benchmarks"])
+def test_every_module_says_what_it_is_for(part: str) -> None:
+    """In the first sentence of its docstring."""
+    silent = [
+        path
+        for path in _sources(part)
+        if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert silent == []
