@@ -35,7 +35,10 @@ class Load:
 def closed_loop(
     url: str, body: bytes, content_type: str, *, connections: int, seconds: float
 ) -> Load:
-    """Send ``body`` over and over for a bounded time. Anything but a 200 counts as a failure."""
+    """Send ``body`` over and over for a bounded time.
+
+    Anything but a 200 counts as a failure, a broken connection too.
+    """
     target = urlsplit(url)
     latencies: list[float] = []
     failures: list[int] = []
@@ -46,9 +49,15 @@ def closed_loop(
         connection = http.client.HTTPConnection(str(target.hostname), target.port, timeout=60)
         while time.perf_counter() < end:
             sent = time.perf_counter()
-            connection.request("POST", target.path, body, {"Content-Type": content_type})
-            answer = connection.getresponse()
-            answer.read()
+            try:
+                connection.request("POST", target.path, body, {"Content-Type": content_type})
+                answer = connection.getresponse()
+                answer.read()
+            except (OSError, http.client.HTTPException):
+                failures.append(0)
+                connection.close()  # the next request opens it again
+                time.sleep(0.05)  # a server that is gone must not be asked as fast as we can
+                continue
             if answer.status == http.client.OK:
                 latencies.append((time.perf_counter() - sent) * 1e3)
             else:
