@@ -8,9 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-import openvino as ov
-
 from deeplab.decode import decode
+from deeplab.engines import import_openvino
 from deeplab.preprocess import preprocess
 from deeplab.spec import read_spec
 
@@ -21,6 +20,7 @@ def main() -> None:
     spec = read_spec(folder / "model.json")
     jpeg = (folder / "photograph.jpg").read_bytes()
     pixels = preprocess(decode(jpeg, spec.long_side), spec.long_side)
+    ov = import_openvino()
     core = ov.Core()
     model = core.read_model(folder / "network" / spec.artefact)
     model.reshape(list(pixels.shape))

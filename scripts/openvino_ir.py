@@ -4,8 +4,9 @@ import warnings
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-import openvino as ov
 from torch.export import ExportedProgram
+
+from deeplab.engines import import_openvino
 
 PRECISE_CONVOLUTIONS = 2
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
@@ -13,6 +14,7 @@ CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
 def write_ir(program: ExportedProgram, path: Path) -> None:
     """Write ``path`` (.xml) and its weights (.bin, fp16; computed in the engine's precision)."""
+    ov = import_openvino()
     with warnings.catch_warnings():
         # torch warns about its own code when OpenVINO copies the program.
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)

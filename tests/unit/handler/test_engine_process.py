@@ -1,0 +1,60 @@
+"""What an engine does to its process: bounded memory, and no report to anybody."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from tests.stack import ROOT
+
+SIZES = 150
+LARGEST_GROWTH_MB = 100  # more than 200 without the limit on what OpenVINO keeps
+
+PROGRAM = f"""
+import sys
+from pathlib import Path
+import numpy as np, psutil
+from deeplab.engines import load_engine
+from deeplab.spec import read_spec
+root = Path(sys.argv[1])
+engine = load_engine(root / "network", read_spec(root / "model.json"), threads=2)
+resident = []
+for step in range({SIZES}):
+    height, width = (300 - step, 300) if step % 2 else (300, 300 - step)
+    engine.predict(np.zeros((1, height, width, 3), dtype=np.uint8))
+    resident.append(psutil.Process().memory_info().rss)
+print((resident[-1] - resident[10]) / 1e6)
+"""
+
+
+def test_many_picture_sizes_cost_no_more_memory_than_few(archive: Path, tmp_path: Path) -> None:
+    """A public page gets pictures of every size: a worker must not grow with each."""
+    with zipfile.ZipFile(archive) as file:
+        file.extractall(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(tmp_path)],
+        env={"PYTHONPATH": str(ROOT / "handler")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert float(done.stdout) < LARGEST_GROWTH_MB
+
+
+def test_openvino_is_loaded_without_its_telemetry() -> None:
+    """Importing OpenVINO the usual way starts a child that reports to its makers."""
+    program = (
+        "import sys\n"
+        "from deeplab.engines import import_openvino\n"
+        "import_openvino().Core()\n"
+        "print([name for name, module in sys.modules.items()"
+        " if name.startswith('openvino_telemetry') and module is not None])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(ROOT / "handler")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
