@@ -30,7 +30,7 @@ test-compose: $(VENV)/test.stamp  ## build, start and use the containers (needs 
 	@$(BIN)/python -m pytest tests/compose
 
 openapi: $(VENV)/run.stamp  ## write the OpenAPI document to docs/openapi.json
-	@$(BIN)/python -m gateway.openapi docs/openapi.json
+	@$(BIN)/python -m gateway.openapi_file docs/openapi.json
 
 clean:  ## remove the environment, the archives and what runs left behind
 	rm -rf $(VENV) .cache .run model_store/*.mar

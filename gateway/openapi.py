@@ -1,8 +1,5 @@
-"""What the OpenAPI document says beyond the routes' types; `python -m gateway.openapi FILE`."""
+"""What the OpenAPI document says beyond the routes' types."""
 
-import json
-import sys
-from pathlib import Path
 from typing import Any, Final
 
 from gateway import errors
@@ -135,16 +132,3 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
             for response in operation["responses"].values():
                 response.setdefault("headers", {}).update(_REQUEST_ID)
     return document
-
-
-def text() -> str:
-    """The document as it is checked in; the same whatever the environment sets."""
-    from gateway.app import create_app
-    from gateway.settings import Settings
-
-    app = create_app(Settings.model_construct())
-    return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(text(), encoding="utf-8")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway import openapi
+from gateway import openapi_file
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
 
@@ -29,7 +29,7 @@ def _operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 def test_the_document_has_not_drifted(monkeypatch: pytest.MonkeyPatch) -> None:
     """`make openapi` writes what is checked in, whatever the environment sets."""
     monkeypatch.setenv("SEGSERVE_GATEWAY_MAX_IMAGE_BYTES", "1")
-    assert openapi.text() == DOCUMENT.read_text(encoding="utf-8")
+    assert openapi_file.text() == DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_the_title_is_the_contracts(document: dict[str, Any]) -> None:
