@@ -37,7 +37,9 @@ clean:  ## remove the environment, the archives and what runs left behind
 
 $(VENV)/run.stamp: $(RUN_PARTS:%=$(REQ)/%.txt) $(REQ)/constraints.txt
 	@echo "Installing the packages into $(VENV) (a few minutes the first time)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "Python 3.11 is needed: PYTHON=/path/to/python3.11 make ..."; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) $(RUN_PARTS:%=-r $(REQ)/%.txt)
 	@touch $@
 

@@ -37,7 +37,7 @@ def start(name: str, command: Sequence[str], env: Mapping[str, str], log: Path) 
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches us alone; we stop the parts in order
-            preexec_fn=_end_with_parent,  # no threads are running yet
+            preexec_fn=end_with_parent,  # no threads are running yet
         )
     return Child(name, process, log)
 
@@ -58,7 +58,7 @@ def _signal_group(child: Child, number: signal.Signals) -> None:
         os.killpg(child.process.pid, number)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have the kernel end the child if we are killed without a chance to stop it."""
     with suppress(AttributeError):  # not Linux: Ctrl-C and a normal end still stop everything
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,6 +1,7 @@
 """Runs the whole product for tests: ``python -m scripts.serve`` on free ports, as a user would."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -8,12 +9,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import psutil
+
+from scripts.processes import end_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 150.0
@@ -74,12 +77,18 @@ def _is_zombie(process: psutil.Process) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback address that nothing uses now."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+    """Ports of the loopback address that nothing uses now.
+
+    Below those that the system gives to outgoing connections, one of which could take a port
+    between this look and its use.
+    """
+    candidates = random.sample(range(20_000, 32_000), 20 * count)
+    return [port for port in candidates if _is_free(port)][:count]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def start(run_dir: Path, **env: str) -> Stack:
@@ -96,6 +105,7 @@ def start(run_dir: Path, **env: str) -> Stack:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            preexec_fn=end_with_parent,  # tests that are killed leave nothing behind
         )
     return Stack(process, ports, run_dir, env.get("SEGSERVE_SERVE_UI") != "false")
 
