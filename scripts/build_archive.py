@@ -28,10 +28,10 @@ from scripts.checkpoints import (
     Checkpoint,
     CheckpointError,
     Choice,
-    file_sha256,
     load_checkpoint,
 )
 from scripts.choices import add_model_arguments, choice_from
+from scripts.digests import file_sha256
 from scripts.export_model import Export, ExportError, describe, export
 from scripts.published import DownloadError
 
@@ -46,7 +46,7 @@ BUILD_CODE = (
     "networks",
     "published",
 )
-LIBRARIES = ("torch", "openvino", "torch-model-archiver")
+LIBRARIES = ("torch", "torchvision", "openvino", "torch-model-archiver")
 
 
 class ArchiveError(RuntimeError):

@@ -1,6 +1,5 @@
 """From the user's choice (MODEL, WEIGHTS, LABELS) to a network with weights and labels."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from deeplab.spec import InvalidSpecError, read_labels
 from scripts import published
+from scripts.digests import file_sha256
 from scripts.networks import DeepLabV3EfficientNetLite0
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -171,9 +171,3 @@ def _load_state(
     except RuntimeError as exc:
         first = str(exc).splitlines()[-1].strip()[:160]
         raise CheckpointError(f"WEIGHTS={path} does not fit {architecture}: {first}") from exc
-
-
-def file_sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,8 +21,9 @@ from deeplab.decode import decode
 from deeplab.engines import load_engine
 from deeplab.preprocess import preprocess
 from deeplab.spec import EngineName, ModelSpec, Precision
-from scripts.checkpoints import ROOT, Checkpoint, CheckpointError, file_sha256, load_checkpoint
+from scripts.checkpoints import ROOT, Checkpoint, CheckpointError, load_checkpoint
 from scripts.choices import add_model_arguments, choice_from
+from scripts.digests import file_sha256
 from scripts.openvino_ir import write_ir
 from scripts.published import DownloadError
 

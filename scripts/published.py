@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from scripts.digests import file_sha256
+
 ARCHITECTURES = (
     "deeplabv3_resnet101",
     "deeplabv3_resnet50",
@@ -48,10 +50,11 @@ def fetch_weights(architecture: str) -> Path:
     """
     weights = _segmentation().__dict__[_weights_name(architecture)].DEFAULT
     file: Path = weights_folder() / weights.url.rsplit("/", 1)[-1]
+    expected_hash = file.stem.rsplit("-", 1)[-1]  # torchvision names files <name>-<hash>.pth
     if file.exists():
+        _check_hash(file, expected_hash)
         return file
     file.parent.mkdir(parents=True, exist_ok=True)
-    expected_hash = file.stem.rsplit("-", 1)[-1]  # torchvision names files <name>-<hash>.pth
     try:
         torch.hub.download_url_to_file(weights.url, str(file), hash_prefix=expected_hash)
     except (urllib.error.URLError, OSError, RuntimeError) as exc:
@@ -61,6 +64,11 @@ def fetch_weights(architecture: str) -> Path:
             "or leave MODEL out: the bundled model needs no download."
         ) from exc
     return file
+
+
+def _check_hash(file: Path, expected: str) -> None:
+    if not file_sha256(file).startswith(expected):
+        raise DownloadError(f"{file} is not what was published (its hash differs): delete it")
 
 
 def weights_folder() -> Path:

@@ -15,11 +15,10 @@ from pathlib import Path
 from types import FrameType
 
 import httpx
-from pydantic import ValidationError
 
 from scripts import parts, preflight
 from scripts.processes import Child, stop
-from scripts.settings import ROOT, Settings
+from scripts.settings import ROOT, SettingError, Settings, read_settings
 
 MODEL = "deeplabv3"
 POLL_S = 0.2
@@ -58,14 +57,9 @@ def main() -> int:
     children: list[Child] = []
     scratch = Path(tempfile.mkdtemp(prefix="segserve-"))  # short: it holds the workers' sockets
     try:
-        return _run(Settings(), orders, children, scratch)
-    except (ServeError, preflight.PreflightError) as exc:
+        return _run(read_settings(), orders, children, scratch)
+    except (ServeError, preflight.PreflightError, SettingError) as exc:
         _say(f"cannot run: {exc}", error=True)
-        return 1
-    except ValidationError as exc:
-        problem = exc.errors()[0]
-        name = "SEGSERVE_SERVE_" + "_".join(map(str, problem["loc"])).upper()
-        _say(f"cannot run: {name}: {problem['msg']}", error=True)
         return 1
     except Stopped:
         _say("stopping")

@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
+PREFIX = "SEGSERVE_SERVE_"
 
 
 def default_workers() -> int:
@@ -14,10 +15,24 @@ def default_workers() -> int:
     return max(2, (os.cpu_count() or 2) // 2)
 
 
+class SettingError(ValueError):
+    """A variable of the environment holds nonsense; the text names it."""
+
+
+def read_settings() -> "Settings":
+    """The settings from the environment. Raises SettingError."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        problem = exc.errors()[0]
+        name = PREFIX + "_".join(map(str, problem["loc"])).upper()
+        raise SettingError(f"{name}: {problem['msg']}") from exc
+
+
 class Settings(BaseSettings):
     """Each is an environment variable SEGSERVE_SERVE_<NAME>."""
 
-    model_config = SettingsConfigDict(env_prefix="SEGSERVE_SERVE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     host: str = Field(default="127.0.0.1", description="Address of the gateway and the page.")
     gateway_port: int = Field(default=8000, description="Port of the gateway.")

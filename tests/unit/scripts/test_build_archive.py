@@ -9,7 +9,8 @@ import pytest
 
 from scripts import build_archive
 from scripts.build_archive import Archive, ArchiveError, build, fingerprint_of, recorded_fingerprint
-from scripts.checkpoints import BUNDLED_WEIGHTS, VOC_LABELS, Choice, file_sha256
+from scripts.checkpoints import BUNDLED_WEIGHTS, VOC_LABELS, Choice
+from scripts.digests import file_sha256
 from tests.unit.tiny import LABELS, tiny_checkpoint
 
 

@@ -15,10 +15,10 @@ from scripts.checkpoints import (
     CheckpointError,
     Choice,
     build_network,
-    file_sha256,
     guess_architecture,
     load_checkpoint,
 )
+from scripts.digests import file_sha256
 
 MOBILENET = "deeplabv3_mobilenet_v3_large"
 

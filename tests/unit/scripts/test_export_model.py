@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from deeplab.spec import EngineName
 from scripts import export_model
-from scripts.checkpoints import file_sha256
+from scripts.digests import file_sha256
 from scripts.export_model import ExportError, SegmentationGraph, compare, eager, export, main
 from tests.unit.tiny import tiny_checkpoint, tiny_network
 

@@ -94,6 +94,16 @@ def test_weights_put_there_by_hand_are_used(
     assert published.fetch_weights(MOBILENET) == tmp_path / NAME
 
 
+def test_wrong_weights_put_there_by_hand_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A half copy does not become a model."""
+    _published_at(f"http://127.0.0.1:9/{NAME}", tmp_path, monkeypatch)
+    (tmp_path / NAME).write_bytes(CONTENT[:-1])
+    with pytest.raises(published.DownloadError, match="is not what was published"):
+        published.fetch_weights(MOBILENET)
+
+
 @pytest.mark.parametrize("architecture", published.ARCHITECTURES)
 def test_every_architecture_has_published_weights(architecture: str) -> None:
     """Under a name that carries its hash."""
