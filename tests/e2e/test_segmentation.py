@@ -133,7 +133,7 @@ def test_class_pixels_header_counts_the_mask(gateway: httpx.Client) -> None:
 
 def test_concurrent_pictures_of_many_sizes_each_get_their_own_mask(stack: Stack) -> None:
     """Answers are never mixed up, whatever the sizes."""
-    photograph = Image.open(EXAMPLES / "cat.jpg")
+    photograph = Image.open(EXAMPLES / "cat.jpg").convert("RGB")  # decoded, for all threads
     sizes = [(80 + 37 * step, 60 + 23 * step) for step in range(16)]
 
     def ask(size: tuple[int, int]) -> tuple[int, int]:
