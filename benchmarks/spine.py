@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -46,6 +47,23 @@ class Result:
     failures: int
 
 
+@dataclass(frozen=True)
+class Round:
+    """One turn: the engine alone (pictures per second), then the load with many connections and
+    with one, on TorchServe directly and through the gateway."""
+
+    engine: float
+    direct: Load
+    through: Load
+    direct_alone: Load
+    through_alone: Load
+
+    @property
+    def loads(self) -> tuple[Load, ...]:
+        """All four loads."""
+        return (self.direct, self.through, self.direct_alone, self.through_alone)
+
+
 def photograph() -> bytes:
     """The cat as a JPEG of 640 x 480."""
     buffer = io.BytesIO()
@@ -76,44 +94,51 @@ def engine_throughput(archive: Path, seconds: float) -> float:
 
 def measure(options: argparse.Namespace) -> Result:
     """All three in turn, as often as asked for."""
-    jpeg = photograph()
-    multipart = f"multipart/form-data; boundary={BOUNDARY}"
-    gateway, server = f"{options.gateway}/segmentation", options.torchserve
     model = httpx.get(f"{options.gateway}/readyz").json()
-    predict = f"{server}/predictions/{model['model']}/{model['version']}"
     archive = ROOT / "model_store" / f"{model['model']}-{model['version']}.mar"
-    engine: list[float] = []
-    direct: list[Load] = []
-    through: list[Load] = []
-    single: list[tuple[Load, Load]] = []
-    for _ in range(options.rounds):
-        engine.append(engine_throughput(archive, options.seconds))
-        for connections, keep in ((options.connections, True), (1, False)):
-            load = {"connections": connections, "seconds": options.seconds}
-            one = closed_loop(predict, jpeg, "application/octet-stream", **load)
-            two = closed_loop(gateway, form(jpeg), multipart, **load)
-            if keep:
-                direct.append(one)
-                through.append(two)
-            else:
-                single.append((one, two))
-    shares = [load.throughput / limit for load, limit in zip(through, engine, strict=True)]
-    return Result(
-        rounds=options.rounds,
-        connections=options.connections,
-        engine_per_s=median(engine),
-        torchserve_per_s=median(load.throughput for load in direct),
-        gateway_per_s=median(load.throughput for load in through),
-        torchserve_vs_engine=median(
-            load.throughput / limit for load, limit in zip(direct, engine, strict=True)
+    predict = f"{options.torchserve}/predictions/{model['model']}/{model['version']}"
+    jpeg = photograph()
+    targets = (
+        (predict, jpeg, "application/octet-stream"),
+        (
+            f"{options.gateway}/segmentation",
+            form(jpeg),
+            f"multipart/form-data; boundary={BOUNDARY}",
         ),
+    )
+    rounds = [
+        Round(
+            engine_throughput(archive, options.seconds),
+            *(
+                closed_loop(*target, connections=connections, seconds=options.seconds)
+                for connections in (options.connections, 1)
+                for target in targets
+            ),
+        )
+        for _ in range(options.rounds)
+    ]
+    return summarise(rounds, options.connections)
+
+
+def summarise(rounds: Sequence[Round], connections: int) -> Result:
+    """The medians over the rounds."""
+    shares = [each.through.throughput / each.engine for each in rounds]
+    return Result(
+        rounds=len(rounds),
+        connections=connections,
+        engine_per_s=median(each.engine for each in rounds),
+        torchserve_per_s=median(each.direct.throughput for each in rounds),
+        gateway_per_s=median(each.through.throughput for each in rounds),
+        torchserve_vs_engine=median(each.direct.throughput / each.engine for each in rounds),
         gateway_vs_engine=median(shares),
         gateway_vs_engine_min=min(shares),
         gateway_vs_engine_max=max(shares),
-        torchserve_p50_ms=median(one.p50 for one, _ in single),
-        gateway_p50_ms=median(two.p50 for _, two in single),
-        gateway_overhead_ms=median(two.p50 - one.p50 for one, two in single),
-        failures=sum(load.failures for load in direct + through),
+        torchserve_p50_ms=median(each.direct_alone.p50 for each in rounds),
+        gateway_p50_ms=median(each.through_alone.p50 for each in rounds),
+        gateway_overhead_ms=median(
+            each.through_alone.p50 - each.direct_alone.p50 for each in rounds
+        ),
+        failures=sum(load.failures for each in rounds for load in each.loads),
     )
 
 

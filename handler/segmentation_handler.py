@@ -69,7 +69,7 @@ class SegmentationHandler:
             result = segment(bytes(image), self._engine, self._spec.long_side, self._max_pixels)
         except RejectedImageError as exc:
             return _refuse(context, index, exc.status, exc.code, str(exc))
-        except Exception:
+        except Exception:  # one picture's failure must not fail its neighbours
             logger.exception("segmentation failed")
             detail = "The model failed on this picture. Try again later."
             return _refuse(context, index, 503, "model_unavailable", detail)

@@ -90,7 +90,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as exc:
         raise CheckpointError(f"WEIGHTS={path}: there is no such file") from exc
-    except Exception as exc:
+    except Exception as exc:  # pickle, zip and safetensors raise what they like
         reason = str(exc).splitlines()[0][:200] if str(exc) else type(exc).__name__
         raise CheckpointError(f"WEIGHTS={path}: not a readable checkpoint ({reason})") from exc
     return _tensors(state, path)
