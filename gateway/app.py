@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from gateway import openapi
 from gateway.admission import Admission
 from gateway.api import health, models, segmentation
+from gateway.api.documentation import add_documentation
 from gateway.catalogue import Catalogue
 from gateway.connections import Connections
 from gateway.handlers import HANDLERS
@@ -77,6 +78,7 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
         version=openapi.VERSION,
         description=openapi.DESCRIPTION,
         openapi_tags=openapi.TAGS,
+        docs_url=None,  # ours needs no other host
         redoc_url=None,
         lifespan=lifespan,
         exception_handlers=HANDLERS,
@@ -87,4 +89,5 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
     app.include_router(segmentation.routes(pipeline))
     app.include_router(models.routes(catalogue))
     app.include_router(health.routes(catalogue))
+    add_documentation(app)
     return app

@@ -1,0 +1,29 @@
+"""The page at /docs and its files."""
+
+import re
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_documentation_names_no_other_host(gateway: httpx.AsyncClient) -> None:
+    """Everything that the page loads comes from the gateway, and is there."""
+    page = await gateway.get("/docs")
+    assert page.status_code == 200
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(loaded) >= 3
+    for path in loaded:
+        assert path.startswith("/docs/assets/")
+        assert (await gateway.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["missing.js", "../../app.py", "%2e%2e/%2e%2e/core.py", ""])
+async def test_unknown_file_is_a_problem_like_any_other(
+    gateway: httpx.AsyncClient, path: str
+) -> None:
+    """404 as a problem document; nothing outside the folder is served."""
+    answer = await gateway.get(f"/docs/assets/{path}")
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "not_found"
