@@ -1,10 +1,11 @@
-"""Reading archives that are already built; damaged ones are told from sound ones here."""
+"""What archives are called, and reading those that are built: damaged ones are found out here."""
 
 import json
 import zipfile
 import zlib
 from pathlib import Path
 
+MODEL, DEFAULT_VERSION = "deeplabv3", "1.0"
 MANIFEST = "MAR-INF/MANIFEST.json"
 PROVENANCE = "provenance.json"
 
@@ -14,6 +15,11 @@ ZIP_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedE
 
 class DamagedArchiveError(ValueError):
     """The file is no archive, or a damaged one; the text says where."""
+
+
+def file_name(model: str, version: str) -> str:
+    """One file for each version: to unregister one must not touch another."""
+    return f"{model}-{version}.mar"
 
 
 def read_facts(path: Path, member: str) -> dict[str, object]:

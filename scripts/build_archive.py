@@ -19,11 +19,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 from deeplab.spec import EngineName
-from scripts.archives import PROVENANCE, DamagedArchiveError, read_facts
+from scripts.archives import (
+    DEFAULT_VERSION,
+    MODEL,
+    PROVENANCE,
+    DamagedArchiveError,
+    file_name,
+    read_facts,
+)
 from scripts.checkpoints import (
     BUNDLED,
     BUNDLED_WEIGHTS,
-    ROOT,
     VOC_LABELS,
     Checkpoint,
     CheckpointError,
@@ -33,11 +39,10 @@ from scripts.checkpoints import (
 from scripts.choices import add_model_arguments, choice_from
 from scripts.digests import file_sha256
 from scripts.export_model import Export, ExportError, describe, export
+from scripts.places import MODEL_STORE, ROOT
 from scripts.published import DownloadError
 
 HANDLER = ROOT / "handler"
-MODEL_STORE = ROOT / "model_store"
-DEFAULT_NAME, DEFAULT_VERSION = "deeplabv3", "1.0"
 BUILD_CODE = (
     "export_model",
     "openvino_ir",
@@ -65,8 +70,8 @@ class Archive:
 
     @property
     def path(self) -> Path:
-        """One file name per version: unregistering one must not touch another."""
-        return self.store / f"{self.name}-{self.version}.mar"
+        """The archive's place in the model store."""
+        return self.store / file_name(self.name, self.version)
 
 
 def build(archive: Archive, *, force: bool = False) -> bool:
@@ -157,7 +162,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[Archive, bool]:
     """(what to build, whether to build it in any case) from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_model_arguments(parser)
-    parser.add_argument("--name", default=DEFAULT_NAME)
+    parser.add_argument("--name", default=MODEL)
     parser.add_argument("--version", default=DEFAULT_VERSION)
     parser.add_argument("--store", type=Path, default=MODEL_STORE)
     parser.add_argument("--force", action="store_true", help="build even if nothing changed")

@@ -12,8 +12,8 @@ from deeplab.spec import InvalidSpecError, read_labels
 from scripts import published
 from scripts.digests import file_sha256
 from scripts.networks import DeepLabV3EfficientNetLite0
+from scripts.places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 BUNDLED = "deeplabv3_efficientnet_lite0"
 BUNDLED_WEIGHTS = ROOT / "model_store" / "weights" / f"{BUNDLED}.safetensors"
 VOC_LABELS = ROOT / "handler" / "deeplab" / "labels.json"

@@ -21,10 +21,11 @@ from deeplab.decode import decode
 from deeplab.engines import load_engine
 from deeplab.preprocess import preprocess
 from deeplab.spec import EngineName, ModelSpec, Precision
-from scripts.checkpoints import ROOT, Checkpoint, CheckpointError, load_checkpoint
+from scripts.checkpoints import Checkpoint, CheckpointError, load_checkpoint
 from scripts.choices import add_model_arguments, choice_from
 from scripts.digests import file_sha256
 from scripts.openvino_ir import write_ir
+from scripts.places import ROOT
 from scripts.published import DownloadError
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet's, per RGB channel, for values in 0..1
@@ -37,6 +38,18 @@ EXAMPLE_SIZE = (384, 513)
 
 class ExportError(RuntimeError):
     """The artefact does not do what the eager model does."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A photograph and what the eager model says of it.
+
+    pixels: (1, h, w, 3) uint8 RGB; ids: (h, w) uint8 class ids, in fp32.
+    """
+
+    name: str
+    pixels: NDArray[np.uint8]
+    ids: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -92,9 +105,10 @@ def export(checkpoint: Checkpoint, engine: EngineName, folder: Path) -> Export:
         artefact=artefact,
         sha256=file_sha256(folder / weights),
     )
+    references = eager_references(graph, spec.long_side)
     precisions: tuple[Precision, ...] = ("bf16", "f32")
     for precision in precisions:
-        result = compare(graph, replace(spec, precision=precision), folder)
+        result = compare(references, replace(spec, precision=precision), folder)
         if result.mean_agreement >= REQUIRED_AGREEMENT:
             return result
     raise ExportError(
@@ -103,16 +117,24 @@ def export(checkpoint: Checkpoint, engine: EngineName, folder: Path) -> Export:
     )
 
 
-def compare(graph: nn.Module, spec: ModelSpec, folder: Path) -> Export:
-    """Run artefact and eager model on the photographs; the result has the precision really used."""
+def eager_references(graph: nn.Module, long_side: int) -> list[Reference]:
+    """The eager model's answer for every example photograph. ExportError if there is none."""
+    references = []
+    for photograph in sorted(PHOTOGRAPHS.glob("*.jpg")):
+        pixels = preprocess(decode(photograph.read_bytes(), long_side), long_side)
+        references.append(Reference(photograph.name, pixels, eager(graph, pixels)))
+    if not references:
+        raise ExportError(f"there are no photographs in {PHOTOGRAPHS} to compare with")
+    return references
+
+
+def compare(references: Sequence[Reference], spec: ModelSpec, folder: Path) -> Export:
+    """Run the artefact on the photographs; the result has the precision that was really used."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     engine = load_engine(folder, spec, threads=0, device=device)
-    agreement = {}
-    for photograph in sorted(PHOTOGRAPHS.glob("*.jpg")):
-        pixels = preprocess(decode(photograph.read_bytes(), spec.long_side), spec.long_side)
-        agreement[photograph.name] = float(np.mean(engine.predict(pixels) == eager(graph, pixels)))
-    if not agreement:
-        raise ExportError(f"there are no photographs in {PHOTOGRAPHS} to compare with")
+    agreement = {
+        each.name: float(np.mean(engine.predict(each.pixels) == each.ids)) for each in references
+    }
     return Export(replace(spec, precision=engine.precision), agreement)
 
 

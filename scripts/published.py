@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from scripts.digests import file_sha256
+from scripts.places import ROOT
 
 ARCHITECTURES = (
     "deeplabv3_resnet101",
@@ -73,7 +74,7 @@ def _check_hash(file: Path, expected: str) -> None:
 
 def weights_folder() -> Path:
     """Where downloads are kept: .cache/weights, or SEGSERVE_EXPORT_CACHE."""
-    default = Path(__file__).resolve().parent.parent / ".cache" / "weights"
+    default = ROOT / ".cache" / "weights"
     return Path(os.environ.get("SEGSERVE_EXPORT_CACHE", default))
 
 

@@ -17,10 +17,11 @@ from types import FrameType
 import httpx
 
 from scripts import parts, preflight
+from scripts.archives import DEFAULT_VERSION, MODEL, file_name
+from scripts.places import ROOT
 from scripts.processes import Child, stop
-from scripts.settings import ROOT, SettingError, Settings, read_settings
+from scripts.settings import SettingError, Settings, read_settings
 
-MODEL = "deeplabv3"
 POLL_S = 0.2
 SUPERVISION_S = 1.0  # a death is reported within a second
 BROKEN_AFTER_DEATHS = 3  # of workers during start-up: the archive cannot be served
@@ -104,7 +105,7 @@ def _wait_until_ready(settings: Settings, orders: Orders, children: list[Child])
 
 def _build_archive(settings: Settings, orders: Orders) -> str:
     """The name of the up-to-date archive; a process of its own gives its memory back."""
-    version = os.environ.get("VERSION") or "1.0"
+    version = os.environ.get("VERSION") or DEFAULT_VERSION
     options = ["--name", MODEL, "--version", version, "--store", str(settings.model_store)]
     command = [*parts.module("scripts.build_archive"), *options]
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
@@ -116,7 +117,7 @@ def _build_archive(settings: Settings, orders: Orders) -> str:
         process.wait()
     if process.returncode != 0:
         raise ServeError("the model archive could not be built; the line above says why")
-    return f"{MODEL}-{version}.mar"
+    return file_name(MODEL, version)
 
 
 def _wait(settings: Settings, orders: Orders, children: list[Child], url: str) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-ROOT = Path(__file__).resolve().parent.parent
+from scripts.places import MODEL_STORE, ROOT
+
 PREFIX = "SEGSERVE_SERVE_"
 
 
@@ -58,5 +59,5 @@ class Settings(BaseSettings):
     heap: str = Field(default="512m", description="Java's largest heap.")
     startup_s: float = Field(default=120.0, description="Seconds until everything must answer.")
     min_memory_mb: int = Field(default=1500, description="Free memory needed to start.")
-    model_store: Path = Field(default=ROOT / "model_store", description="Folder of the archives.")
+    model_store: Path = Field(default=MODEL_STORE, description="Folder of the archives.")
     run_dir: Path = Field(default=ROOT / ".run", description="Folder of configuration and logs.")

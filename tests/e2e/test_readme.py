@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from scripts.build_archive import MODEL_STORE
+from scripts.places import MODEL_STORE
 from tests.stack import ROOT, Stack
 
 README = (ROOT / "README.md").read_text()

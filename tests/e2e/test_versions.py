@@ -15,7 +15,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from scripts.build_archive import MODEL_STORE
+from scripts.places import MODEL_STORE
 from tests.stack import ROOT, Stack
 
 CAT = (ROOT / "ui" / "examples" / "cat.jpg").read_bytes()

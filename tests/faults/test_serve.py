@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.build_archive import MODEL_STORE, build, parse
+from scripts.build_archive import build, parse
+from scripts.places import MODEL_STORE
 from tests.stack import ROOT, alive, ended, start, stop, wait_until_ready
 
 ENDS_WITHIN_S = 90.0
