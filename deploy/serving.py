@@ -7,7 +7,6 @@ volume from the image only once; an archive of a newer image has to be copied he
 import filecmp
 import os
 import sys
-import zipfile
 from pathlib import Path
 from shutil import copyfile
 
@@ -34,10 +33,6 @@ def main() -> None:
     # The first one is the default version.
     wanted = os.environ.get("SEGSERVE_SERVE_ARCHIVES", "").split()
     names = wanted or [archive.name for archive in archives]
-    for name in names:
-        # TorchServe would try to load it for minutes, with messages about other things.
-        if (MODEL_STORE / name).is_file() and not zipfile.is_zipfile(MODEL_STORE / name):
-            sys.exit(f"serving: {name} is no archive; copy it into the model store again")
     os.chdir("/app")
     os.execv(sys.executable, [sys.executable, "-m", "scripts.torchserve", *names])  # noqa: S606
 

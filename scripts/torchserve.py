@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import tempfile
+import zipfile
 from collections.abc import Sequence
 from importlib.metadata import distribution
 from pathlib import Path
@@ -99,6 +100,19 @@ def command(settings: Settings, configuration: Path, scratch: Path) -> list[str]
     ]
 
 
+def _check_archives(store: Path, archives: Sequence[str]) -> None:
+    for name in archives:
+        if not ARCHIVE_NAME.fullmatch(name):
+            sys.exit(f"torchserve: {name} must be named like deeplabv3-1.0.mar (model, version)")
+    missing = [name for name in archives if not (store / name).is_file()]
+    if missing:
+        sys.exit(f"torchserve: {', '.join(missing)} is not in {store}")
+    for name in archives:
+        # TorchServe would try to load it for minutes, with messages about other things.
+        if not zipfile.is_zipfile(store / name):
+            sys.exit(f"torchserve: {name} is no archive; copy it into the model store again")
+
+
 def main() -> None:
     """Serve every archive named on the command line; one name per version."""
     try:
@@ -106,12 +120,7 @@ def main() -> None:
     except SettingError as exc:
         sys.exit(f"torchserve: {exc}")
     archives = sys.argv[1:] or [file_name(MODEL, DEFAULT_VERSION)]
-    for name in archives:
-        if not ARCHIVE_NAME.fullmatch(name):
-            sys.exit(f"torchserve: {name} must be named like deeplabv3-1.0.mar (model, version)")
-    missing = [name for name in archives if not (settings.model_store / name).is_file()]
-    if missing:
-        sys.exit(f"torchserve: {', '.join(missing)} is not in {settings.model_store}")
+    _check_archives(settings.model_store, archives)
     scratch = Path(tempfile.mkdtemp(prefix="segserve-"))
     arguments = command(settings, write_configuration(settings, archives), scratch)
     os.chdir(settings.run_dir)

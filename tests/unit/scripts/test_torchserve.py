@@ -137,6 +137,7 @@ def test_the_command_starts_without_snapshots_in_bounded_memory(
     ("archive", "words"),
     [
         ("deeplabv3-9.9.mar", r"deeplabv3-9\.9\.mar is not in"),
+        ("deeplabv3-3.0.mar", r"deeplabv3-3\.0\.mar is no archive"),
         ("model.mar", "must be named like"),
         ("../deeplabv3-1.0.mar", "must be named like"),
         ("deeplabv3-1.0.zip", "must be named like"),
@@ -146,6 +147,8 @@ def test_archives_that_cannot_be_served_are_refused(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, archive: str, words: str
 ) -> None:
     """Before Java is started."""
+    settings.model_store.mkdir()
+    (settings.model_store / "deeplabv3-3.0.mar").write_bytes(b"cut short")
     monkeypatch.setenv("SEGSERVE_SERVE_MODEL_STORE", str(settings.model_store))
     monkeypatch.setattr("sys.argv", ["torchserve", archive])
     with pytest.raises(SystemExit, match=words):
