@@ -58,6 +58,18 @@ class Stack:
         """What the command has printed so far."""
         return (self.run_dir / "output.log").read_text()
 
+    def versions(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command that manages versions, as a user does."""
+        return subprocess.run(
+            [sys.executable, "-m", "scripts.versions", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "SEGSERVE_SERVE_MANAGEMENT_PORT": str(self.ports["MANAGEMENT"])},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
     def descendants(self) -> list[psutil.Process]:
         """Every process that the product started and that still runs."""
         found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,10 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
-from tests.stack import Stack, running_stack
+from tests.stack import ROOT, Stack, free_ports, running_stack
 from tests.unit.ui.gateway_double import GatewayDouble, running_double
-
-ROOT = Path(__file__).parents[2]
 
 # What a test browser must not do by itself: sync, update, ask the network for anything.
 _FLAGS = [
@@ -114,9 +111,7 @@ def gateway() -> Iterator[GatewayDouble]:
 @contextlib.contextmanager
 def running_page(gateway_url: str) -> Iterator[str]:
     """Run the page alone with `python -m ui`; gives its address, leaves no process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     settings = {"SEGSERVE_UI_PORT": str(port), "SEGSERVE_UI_GATEWAY_URL": gateway_url}
     process = subprocess.Popen(
         [sys.executable, "-m", "ui"], cwd=ROOT, env={**os.environ, **settings}

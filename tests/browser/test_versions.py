@@ -1,24 +1,21 @@
 """Two real versions of the model side by side, from the command line to the page."""
 
 import contextlib
-import os
-import subprocess
-import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import expect
 
+from scripts.places import MODEL_STORE
+from tests.archives import renumbered
 from tests.browser import screen
-from tests.browser.conftest import ROOT, OpenPage
-from tests.stack import Stack
+from tests.browser.conftest import OpenPage
+from tests.stack import ROOT, Stack
 from ui.answers import ModelVersion, Readiness
 from ui.gateway_client import GatewayClient
 
-STORE = ROOT / "model_store"
 SECOND = "1.0.1"
-ARCHIVE = STORE / f"deeplabv3-{SECOND}.mar"
+ARCHIVE = MODEL_STORE / f"deeplabv3-{SECOND}.mar"
 
 
 def test_a_second_version_can_be_chosen(stack: Stack, open_page: OpenPage, tmp_path: Path) -> None:
@@ -49,25 +46,10 @@ def test_the_page_understands_every_answer_of_the_gateway(stack: Stack) -> None:
 @contextlib.contextmanager
 def second_version(stack: Stack, folder: Path) -> Iterator[None]:
     """Load the bundled archive once more under another version; leaves nothing behind."""
-    copied = folder / ARCHIVE.name
-    with zipfile.ZipFile(STORE / "deeplabv3-1.0.mar") as first, zipfile.ZipFile(copied, "w") as new:
-        for name in first.namelist():
-            content = first.read(name)
-            if name.endswith("MANIFEST.json"):
-                content = content.replace(
-                    b'"modelVersion": "1.0"', f'"modelVersion": "{SECOND}"'.encode()
-                )
-            new.writestr(name, content)
+    copied = renumbered(MODEL_STORE / "deeplabv3-1.0.mar", folder / ARCHIVE.name, SECOND)
     try:
-        versions(stack, "add", str(copied), "--workers", "1")
+        stack.versions("add", str(copied), "--workers", "1").check_returncode()
         yield
-        versions(stack, "remove", SECOND)
+        stack.versions("remove", SECOND).check_returncode()
     finally:
         ARCHIVE.unlink(missing_ok=True)
-
-
-def versions(stack: Stack, *arguments: str) -> None:
-    """Run the command that manages versions against the running stack."""
-    port = {"SEGSERVE_SERVE_MANAGEMENT_PORT": str(stack.ports["MANAGEMENT"])}
-    command = [sys.executable, "-m", "scripts.versions", *arguments]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, **port}, check=True, timeout=120)

@@ -2,24 +2,21 @@
 
 import json
 import os
-import socket
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.compose.commands import run
 from tests.compose.engine import ROOT
+from tests.stack import free_ports
 
 BUILD_S = 1200
 UP_S = 240
 SERVICES = ("serving", "gateway", "ui")
 
 
-def free_port() -> int:
-    """A TCP port of loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_port() -> int:
+    return free_ports(1)[0]
 
 
 @dataclass(frozen=True)
@@ -28,8 +25,8 @@ class Stack:
 
     compose: list[str]
     project: str
-    gateway_port: int = field(default_factory=free_port)
-    ui_port: int = field(default_factory=free_port)
+    gateway_port: int = field(default_factory=_free_port)
+    ui_port: int = field(default_factory=_free_port)
     figures: dict[str, str] = field(default_factory=dict)
 
     @property

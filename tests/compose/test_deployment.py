@@ -1,15 +1,14 @@
 """What a person who types `docker compose up` may rely on."""
 
 import io
-import json
 import time
-import zipfile
 from pathlib import Path
 
 import httpx
 import pytest
 from PIL import Image
 
+from tests.archives import renumbered
 from tests.compose.engine import ROOT
 from tests.compose.stack import SERVICES, Stack
 
@@ -49,20 +48,6 @@ def segment(stack: Stack, **query: str) -> httpx.Response:
     files = {"file": (PHOTOGRAPH.name, PHOTOGRAPH.read_bytes(), "image/jpeg")}
     url = f"{stack.gateway_url}/segmentation"
     return httpx.post(url, params=query, files=files, timeout=60)
-
-
-def renumber(archive: Path, version: str) -> Path:
-    """The same model as another version, beside the archive."""
-    path = archive.with_name(f"deeplabv3-{version}.mar")
-    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(path, "w") as new:
-        for entry in old.infolist():
-            content = old.read(entry)
-            if entry.filename == "MAR-INF/MANIFEST.json":
-                manifest = json.loads(content)
-                manifest["model"]["modelVersion"] = version
-                content = json.dumps(manifest).encode()
-            new.writestr(entry, content)
-    return path
 
 
 def pixels_per_class(picture: bytes) -> dict[int, int]:
@@ -155,7 +140,7 @@ def test_a_version_can_be_added_and_removed(stack: Stack, tmp_path: Path) -> Non
     """An archive copied into the model store is served beside the first one, without a restart."""
     first = tmp_path / "deeplabv3-1.0.mar"
     stack.call("cp", f"serving:/app/archives/{first.name}", str(first))
-    second = renumber(first, "2.0")
+    second = renumbered(first, tmp_path / "deeplabv3-2.0.mar", "2.0")
     stack.call("cp", str(second), f"serving:/app/model_store/{second.name}")
     versions = ("exec", "--no-TTY", "serving", "python", "-m", "scripts.versions")
     stack.call(*versions, "add", second.name, timeout_s=120)

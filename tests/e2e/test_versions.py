@@ -1,12 +1,7 @@
 """A model's versions on real TorchServe: loaded, chosen, made default, scaled, removed."""
 
 import io
-import json
-import os
-import subprocess
-import sys
 import threading
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,52 +11,19 @@ import pytest
 from PIL import Image
 
 from scripts.places import MODEL_STORE
+from tests.archives import renumbered
 from tests.stack import ROOT, Stack
 
 CAT = (ROOT / "ui" / "examples" / "cat.jpg").read_bytes()
 CATALOGUE_S = 2.0  # the gateway follows a change of versions within this time
 
 
-def versions(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does."""
-    port = str(stack.ports["MANAGEMENT"])
-    return subprocess.run(
-        [sys.executable, "-m", "scripts.versions", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "SEGSERVE_SERVE_MANAGEMENT_PORT": port},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def with_version(
-    source: Path, target: Path, version: str, *, broken: bool = False, batch: int = 1
-) -> Path:
-    """A copy of an archive under another version; broken: its network is cut short."""
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
-        for name in old.namelist():
-            content = old.read(name)
-            if name == "MAR-INF/MANIFEST.json":
-                manifest = json.loads(content)
-                manifest["model"]["modelVersion"] = version
-                content = json.dumps(manifest).encode()
-            if broken and name == "network/network.bin":
-                content = content[:1000]
-            if name == "model-config.yaml":
-                content = content.replace(b"batchSize: 1", f"batchSize: {batch}".encode())
-                content = content.replace(b"maxBatchDelay: 0", b"maxBatchDelay: 200")
-            new.writestr(name, content)
-    return target
-
-
 @pytest.fixture
 def second(stack: Stack, tmp_path: Path) -> Iterator[Path]:
     """An archive of version 2.0; afterwards 1.0 serves alone again."""
-    yield with_version(MODEL_STORE / "deeplabv3-1.0.mar", tmp_path / "new.mar", "2.0")
-    versions(stack, "default", "1.0")
-    versions(stack, "remove", "2.0")
+    yield renumbered(MODEL_STORE / "deeplabv3-1.0.mar", tmp_path / "new.mar", "2.0")
+    stack.versions("default", "1.0")
+    stack.versions("remove", "2.0")
     (MODEL_STORE / "deeplabv3-2.0.mar").unlink(missing_ok=True)
 
 
@@ -86,27 +48,27 @@ def test_second_version_serves_beside_the_first(
     stack: Stack, gateway: httpx.Client, second: Path
 ) -> None:
     """add, ?version=, default, scale and remove do what they say, and every answer tells."""
-    added = versions(stack, "add", str(second), "--workers", "1")
+    added = stack.versions("add", str(second), "--workers", "1")
     assert (added.returncode, added.stderr) == (0, "")
     assert (served_by(gateway), served_by(gateway, "?version=2.0")) == ("1.0", "2.0")
 
-    assert versions(stack, "default", "2.0").returncode == 0
+    assert stack.versions("default", "2.0").returncode == 0
     wait_for_default(gateway, "2.0")
     assert served_by(gateway, "?version=1.0") == "1.0"
     assert gateway.get("/readyz").json()["version"] == "2.0"
 
-    assert versions(stack, "scale", "2.0", "2").returncode == 0
-    listed = versions(stack, "list").stdout
+    assert stack.versions("scale", "2.0", "2").returncode == 0
+    listed = stack.versions("list").stdout
     row = next(line.split() for line in listed.splitlines() if line.startswith("2.0"))
     assert row[1:4] == ["yes", "2/2", "ready"]
 
-    refused = versions(stack, "remove", "2.0")
+    refused = stack.versions("remove", "2.0")
     assert refused.returncode == 1
     assert "is the default and serves" in refused.stderr
 
-    assert versions(stack, "default", "1.0").returncode == 0
+    assert stack.versions("default", "1.0").returncode == 0
     wait_for_default(gateway, "1.0")
-    assert versions(stack, "remove", "2.0").returncode == 0
+    assert stack.versions("remove", "2.0").returncode == 0
     answer = gateway.post("/segmentation?version=2.0", files={"file": ("cat.jpg", CAT)})
     assert answer.status_code == 404
     assert "1.0" in answer.json()["detail"]
@@ -116,7 +78,7 @@ def test_swap_of_the_default_loses_no_request(
     stack: Stack, gateway: httpx.Client, second: Path
 ) -> None:
     """Requests in flight while the default changes are all answered, by one of the two."""
-    assert versions(stack, "add", str(second)).returncode == 0
+    assert stack.versions("add", str(second)).returncode == 0
     statuses: list[tuple[int, str]] = []
     stop = threading.Event()
 
@@ -129,7 +91,7 @@ def test_swap_of_the_default_loses_no_request(
     clients = [threading.Thread(target=ask) for _ in range(3)]
     for client in clients:
         client.start()
-    assert versions(stack, "default", "2.0").returncode == 0
+    assert stack.versions("default", "2.0").returncode == 0
     wait_for_default(gateway, "2.0")
     stop.set()
     for client in clients:
@@ -142,12 +104,12 @@ def test_batch_of_mixed_sizes_answers_each_item_by_itself(
     stack: Stack, gateway: httpx.Client, tmp_path: Path
 ) -> None:
     """In a version that batches, a bad picture gets its own 4xx and its neighbours their masks."""
-    batching = with_version(
+    batching = renumbered(
         MODEL_STORE / "deeplabv3-1.0.mar", tmp_path / "batching.mar", "4.0", batch=4
     )
     pictures = {size: _resized(size) for size in ((640, 480), (200, 300), (33, 50))}
     try:
-        assert versions(stack, "add", str(batching), "--workers", "1").returncode == 0
+        assert stack.versions("add", str(batching), "--workers", "1").returncode == 0
         with ThreadPoolExecutor(4) as pool:
             asked = [
                 (size, pool.submit(_segment, stack, data, "4.0"))
@@ -156,7 +118,7 @@ def test_batch_of_mixed_sizes_answers_each_item_by_itself(
             ]
             answers = [(size, future.result()) for size, future in asked]
     finally:
-        versions(stack, "remove", "4.0")
+        stack.versions("remove", "4.0")
         (MODEL_STORE / "deeplabv3-4.0.mar").unlink(missing_ok=True)
     for size, answer in answers:
         if size is None:
@@ -191,7 +153,7 @@ def _segment(stack: Stack, data: bytes, version: str) -> httpx.Response:
 )
 def test_refusals_say_why(stack: Stack, arguments: tuple[str, ...], words: str) -> None:
     """One line on standard error, status 1, nothing changed."""
-    done = versions(stack, *arguments)
+    done = stack.versions(*arguments)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert words in done.stderr
@@ -201,14 +163,14 @@ def test_archive_whose_workers_fail_leaves_nothing_loaded(
     stack: Stack, gateway: httpx.Client, tmp_path: Path
 ) -> None:
     """A version that cannot start is unloaded again, and the first goes on serving."""
-    broken = with_version(
+    broken = renumbered(
         MODEL_STORE / "deeplabv3-1.0.mar", tmp_path / "broken.mar", "3.0", broken=True
     )
     try:
-        done = versions(stack, "add", str(broken))
+        done = stack.versions("add", str(broken))
     finally:
         (MODEL_STORE / "deeplabv3-3.0.mar").unlink(missing_ok=True)
     assert done.returncode == 1
     assert "cannot be served" in done.stderr
-    assert "3.0" not in versions(stack, "list").stdout
+    assert "3.0" not in stack.versions("list").stdout
     assert served_by(gateway) == "1.0"

@@ -14,6 +14,7 @@ import pytest
 
 from scripts.build_archive import build, parse
 from scripts.places import MODEL_STORE
+from tests.archives import renumbered
 from tests.stack import ROOT, alive, ended, start, stop, wait_until_ready
 
 ENDS_WITHIN_S = 90.0
@@ -117,11 +118,8 @@ def test_archive_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
     store = tmp_path / "store"
     store.mkdir()
     build(parse([])[0])
-    whole = MODEL_STORE / "deeplabv3-1.0.mar"
-    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(store / whole.name, "w") as target:
-        for entry in source.namelist():
-            content = source.read(entry)
-            target.writestr(entry, content[:1000] if entry == "network/network.bin" else content)
+    name = "deeplabv3-1.0.mar"
+    renumbered(MODEL_STORE / name, store / name, "1.0", broken=True)
     stack = start(tmp_path / "run", SEGSERVE_SERVE_MODEL_STORE=str(store))
     status, output = ended(stack, ENDS_WITHIN_S)
     assert status == 1

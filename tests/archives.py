@@ -1,0 +1,28 @@
+"""Archives made from the bundled model's, for tests of versions: quicker than building them."""
+
+import json
+import zipfile
+from pathlib import Path
+
+
+def renumbered(
+    source: Path, target: Path, version: str, *, broken: bool = False, batch: int = 1
+) -> Path:
+    """The same model as another version.
+
+    broken: its network is cut short, so that no worker can load it. batch: its batch size.
+    """
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "MAR-INF/MANIFEST.json":
+                manifest = json.loads(content)
+                manifest["model"]["modelVersion"] = version
+                content = json.dumps(manifest).encode()
+            if broken and name == "network/network.bin":
+                content = content[:1000]
+            if batch > 1 and name == "model-config.yaml":
+                content = content.replace(b"batchSize: 1", f"batchSize: {batch}".encode())
+                content = content.replace(b"maxBatchDelay: 0", b"maxBatchDelay: 200")
+            new.writestr(name, content)
+    return target
