@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 from tests.stack import ROOT
@@ -27,12 +26,10 @@ print((resident[-1] - resident[10]) / 1e6)
 """
 
 
-def test_many_picture_sizes_cost_no_more_memory_than_few(archive: Path, tmp_path: Path) -> None:
+def test_many_picture_sizes_cost_no_more_memory_than_few(unpacked: Path) -> None:
     """A public page gets pictures of every size: a worker must not grow with each."""
-    with zipfile.ZipFile(archive) as file:
-        file.extractall(tmp_path)
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(tmp_path)],
+        [sys.executable, "-c", PROGRAM, str(unpacked)],
         env={"PYTHONPATH": str(ROOT / "handler")},
         capture_output=True,
         text=True,
