@@ -19,7 +19,7 @@ def main() -> None:
     folder, seconds = Path(sys.argv[1]), float(sys.argv[2])
     spec = read_spec(folder / "model.json")
     jpeg = (folder / "photograph.jpg").read_bytes()
-    pixels = preprocess(decode(jpeg, spec.long_side), spec.long_side)
+    pixels = preprocess(decode(jpeg, spec.input.long_side), spec.input)
     ov = import_openvino()
     core = ov.Core()
     model = core.read_model(folder / "network" / spec.artefact)

@@ -15,6 +15,7 @@ from deeplab.decode import MAX_PIXELS, RejectedImageError
 from deeplab.engines import load_engine
 from deeplab.formats import FORMATS
 from deeplab.pipeline import Segmentation, segment
+from deeplab.preprocess import network_size
 from deeplab.spec import read_labels, read_spec
 
 logger = logging.getLogger(__name__)
@@ -45,8 +46,8 @@ class SegmentationHandler:
             "X-Model-Version": context.manifest["model"]["modelVersion"],
         }
         # The first picture compiles kernels: not at the expense of the first user.
-        side = self._spec.long_side
-        self._engine.predict(np.zeros((1, side * 3 // 4, side, 3), dtype=np.uint8))
+        width, height = network_size((4, 3), self._spec.input)
+        self._engine.predict(np.zeros((1, height, width, 3), dtype=np.uint8))
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
         """One answer per item: a PNG with status 200, or a JSON error with its own status."""
@@ -66,7 +67,7 @@ class SegmentationHandler:
             detail = "No picture was sent: it belongs in the request's body, as image/*."
             return _refuse(context, index, 422, "invalid_request", detail)
         try:
-            result = segment(bytes(image), self._engine, self._spec.long_side, self._max_pixels)
+            result = segment(bytes(image), self._engine, self._spec.input, self._max_pixels)
         except RejectedImageError as exc:
             return _refuse(context, index, exc.status, exc.code, str(exc))
         except Exception:  # one picture's failure must not fail its neighbours
@@ -82,7 +83,7 @@ class SegmentationHandler:
             "labels": {str(index): name for index, name in self._labels.items()},
             "engine": self._engine.name,
             "precision": self._engine.precision,
-            "long_side": self._spec.long_side,
+            "long_side": self._spec.input.long_side,
             "sha256": self._spec.sha256,
             "image_formats": list(FORMATS),
             "max_pixels": self._max_pixels,

@@ -48,6 +48,7 @@ BUILD_CODE = (
     "openvino_ir",
     "build_archive",
     "checkpoints",
+    "normalisation",
     "networks",
     "published",
 )

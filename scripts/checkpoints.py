@@ -8,16 +8,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from deeplab.spec import InvalidSpecError, read_labels
+from deeplab.spec import InputSize, InvalidSpecError, read_labels
 from scripts import published
 from scripts.digests import file_sha256
-from scripts.networks import DeepLabV3EfficientNetLite0
+from scripts.networks import LITE_ARCHITECTURES, DeepLabV3EfficientNetLite
 from scripts.places import ROOT
 
 BUNDLED = "deeplabv3_efficientnet_lite0"
 BUNDLED_WEIGHTS = ROOT / "model_store" / "weights" / f"{BUNDLED}.safetensors"
 VOC_LABELS = ROOT / "handler" / "deeplab" / "labels.json"
-ARCHITECTURES = (BUNDLED, *published.ARCHITECTURES)
+ARCHITECTURES = (*LITE_ARCHITECTURES, *published.ARCHITECTURES)
 
 
 class CheckpointError(ValueError):
@@ -38,14 +38,14 @@ class Checkpoint:
     """A network that is ready to be exported.
 
     network: normalised RGB (N, 3, H, W) float32 -> logits (N, classes, h, w), in eval mode.
-    long_side: pixels to which a picture's long side is resized.
+    input: the size at which the network sees pictures.
     origin: a sentence about where the weights come from.
     """
 
     architecture: str
     network: nn.Module
     labels: dict[int, str]
-    long_side: int
+    input: InputSize
     origin: str
     sha256: str
 
@@ -63,21 +63,32 @@ def load_checkpoint(choice: Choice) -> Checkpoint:
         architecture=architecture,
         network=network.eval(),
         labels=labels,
-        long_side=LONG_SIDES[architecture],
+        input=INPUTS[architecture],
         origin=origin,
         sha256=file_sha256(path),
     )
 
 
-# 513 is what the bundled network was trained for. 693 gives a 4:3 photograph the short side of
-# 520 pixels with which torchvision evaluated its weights.
-LONG_SIDES = {BUNDLED: 513, **dict.fromkeys(published.ARCHITECTURES, 693)}
+# 513 is what the bundled network is trained for, on the grid of its output stride. 693 gives a 4:3
+# photograph the short side of 520 pixels with which torchvision evaluated its weights; these know
+# no grid.
+INPUTS = {
+    **dict.fromkeys(LITE_ARCHITECTURES, InputSize(long_side=513, grid=16)),
+    **dict.fromkeys(published.ARCHITECTURES, InputSize(long_side=693, grid=1)),
+}
+
+
+# The last layer, whose outputs are the classes.
+CLASSIFIERS = {
+    **dict.fromkeys(LITE_ARCHITECTURES, "head.classifier"),
+    **dict.fromkeys(published.ARCHITECTURES, "classifier.4"),
+}
 
 
 def build_network(architecture: str, classes: int) -> nn.Module:
     """The architecture without weights."""
-    if architecture == BUNDLED:
-        return DeepLabV3EfficientNetLite0(classes)
+    if architecture in LITE_ARCHITECTURES:
+        return DeepLabV3EfficientNetLite(architecture, classes)
     return published.build_network(architecture, classes)
 
 
@@ -114,8 +125,23 @@ def _tensors(state: object, path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def _width(state: Mapping[str, Tensor], name: str) -> int:
+    return state[name].shape[0] if name in state else 0
+
+
 MARKS: tuple[tuple[str, Callable[[Mapping[str, Tensor]], bool]], ...] = (
-    (BUNDLED, lambda state: "head.classifier.weight" in state),
+    (
+        "deeplabv3_efficientnet_lite2",
+        lambda state: _width(state, "backbone.blocks.20.project.weight") == 352,
+    ),
+    (
+        "deeplabv3_efficientnet_lite1",
+        lambda state: _width(state, "backbone.blocks.20.project.weight") == 320,
+    ),
+    (
+        "deeplabv3_efficientnet_lite0",
+        lambda state: _width(state, "backbone.blocks.15.project.weight") == 320,
+    ),
     ("deeplabv3_resnet101", lambda state: "backbone.layer3.22.conv1.weight" in state),
     ("deeplabv3_resnet50", lambda state: "backbone.layer3.5.conv1.weight" in state),
     ("deeplabv3_mobilenet_v3_large", lambda state: "backbone.16.0.weight" in state),
@@ -139,11 +165,15 @@ def _locate(choice: Choice) -> tuple[Path, str]:
         return choice.weights, f"the user's checkpoint {choice.weights.name}"
     if choice.architecture is None or choice.architecture == BUNDLED:
         return BUNDLED_WEIGHTS, "bundled with Segserve; see model_store/weights/README.md"
+    if choice.architecture in LITE_ARCHITECTURES:
+        raise CheckpointError(
+            f"there are no weights of {choice.architecture}: pass your own with WEIGHTS=..."
+        )
     return published.fetch_weights(choice.architecture), "published by torchvision (BSD-3-Clause)"
 
 
 def _count_classes(state: Mapping[str, Tensor], architecture: str) -> int:
-    last = "head.classifier.weight" if architecture == BUNDLED else "classifier.4.weight"
+    last = f"{CLASSIFIERS[architecture]}.weight"
     if last not in state:
         raise CheckpointError(f"the weights are not of {architecture}: {last} is missing")
     return state[last].shape[0]

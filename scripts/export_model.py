@@ -20,20 +20,20 @@ from torch.nn import functional as F
 from deeplab.decode import decode
 from deeplab.engines import load_engine
 from deeplab.preprocess import preprocess
-from deeplab.spec import EngineName, ModelSpec, Precision
+from deeplab.spec import EngineName, InputSize, ModelSpec, Precision
 from scripts.checkpoints import Checkpoint, CheckpointError, load_checkpoint
 from scripts.choices import add_model_arguments, choice_from
 from scripts.digests import file_sha256
+from scripts.normalisation import MEAN, STD
 from scripts.openvino_ir import write_ir
 from scripts.places import ROOT
 from scripts.published import DownloadError
 
-MEAN = (0.485, 0.456, 0.406)  # ImageNet's, per RGB channel, for values in 0..1
-STD = (0.229, 0.224, 0.225)
 PHOTOGRAPHS = ROOT / "ui" / "examples"
 REQUIRED_AGREEMENT = 0.995
 SMALLEST_SIDE, LARGEST_SIDE = 32, 8192  # pixels, the range of sizes that the graph is traced for
-EXAMPLE_SIZE = (384, 513)
+CPU = torch.device("cpu")
+EXAMPLE_SIZE = (385, 513)
 
 
 class ExportError(RuntimeError):
@@ -71,9 +71,10 @@ class SegmentationGraph(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: nn.Module, *, aligned: bool):
         super().__init__()
         self.network = network
+        self.aligned = aligned
         std, mean = torch.tensor(STD) * 255, torch.tensor(MEAN) * 255
         self.register_buffer("scale", (1 / std).view(1, 3, 1, 1))
         self.register_buffer("shift", (mean / std).view(1, 3, 1, 1))
@@ -82,8 +83,13 @@ class SegmentationGraph(nn.Module):
         normalised = image.permute(0, 3, 1, 2).float() * self.scale - self.shift
         logits = self.network(normalised)
         size = (image.shape[1], image.shape[2])
-        full = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+        full = F.interpolate(logits, size=size, mode="bilinear", align_corners=self.aligned)
         return full.argmax(dim=1).to(torch.uint8)
+
+
+def graph_of(checkpoint: Checkpoint) -> SegmentationGraph:
+    """What is exported: the checkpoint's network from pixels to class ids, in eval mode."""
+    return SegmentationGraph(checkpoint.network, aligned=checkpoint.input.aligned).eval()
 
 
 def export(checkpoint: Checkpoint, engine: EngineName, folder: Path) -> Export:
@@ -92,12 +98,12 @@ def export(checkpoint: Checkpoint, engine: EngineName, folder: Path) -> Export:
     bf16 is tried first; where the hardware lacks it, or it costs more pixels than the limit,
     the specification says f32. Raises ExportError if f32 fails too.
     """
-    graph = SegmentationGraph(checkpoint.network).eval()
+    graph = graph_of(checkpoint)
     artefact, weights = _write_artefact(graph, engine, folder)
     spec = ModelSpec(
         architecture=checkpoint.architecture,
         classes=len(checkpoint.labels),
-        long_side=checkpoint.long_side,
+        input=checkpoint.input,
         mean=MEAN,
         std=STD,
         engine=engine,
@@ -105,7 +111,7 @@ def export(checkpoint: Checkpoint, engine: EngineName, folder: Path) -> Export:
         artefact=artefact,
         sha256=file_sha256(folder / weights),
     )
-    references = eager_references(graph, spec.long_side)
+    references = eager_references(graph, spec.input)
     precisions: tuple[Precision, ...] = ("bf16", "f32")
     for precision in precisions:
         result = compare(references, replace(spec, precision=precision), folder)
@@ -117,15 +123,20 @@ def export(checkpoint: Checkpoint, engine: EngineName, folder: Path) -> Export:
     )
 
 
-def eager_references(graph: nn.Module, long_side: int) -> list[Reference]:
+def eager_references(graph: nn.Module, wanted: InputSize) -> list[Reference]:
     """The eager model's answer for every example photograph. ExportError if there is none."""
     references = []
     for photograph in sorted(PHOTOGRAPHS.glob("*.jpg")):
-        pixels = preprocess(decode(photograph.read_bytes(), long_side), long_side)
+        pixels = network_input(photograph, wanted)
         references.append(Reference(photograph.name, pixels, eager(graph, pixels)))
     if not references:
         raise ExportError(f"there are no photographs in {PHOTOGRAPHS} to compare with")
     return references
+
+
+def network_input(photograph: Path, wanted: InputSize) -> NDArray[np.uint8]:
+    """(1, h, w, 3) uint8 RGB, by the handler's own decoding and resizing."""
+    return preprocess(decode(photograph.read_bytes(), wanted.long_side), wanted)
 
 
 def compare(references: Sequence[Reference], spec: ModelSpec, folder: Path) -> Export:
@@ -138,10 +149,12 @@ def compare(references: Sequence[Reference], spec: ModelSpec, folder: Path) -> E
     return Export(replace(spec, precision=engine.precision), agreement)
 
 
-def eager(graph: nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def eager(
+    graph: nn.Module, pixels: NDArray[np.uint8], device: torch.device = CPU
+) -> NDArray[np.uint8]:
     """The eager model's (h, w) uint8 class ids for (1, h, w, 3) uint8 RGB, in fp32."""
     with torch.inference_mode():
-        ids: NDArray[np.uint8] = graph(torch.from_numpy(pixels.copy()))[0].numpy()
+        ids: NDArray[np.uint8] = graph(torch.from_numpy(pixels.copy()).to(device))[0].cpu().numpy()
     return ids
 
 

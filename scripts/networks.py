@@ -1,9 +1,10 @@
-"""The bundled network: DeepLabV3's atrous pyramid over EfficientNet-Lite0, as plain convolutions.
+"""The bundled network: DeepLabV3's atrous pyramid over EfficientNet-Lite, as plain convolutions.
 
-Batch normalisation is folded into the convolutions' weights, so the module is for inference.
-Parameter names match ``model_store/weights/deeplabv3_efficientnet_lite0.safetensors``.
+Batch normalisation is folded into the convolutions' weights, also while it is trained: any size
+of batch will do, and what is trained is what is served.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,17 +23,24 @@ class Stage(NamedTuple):
     expansion: int
 
 
-# The last two stages are dilated where the classifier had stride 2, so the output stride is 16.
-# As in torchvision, the first block of a stage still has the dilation of the stage before.
-STAGES = (
-    Stage(blocks=1, width=16, kernel=3, stride=1, dilation=1, expansion=1),
-    Stage(blocks=2, width=24, kernel=3, stride=2, dilation=1, expansion=6),
-    Stage(blocks=2, width=40, kernel=5, stride=2, dilation=1, expansion=6),
-    Stage(blocks=3, width=80, kernel=3, stride=2, dilation=1, expansion=6),
-    Stage(blocks=3, width=112, kernel=5, stride=1, dilation=1, expansion=6),
-    Stage(blocks=4, width=192, kernel=5, stride=1, dilation=2, expansion=6),
-    Stage(blocks=1, width=320, kernel=3, stride=1, dilation=2, expansion=6),
-)
+def _stages(blocks: Sequence[int], widths: Sequence[int]) -> tuple[Stage, ...]:
+    """The seven stages; the last two are dilated where the classifier had stride 2.
+
+    So the output stride is 16. As in torchvision, the first block of a stage still has the
+    dilation of the stage before.
+    """
+    kernels, strides = (3, 3, 5, 3, 5, 5, 3), (1, 2, 2, 2, 1, 1, 1)
+    dilations, expansions = (1, 1, 1, 1, 1, 2, 2), (1, 6, 6, 6, 6, 6, 6)
+    columns = zip(blocks, widths, kernels, strides, dilations, expansions, strict=True)
+    return tuple(Stage(*column) for column in columns)
+
+
+STAGES = {
+    "efficientnet_lite0": _stages((1, 2, 2, 3, 3, 4, 1), (16, 24, 40, 80, 112, 192, 320)),
+    "efficientnet_lite1": _stages((1, 3, 3, 4, 4, 5, 1), (16, 24, 40, 80, 112, 192, 320)),
+    "efficientnet_lite2": _stages((1, 3, 3, 4, 4, 5, 1), (16, 24, 48, 88, 120, 208, 352)),
+}
+LITE_ARCHITECTURES = tuple(f"deeplabv3_{backbone}" for backbone in STAGES)
 STEM_WIDTH = 32
 HEAD_WIDTH = 256
 ATROUS_RATES = (6, 12, 18)
@@ -75,15 +83,15 @@ class InvertedResidual(nn.Module):
         return features + hidden if self.residual else hidden
 
 
-class EfficientNetLite0(nn.Module):
-    """(N, 3, H, W) float32 -> (N, 320, ceil(H / 16), ceil(W / 16))."""
+class EfficientNetLite(nn.Module):
+    """(N, 3, H, W) float32 -> (N, width, ceil(H / 16), ceil(W / 16)), width of the last stage."""
 
-    def __init__(self) -> None:
+    def __init__(self, stages: Sequence[Stage]) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, STEM_WIDTH, kernel_size=3, stride=2, padding=1)
         blocks: list[nn.Module] = []
         width, dilation = STEM_WIDTH, 1
-        for stage in STAGES:
+        for stage in stages:
             stride = stage.stride
             for _ in range(stage.blocks):
                 blocks.append(
@@ -140,13 +148,18 @@ class AtrousPyramidHead(nn.Module):
         return logits
 
 
-class DeepLabV3EfficientNetLite0(nn.Module):
-    """Normalised RGB (N, 3, H, W) float32 -> logits (N, classes, ceil(H / 16), ceil(W / 16))."""
+class DeepLabV3EfficientNetLite(nn.Module):
+    """Normalised RGB (N, 3, H, W) float32 -> logits (N, classes, ceil(H / 16), ceil(W / 16)).
 
-    def __init__(self, classes: int):
+    On the grid of sides 16 k + 1 the first and the last logit of a row lie on its first and last
+    pixel, so there logits are upsampled with aligned corners.
+    """
+
+    def __init__(self, architecture: str, classes: int):
         super().__init__()
-        self.backbone = EfficientNetLite0()
-        self.head = AtrousPyramidHead(STAGES[-1].width, classes)
+        stages = STAGES[architecture.removeprefix("deeplabv3_")]
+        self.backbone = EfficientNetLite(stages)
+        self.head = AtrousPyramidHead(stages[-1].width, classes)
 
     def forward(self, image: Tensor) -> Tensor:
         logits: Tensor = self.head(self.backbone(image))

@@ -10,6 +10,7 @@ from deeplab.decode import UnreadableImageError, decode
 from deeplab.engines import Engine
 from deeplab.postprocess import count_classes, encode_png, resize_class_ids
 from deeplab.preprocess import preprocess
+from deeplab.spec import InputSize
 
 # Pillow reads some files in quadratic time (a GIF's comment); the largest photograph takes 2 s.
 MAX_DECODE_CPU_S = 4.0
@@ -43,13 +44,13 @@ class StageClock:
         self.timings[name] = (perf_counter() - start) * 1e3
 
 
-def segment(data: bytes, engine: Engine, long_side: int, max_pixels: int) -> Segmentation:
+def segment(data: bytes, engine: Engine, wanted: InputSize, max_pixels: int) -> Segmentation:
     """Image bytes to mask. Raises a RejectedImageError for bytes that are no fit picture."""
     clock = StageClock()
     with clock.stage("decode"), cpu_limit(MAX_DECODE_CPU_S, _too_costly):
-        decoded = decode(data, long_side, max_pixels)
+        decoded = decode(data, wanted.long_side, max_pixels)
     with clock.stage("preprocess"):
-        pixels = preprocess(decoded, long_side)
+        pixels = preprocess(decoded, wanted)
     with clock.stage("infer"):
         small = engine.predict(pixels)
     with clock.stage("postprocess"):

@@ -1,10 +1,13 @@
 """From a decoded picture to the network's input: resized, upright, 8-bit RGB on white."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from deeplab.decode import Decoded
+from deeplab.spec import InputSize
 
 MIN_SIDE = 32  # pixels; a very long, thin picture is not resized below this
 REDUCING_GAP = 3.0  # Pillow shrinks by whole factors first, down to three times the wanted size
@@ -20,10 +23,10 @@ TURNS = {
 }
 
 
-def preprocess(decoded: Decoded, long_side: int) -> NDArray[np.uint8]:
+def preprocess(decoded: Decoded, wanted: InputSize) -> NDArray[np.uint8]:
     """Resize (bilinear) and turn upright: (1, h, w, 3) uint8 RGB, 0..255, for the graph."""
     picture = decoded.picture
-    target = network_size(picture.size, long_side)
+    target = network_size(picture.size, wanted)
     small = picture.resize(target, Image.Resampling.BILINEAR, reducing_gap=REDUCING_GAP)
     rgb = _on_white(_eight_bits(small, deep=decoded.deep))
     turn = TURNS.get(decoded.orientation)
@@ -31,10 +34,15 @@ def preprocess(decoded: Decoded, long_side: int) -> NDArray[np.uint8]:
     return np.asarray(upright, dtype=np.uint8)[np.newaxis]
 
 
-def network_size(size: tuple[int, int], long_side: int) -> tuple[int, int]:
-    """(width, height) with the long side at ``long_side`` and the aspect kept down to MIN_SIDE."""
-    scale = long_side / max(size)
-    width, height = (max(MIN_SIDE, round(side * scale)) for side in size)
+def network_size(size: tuple[int, int], wanted: InputSize) -> tuple[int, int]:
+    """(width, height) with the long side as wanted and the aspect kept, down to MIN_SIDE.
+
+    Both are the nearest that the grid has: there the network's coarse output starts on the first
+    pixel and ends on the last, so that its upsampling shifts nothing.
+    """
+    scale, grid = wanted.long_side / max(size), wanted.grid
+    least = math.ceil((MIN_SIDE - 1) / grid)
+    width, height = (max(least, round((side * scale - 1) / grid)) * grid + 1 for side in size)
     return width, height
 
 

@@ -15,10 +15,28 @@ class InvalidSpecError(ValueError):
 
 
 @dataclass(frozen=True)
+class InputSize:
+    """The size at which a network sees pictures.
+
+    long_side: length in pixels to which a picture's long side is resized, aspect kept.
+    grid: both sides are multiples of it plus one, and the network's coarse output is upsampled
+        with aligned corners; 1 where any size will do and corners are not aligned.
+    """
+
+    long_side: int
+    grid: int
+
+    @property
+    def aligned(self) -> bool:
+        """Whether the corners of the coarse output lie on the picture's."""
+        return self.grid > 1
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """The model's facts; how it is operated (workers, batches, time-outs) is not among them.
 
-    long_side: length in pixels to which a picture's long side is resized, aspect kept.
+    input: the size at which the network sees pictures.
     mean, std: per RGB channel, for values in 0..1; they are already inside the graph.
     precision: what the export proved; "bf16" is used only where the hardware has it, else f32.
     sha256: of the network's weights file in the archive, hexadecimal.
@@ -26,7 +44,7 @@ class ModelSpec:
 
     architecture: str
     classes: int
-    long_side: int
+    input: InputSize
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     engine: EngineName
@@ -44,6 +62,7 @@ def read_spec(path: Path) -> ModelSpec:
     try:
         facts = json.loads(path.read_text())
         facts["mean"], facts["std"] = tuple(facts["mean"]), tuple(facts["std"])
+        facts["input"] = InputSize(**facts["input"])
         return ModelSpec(**facts)
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise InvalidSpecError(f"{path.name} is not a model specification: {exc}") from exc

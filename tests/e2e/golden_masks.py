@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from scripts.checkpoints import Choice, load_checkpoint
-from scripts.export_model import PHOTOGRAPHS, SegmentationGraph, eager
+from scripts.export_model import PHOTOGRAPHS, eager, graph_of
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = ("astronaut", "cat")
@@ -15,11 +15,12 @@ NAMES = ("astronaut", "cat")
 def main() -> None:
     """Neither the handler's decoding nor its resizing is used: this is a second opinion."""
     checkpoint = load_checkpoint(Choice())
-    graph = SegmentationGraph(checkpoint.network).eval()
+    graph = graph_of(checkpoint)
     for name in NAMES:
         photograph = Image.open(PHOTOGRAPHS / f"{name}.jpg").convert("RGB")
-        scale = checkpoint.long_side / max(photograph.size)
-        width, height = (round(side * scale) for side in photograph.size)
+        scale = checkpoint.input.long_side / max(photograph.size) / checkpoint.input.grid
+        steps = (round(side * scale) for side in photograph.size)
+        width, height = (step * checkpoint.input.grid + 1 for step in steps)
         small = photograph.resize((width, height), Image.Resampling.BILINEAR)
         ids = Image.fromarray(eager(graph, np.asarray(small)[np.newaxis]))
         full = ids.resize(photograph.size, Image.Resampling.NEAREST)

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from deeplab.spec import InputSize
 from scripts.checkpoints import Checkpoint
 
 LABELS = {0: "background", 1: "red", 2: "green", 3: "blue"}
@@ -31,7 +32,7 @@ def tiny_checkpoint() -> Checkpoint:
         architecture="tiny",
         network=tiny_network(),
         labels=LABELS,
-        long_side=96,
+        input=InputSize(long_side=96, grid=1),
         origin="made for a test",
         sha256="0" * 64,
     )

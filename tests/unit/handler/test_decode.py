@@ -10,15 +10,17 @@ from PIL import Image, ImageCms
 from deeplab.decode import decode
 from deeplab.formats import FORMATS
 from deeplab.preprocess import preprocess
+from deeplab.spec import InputSize
 from tests.unit.handler.files import EXAMPLES, encode, quarters, turned
 
 SIDE = 96
+INPUT = InputSize(long_side=SIDE, grid=1)
 CARRY_EXIF = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
 
 
 def _pixels(data: bytes) -> NDArray[np.uint8]:
     """(h, w, 3) of what the network would see."""
-    pixels: NDArray[np.uint8] = preprocess(decode(data, SIDE), SIDE)[0]
+    pixels: NDArray[np.uint8] = preprocess(decode(data, SIDE), INPUT)[0]
     return pixels
 
 
@@ -185,7 +187,7 @@ def test_extreme_shapes_are_taken(size: tuple[int, int]) -> None:
     """One pixel, or 20,000 in a row, are pictures."""
     decoded = decode(encode(Image.new("RGB", size, "red"), "PNG"), SIDE)
     assert decoded.size == size
-    assert preprocess(decoded, SIDE)[0, 0, 0].tolist() == [255, 0, 0]
+    assert preprocess(decoded, INPUT)[0, 0, 0].tolist() == [255, 0, 0]
 
 
 def test_the_declared_name_of_the_format_does_not_matter() -> None:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from deeplab.engines import OpenVINOEngine, TorchEngine, load_engine
 from deeplab.spec import EngineName, ModelSpec, Precision
-from scripts.export_model import SegmentationGraph, eager, export
-from tests.unit.tiny import tiny_checkpoint, tiny_network
+from scripts.export_model import eager, export, graph_of
+from tests.unit.tiny import tiny_checkpoint
 
 SIZES = [(32, 32), (72, 96), (96, 72), (33, 97), (32, 513)]
 ENGINES: tuple[EngineName, ...] = ("openvino", "torch")
@@ -42,7 +42,7 @@ def test_an_engine_agrees_with_the_eager_model(
     folder, spec = exported
     engine = _engine(folder, spec, precision)
     pixels = _picture(*size)
-    expected = eager(SegmentationGraph(tiny_network()).eval(), pixels)
+    expected = eager(graph_of(tiny_checkpoint()), pixels)
     ids = engine.predict(pixels)
     assert ids.shape == size
     assert ids.dtype == np.uint8

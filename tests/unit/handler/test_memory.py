@@ -22,6 +22,9 @@ from pathlib import Path
 import numpy as np
 from deeplab.decode import RejectedImageError
 from deeplab.pipeline import segment
+from deeplab.spec import InputSize
+
+INPUT = InputSize(513, 16)
 
 class Background:
     name, precision = "background", "f32"
@@ -31,12 +34,12 @@ class Background:
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
-segment(Path(sys.argv[1]).read_bytes(), Background(), 513, 50_000_000)
+segment(Path(sys.argv[1]).read_bytes(), Background(), INPUT, 50_000_000)
 before, seen = peak(), []
 for name in sys.argv[2:]:
     data = Path(name).read_bytes()
     try:
-        seen.append(segment(data, Background(), 513, 50_000_000).class_pixels)
+        seen.append(segment(data, Background(), INPUT, 50_000_000).class_pixels)
     except RejectedImageError as refusal:
         seen.append(refusal.code)
 print(json.dumps({"grown_mb": peak() - before, "seen": seen}))

@@ -9,11 +9,14 @@ from PIL import Image
 
 from deeplab.decode import Decoded, decode
 from deeplab.preprocess import MIN_SIDE, network_size, preprocess
+from deeplab.spec import InputSize
 from tests.unit.handler.files import encode
+
+ANY_64 = InputSize(long_side=64, grid=1)
 
 
 def _pixels(picture: Image.Image, kind: str = "PNG") -> NDArray[np.uint8]:
-    return preprocess(decode(encode(picture, kind), 64), 64)
+    return preprocess(decode(encode(picture, kind), 64), ANY_64)
 
 
 @pytest.mark.parametrize(
@@ -33,14 +36,33 @@ def test_the_long_side_is_the_networks_and_the_aspect_is_kept(
     size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     """Only very long pictures are widened, to what the network can bear."""
-    assert expected == network_size(size, 513)
+    assert expected == network_size(size, InputSize(long_side=513, grid=1))
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((640, 480), (513, 385)),
+        ((500, 334), (513, 337)),
+        ((500, 341), (513, 353)),
+        ((513, 513), (513, 513)),
+        ((20_000, 100), (513, 33)),
+        ((1, 20_000), (33, 513)),
+        ((1, 1), (513, 513)),
+    ],
+)
+def test_on_a_grid_the_nearest_size_is_taken(
+    size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    """Multiples of 16 plus one: the aspect changes by 8 pixels at most."""
+    assert expected == network_size(size, InputSize(long_side=513, grid=16))
 
 
 @pytest.mark.parametrize("size", [(200, 100), (100, 200), (7, 5), (1, 1), (500, 2)])
 def test_the_network_gets_one_picture_of_bytes(size: tuple[int, int]) -> None:
     """(1, h, w, 3) uint8, contiguous, as the engines want it."""
     pixels = _pixels(Image.new("RGB", size, (10, 20, 30)))
-    width, height = network_size(size, 64)
+    width, height = network_size(size, ANY_64)
     assert pixels.shape == (1, height, width, 3)
     assert pixels.dtype == np.uint8
     assert pixels.flags.c_contiguous
@@ -51,7 +73,7 @@ def test_the_network_gets_one_picture_of_bytes(size: tuple[int, int]) -> None:
 def test_a_sideways_picture_is_resized_before_it_is_turned(orientation: int) -> None:
     """Turning the small picture is cheaper; the shape is the upright one's."""
     decoded = Decoded(Image.new("RGB", (200, 100)), (100, 200), orientation, deep=False)
-    assert preprocess(decoded, 64).shape == (1, 64, 32, 3)
+    assert preprocess(decoded, ANY_64).shape == (1, 64, 32, 3)
 
 
 @pytest.mark.parametrize(

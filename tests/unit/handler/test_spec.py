@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from deeplab.spec import InvalidSpecError, ModelSpec, read_labels, read_spec
+from deeplab.spec import InputSize, InvalidSpecError, ModelSpec, read_labels, read_spec
 
 SPEC = ModelSpec(
     architecture="deeplabv3_resnet50",
     classes=3,
-    long_side=513,
+    input=InputSize(long_side=513, grid=16),
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
     engine="openvino",

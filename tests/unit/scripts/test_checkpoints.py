@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from deeplab.spec import InputSize
 from scripts.checkpoints import (
     ARCHITECTURES,
     BUNDLED,
@@ -52,7 +53,7 @@ def test_nothing_chosen_means_the_bundled_model() -> None:
     checkpoint = load_checkpoint(Choice())
     assert checkpoint.architecture == BUNDLED
     assert checkpoint.labels[15] == "person"
-    assert checkpoint.long_side == 513
+    assert checkpoint.input == InputSize(long_side=513, grid=16)
     assert checkpoint.sha256 == file_sha256(BUNDLED_WEIGHTS)
     assert "bundled" in checkpoint.origin
     assert not checkpoint.network.training
@@ -98,7 +99,7 @@ def test_a_torchvision_checkpoint_loads(tmp_path: Path) -> None:
     state = {**network.state_dict(), "aux_classifier.4.weight": torch.zeros(21, 10, 1, 1)}
     checkpoint = load_checkpoint(Choice(weights=_saved(tmp_path, {"model": state})))
     assert checkpoint.architecture == MOBILENET
-    assert checkpoint.long_side == 693
+    assert checkpoint.input == InputSize(long_side=693, grid=1)
     with torch.inference_mode():
         assert checkpoint.network(torch.zeros(1, 3, 64, 64)).shape == (1, 21, 4, 4)
 
@@ -138,6 +139,12 @@ def test_an_unknown_architecture_is_refused() -> None:
     """The message lists the known ones."""
     with pytest.raises(CheckpointError, match=f"MODEL=deeplabv9 is unknown.*{MOBILENET}"):
         load_checkpoint(Choice(architecture="deeplabv9"))
+
+
+def test_a_bundled_architecture_without_weights_needs_ones_own() -> None:
+    """Only one of the three has weights in the repository."""
+    with pytest.raises(CheckpointError, match=r"no weights of .*lite1: pass your own with WEIGHTS"):
+        load_checkpoint(Choice(architecture="deeplabv3_efficientnet_lite1"))
 
 
 @pytest.mark.parametrize("name", ["none.pth", "none.safetensors"])

@@ -18,6 +18,7 @@ from scripts.export_model import (
     eager,
     eager_references,
     export,
+    graph_of,
     main,
 )
 from tests.unit.tiny import tiny_checkpoint, tiny_network
@@ -46,7 +47,7 @@ def test_the_artefact_is_written_and_proved(tmp_path: Path, engine: EngineName) 
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == _artefact(engine)
     assert result.spec.sha256 == file_sha256(tmp_path / names[0])
-    assert (result.spec.classes, result.spec.long_side) == (4, 96)
+    assert (result.spec.classes, result.spec.input.long_side) == (4, 96)
     photographs = sorted(path.name for path in export_model.PHOTOGRAPHS.glob("*.jpg"))
     assert sorted(result.agreement) == photographs
     assert result.mean_agreement >= 0.995
@@ -63,10 +64,10 @@ def test_an_artefact_that_differs_is_an_error(tmp_path: Path, engine: EngineName
 def test_the_agreement_is_of_this_artefact_with_this_model(tmp_path: Path) -> None:
     """Another model's artefact is found out."""
     spec = export(tiny_checkpoint(), "openvino", tmp_path).spec
-    other = SegmentationGraph(SwapsClassesWhenTraced().network).eval()
+    other = SegmentationGraph(SwapsClassesWhenTraced().network, aligned=False).eval()
     with torch.no_grad():
         other.scale.neg_()
-    references = eager_references(other, spec.long_side)
+    references = eager_references(other, spec.input)
     assert compare(references, spec, tmp_path).mean_agreement < 0.9
 
 
@@ -83,9 +84,25 @@ def test_without_photographs_nothing_is_proved(
 def test_the_graph_takes_bytes_and_gives_bytes(size: tuple[int, int]) -> None:
     """(1, h, w, 3) uint8 in, class ids of the same size out."""
     pixels = np.zeros((1, *size, 3), dtype=np.uint8)
-    ids = eager(SegmentationGraph(tiny_network()).eval(), pixels)
+    ids = eager(graph_of(tiny_checkpoint()), pixels)
     assert ids.shape == size
     assert ids.dtype == np.uint8
+
+
+@pytest.mark.parametrize(("aligned", "border"), [(True, 8), (False, 10)])
+def test_the_coarse_output_is_upsampled_from_where_it_was_computed(
+    aligned: bool, border: int
+) -> None:
+    """With aligned corners three logits lie on the columns 0, 16 and 32 of 33."""
+
+    class LeftIsZero(nn.Module):
+        def forward(self, image: Tensor) -> Tensor:
+            left = torch.tensor([1.0, 0.0, 0.0]).expand(1, 1, 3, 3)
+            return torch.cat([left, 1 - left], dim=1)
+
+    graph = SegmentationGraph(LeftIsZero(), aligned=aligned)
+    ids = eager(graph, np.zeros((1, 33, 33, 3), dtype=np.uint8))
+    assert ids[0].tolist() == [0] * (border + 1) + [1] * (32 - border)
 
 
 def test_the_graph_normalises_as_the_network_was_trained() -> None:
@@ -98,7 +115,7 @@ def test_the_graph_normalises_as_the_network_was_trained() -> None:
             return image
 
     pixels = np.full((1, 32, 32, 3), (255, 0, 128), dtype=np.uint8)
-    eager(SegmentationGraph(Remembers()), pixels)
+    eager(SegmentationGraph(Remembers(), aligned=False), pixels)
     expected = [(1 - 0.485) / 0.229, -0.456 / 0.224, (128 / 255 - 0.406) / 0.225]
     assert seen[0][0, :, 0, 0].tolist() == pytest.approx(expected, abs=1e-5)
 
