@@ -6,7 +6,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 REQ := deploy/requirements
 RUN_PARTS := export serving gateway ui
 
-.PHONY: help run test check test-browser test-compose openapi clean
+further = $(if $($(1)),--$(2) "$($(1))")
+needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
+
+.PHONY: help run test check test-browser test-compose openapi evaluate clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,6 +35,13 @@ test-compose: $(VENV)/test.stamp  ## build, start and use the containers (needs 
 openapi: $(VENV)/run.stamp  ## write the OpenAPI document to docs/openapi.json
 	@$(BIN)/python -m gateway.openapi_file docs/openapi.json
 
+evaluate: $(VENV)/train.stamp  ## measure the served model: DATA=folder [VERSION=] [ARCHIVE=] [WEIGHTS=] [JSON=] [REPORT=]
+	$(needs_data)
+	@$(BIN)/python -m scripts.evaluate --data "$(DATA)" $(call further,VERSION,version) \
+		$(call further,GATEWAY,gateway) $(call further,ARCHIVE,archive) $(call further,WEIGHTS,weights) \
+		$(call further,MODEL,model) $(call further,LABELS,labels) \
+		$(call further,JSON,json) $(call further,REPORT,report)
+
 clean:  ## remove the environment, the archives and what runs left behind
 	rm -rf $(VENV) .cache .run model_store/*.mar
 
@@ -43,6 +53,10 @@ $(VENV)/run.stamp: $(RUN_PARTS:%=$(REQ)/%.txt) $(REQ)/constraints.txt
 	@$(PIP) $(RUN_PARTS:%=-r $(REQ)/%.txt)
 	@touch $@
 
-$(VENV)/test.stamp: $(VENV)/run.stamp $(REQ)/test.txt
+$(VENV)/train.stamp: $(VENV)/run.stamp $(REQ)/train.txt
+	@$(PIP) -r $(REQ)/train.txt
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/train.stamp $(REQ)/test.txt
 	@$(PIP) -r $(REQ)/test.txt
 	@touch $@

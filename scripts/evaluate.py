@@ -1,0 +1,92 @@
+"""How good a model is on a folder of labelled pictures.
+
+``python -m scripts.evaluate --data DIR --json OUT`` asks the running gateway for every picture in
+DIR/JPEGImages and compares with DIR/SegmentationClass (PNG of class ids, 255 is ignored).
+``--archive`` and ``--weights`` evaluate an archive or a checkpoint without a server.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from scripts.checkpoints import ARCHITECTURES, CheckpointError, Choice, load_checkpoint
+from scripts.evaluation.gateway import GatewayPredictor
+from scripts.evaluation.measure import evaluate
+from scripts.evaluation.predictors import (
+    ArchivePredictor,
+    CheckpointPredictor,
+    EvaluationError,
+    Predictor,
+)
+from scripts.evaluation.report import table, write_json, write_page
+from scripts.published import DownloadError
+from scripts.voc import DataError, inspect_pairs, list_pairs
+
+FAILURES = (CheckpointError, DataError, DownloadError, EvaluationError, OSError)
+Item = TypeVar("Item")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; 0 when every picture was evaluated and everything is written."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        pairs = list_pairs(options.data)
+        predictor = _predictor(options)
+        inspect_pairs(pairs, len(predictor.labels), _Bar("checking", len(pairs)))
+        found = evaluate(predictor, pairs, _Bar("predicting", len(pairs)))
+        if options.json:
+            write_json(options.json, found)
+        if options.report:
+            write_page(options.report, found, options.worst)
+    except FAILURES as exc:
+        print(f"evaluate: {exc}", file=sys.stderr)
+        return 1
+    print(table(found))
+    return 0
+
+
+def _predictor(options: argparse.Namespace) -> Predictor:
+    if options.archive:
+        return ArchivePredictor(options.archive)
+    if options.weights or options.model:
+        choice = Choice(options.model, options.weights, options.labels)
+        return CheckpointPredictor(load_checkpoint(choice))
+    return GatewayPredictor(options.gateway, options.version)
+
+
+class _Bar:
+    """A progress bar that goes away when it is full."""
+
+    def __init__(self, what: str, total: int):
+        self._what, self._total = what, total
+
+    def __call__(self, items: Iterable[Item]) -> Iterable[Item]:
+        bar: Iterable[Item] = tqdm(
+            items, self._what, self._total, leave=False, unit="picture", disable=None
+        )
+        return bar
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="VOC folder")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--gateway", default="http://127.0.0.1:8000", help="its address")
+    what.add_argument("--archive", type=Path, help="a .mar file")
+    what.add_argument("--weights", type=Path, help="a checkpoint")
+    parser.add_argument("--version", help="version behind the gateway; without it, the default")
+    parser.add_argument("--model", choices=ARCHITECTURES, help="architecture of a checkpoint")
+    parser.add_argument("--labels", type=Path, help="of a checkpoint: class id to name, JSON")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--report", type=Path, help="HTML file with the worst pictures first")
+    parser.add_argument("--worst", type=int, default=50, help="pictures in the report")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Predicts every picture of a folder and counts what is right."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deeplab.postprocess import encode_png
+from scripts.evaluation.predictors import EvaluationError, Predictor
+from scripts.metrics import Scores, confusion_matrix, scores
+from scripts.voc import Labelled
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One picture.
+
+    predicted_png: the predicted class ids as a grey PNG, which is small enough to be kept.
+    confusion: as in Evaluation. scores: of this picture alone.
+    """
+
+    pair: Labelled
+    predicted_png: bytes
+    confusion: NDArray[np.int64]
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model on a folder.
+
+    confusion: (classes, classes) int64 pixels by true class (rows) and predicted class (columns).
+    scores: of the confusion over all pictures. pictures: worst mean IoU first.
+    """
+
+    source: str
+    labels: dict[int, str]
+    confusion: NDArray[np.int64]
+    scores: Scores
+    pictures: list[Measured]
+
+
+def evaluate(
+    predictor: Predictor,
+    pairs: Sequence[Labelled],
+    progress: Callable[[Iterable[Measured]], Iterable[Measured]] = iter,
+) -> Evaluation:
+    """Predict all pictures. Raises EvaluationError, naming the picture."""
+    classes = len(predictor.labels)
+
+    def measure(pair: Labelled) -> Measured:
+        truth, predicted = pair.read_mask(), _predict(predictor, pair)
+        if predicted.shape != truth.shape:
+            raise EvaluationError(
+                f"{pair.picture}: the prediction has {predicted.shape[1]} x {predicted.shape[0]} "
+                f"pixels, the mask {truth.shape[1]} x {truth.shape[0]}"
+            )
+        confusion = confusion_matrix(truth, predicted, classes)
+        return Measured(pair, encode_png(predicted), confusion, scores(confusion))
+
+    with ThreadPoolExecutor(predictor.concurrency) as pool:
+        try:
+            pictures = list(progress(pool.map(measure, pairs)))
+        except EvaluationError:
+            pool.shutdown(cancel_futures=True)
+            raise
+    nothing = np.zeros((classes, classes), dtype=np.int64)
+    confusion = sum((each.confusion for each in pictures), nothing)
+    return Evaluation(
+        source=predictor.source,
+        labels=predictor.labels,
+        confusion=confusion,
+        scores=scores(confusion),
+        pictures=sorted(pictures, key=lambda each: (each.scores.miou, each.pair.name)),
+    )
+
+
+def _predict(predictor: Predictor, pair: Labelled) -> NDArray[np.uint8]:
+    try:
+        return predictor.predict(pair.picture.read_bytes())
+    except EvaluationError as exc:
+        raise EvaluationError(f"{pair.picture}: {exc}") from exc

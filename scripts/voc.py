@@ -1,0 +1,155 @@
+"""A folder of labelled pictures in Pascal VOC's layout, checked before anything is computed."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+PICTURES, MASKS = "JPEGImages", "SegmentationClass"
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+IGNORE = 255
+MASK_MODES = ("L", "P")
+# What Pillow raises on damaged files.
+IMAGE_ERRORS = (
+    OSError,
+    UnidentifiedImageError,
+    SyntaxError,
+    ValueError,
+    Image.DecompressionBombError,
+)
+
+
+class DataError(ValueError):
+    """The folder cannot be used; the text is one line that names the file."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A picture and its mask, by their files.
+
+    The mask is an 8-bit PNG of the picture's size: class ids, 255 where nothing is known.
+    """
+
+    name: str
+    picture: Path
+    mask: Path
+
+    def read_picture(self) -> Image.Image:
+        """The picture as upright RGB. DataError if it cannot be read."""
+        try:
+            with Image.open(self.picture) as file:
+                return ImageOps.exif_transpose(file).convert("RGB")
+        except IMAGE_ERRORS as exc:
+            raise DataError(f"{self.picture}: not a readable picture ({_first_line(exc)})") from exc
+
+    def read_mask(self) -> NDArray[np.uint8]:
+        """(height, width) uint8 class ids, 255 = ignore. DataError if it cannot be read."""
+        try:
+            with Image.open(self.mask) as file:
+                mode, ids = file.mode, np.asarray(file)
+        except IMAGE_ERRORS as exc:
+            raise DataError(f"{self.mask}: not a readable mask ({_first_line(exc)})") from exc
+        if mode not in MASK_MODES:
+            raise DataError(
+                f"{self.mask}: mode {mode}; a mask is an 8-bit grey or indexed PNG of class ids"
+            )
+        return ids
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """A pair that was read through.
+
+    pixels: (256,) int64, how many pixels of the mask have each id.
+    """
+
+    pair: Labelled
+    pixels: NDArray[np.int64]
+
+
+def list_pairs(folder: Path) -> list[Labelled]:
+    """The pairs in ``folder``/JPEGImages and /SegmentationClass, by name.
+
+    Raises DataError if a folder misses or is empty, or a picture has no mask or a mask no picture.
+    """
+    pictures = _files(folder / PICTURES, PICTURE_SUFFIXES)
+    masks = _files(folder / MASKS, (".png",))
+    for name, path in pictures.items():
+        if name not in masks:
+            raise DataError(f"{path}: it has no mask {folder / MASKS / name}.png")
+    for name, path in masks.items():
+        if name not in pictures:
+            raise DataError(f"{path}: it has no picture {folder / PICTURES / name}.jpg")
+    return [Labelled(name, pictures[name], masks[name]) for name in sorted(pictures)]
+
+
+def inspect_pairs(
+    pairs: Sequence[Labelled],
+    classes: int,
+    progress: Callable[[Iterable[Inspected]], Iterable[Inspected]] = iter,
+) -> list[Inspected]:
+    """Read every picture and mask once; DataError for the first (by name) that cannot be used."""
+
+    def read(pair: Labelled) -> Inspected:
+        return _inspect(pair, classes)
+
+    with ThreadPoolExecutor() as pool:  # Pillow decodes without holding the interpreter's lock
+        try:
+            return list(progress(pool.map(read, pairs)))
+        except DataError:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _inspect(pair: Labelled, classes: int) -> Inspected:
+    size, ids = pair.read_picture().size, pair.read_mask()
+    if ids.shape != (size[1], size[0]):
+        raise DataError(
+            f"{pair.mask}: {ids.shape[1]} x {ids.shape[0]} pixels, "
+            f"but its picture has {size[0]} x {size[1]}"
+        )
+    pixels = np.bincount(ids.ravel(), minlength=256)
+    unknown = [int(index) for index in np.flatnonzero(pixels) if classes <= index < IGNORE]
+    if unknown:
+        raise DataError(
+            f"{pair.mask}: class id {unknown[0]} is unknown; "
+            f"the labels have 0 to {classes - 1}, and 255 means ignore"
+        )
+    return Inspected(pair, pixels)
+
+
+def read_names(path: Path, pairs: Sequence[Labelled]) -> frozenset[str]:
+    """The names of pictures in a text file, one a line. DataError if one is not among ``pairs``."""
+    try:
+        names = frozenset(path.read_text().split())
+    except (OSError, UnicodeDecodeError) as exc:
+        raise DataError(f"{path}: not a readable list of names ({_first_line(exc)})") from exc
+    unknown = sorted(names - {pair.name for pair in pairs})
+    if unknown:
+        raise DataError(f"{path}: there is no picture named {unknown[0]}")
+    return names
+
+
+def _files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: there is no such folder; pictures belong in {PICTURES}/, masks in {MASKS}/"
+        )
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in suffixes:
+            continue
+        if path.stem in found:
+            raise DataError(f"{path}: {found[path.stem].name} has the same name")
+        found[path.stem] = path
+    if not found:
+        raise DataError(f"{folder}: holds no {', '.join(suffixes)} files")
+    return found
+
+
+def _first_line(exc: BaseException) -> str:
+    return (str(exc).splitlines() or [type(exc).__name__])[0][:200]

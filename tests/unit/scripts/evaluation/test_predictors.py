@@ -1,0 +1,74 @@
+"""An archive and the checkpoint that it was made from give the same masks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scripts.checkpoints import Choice, load_checkpoint
+from scripts.evaluation.predictors import (
+    ArchivePredictor,
+    CheckpointPredictor,
+    EvaluationError,
+)
+from tests.unit.handler.files import EXAMPLES
+
+
+@pytest.fixture(scope="module")
+def predictors(archive: Path) -> list[ArchivePredictor | CheckpointPredictor]:
+    """The bundled model in both forms."""
+    return [ArchivePredictor(archive), CheckpointPredictor(load_checkpoint(Choice()))]
+
+
+def test_both_forms_agree(predictors: list[ArchivePredictor | CheckpointPredictor]) -> None:
+    """On a photograph, as the export demands; with the same names of the classes."""
+    data = (EXAMPLES / "cat.jpg").read_bytes()
+    masks = [each.predict(data) for each in predictors]
+    assert masks[0].shape == masks[1].shape
+    assert (masks[0] == masks[1]).mean() > 0.99
+    assert predictors[0].labels == predictors[1].labels
+    assert [each.source.split()[0] for each in predictors] == ["archive", "checkpoint"]
+
+
+def test_both_forms_refuse_what_is_no_picture(
+    predictors: list[ArchivePredictor | CheckpointPredictor],
+) -> None:
+    """In the handler's words."""
+    for each in predictors:
+        with pytest.raises(EvaluationError):
+            each.predict(b"no picture")
+
+
+def test_the_masks_are_as_large_as_the_photograph(
+    predictors: list[ArchivePredictor | CheckpointPredictor],
+) -> None:
+    """Height first."""
+    data = (EXAMPLES / "coffee.jpg").read_bytes()
+    for each in predictors:
+        assert each.predict(data).dtype == np.uint8
+        assert each.predict(data).shape == (400, 600)
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive"])
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+    """By its name."""
+    path = tmp_path / "model.mar"
+    path.write_bytes(content)
+    with pytest.raises(EvaluationError, match=r"model\.mar is not a model archive"):
+        ArchivePredictor(path)
+
+
+def test_an_archive_of_another_handler_is_refused(tmp_path: Path) -> None:
+    """A zip file without our model.json."""
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "other.mar", "w") as file:
+        file.writestr("handler.py", "")
+    with pytest.raises(EvaluationError, match=r"model\.json"):
+        ArchivePredictor(tmp_path / "other.mar")
+
+
+def test_a_missing_archive_is_refused(tmp_path: Path) -> None:
+    """As any other that cannot be read."""
+    with pytest.raises(EvaluationError, match=r"none\.mar is not a model archive"):
+        ArchivePredictor(tmp_path / "none.mar")

@@ -1,0 +1,92 @@
+"""The command measures, writes what it was asked to write, and refuses in one line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scripts.evaluate import main
+from scripts.places import ROOT
+from scripts.voc import MASKS
+from tests.unit.handler.files import EXAMPLES
+from tests.unit.scripts.voc_folder import make, write
+
+GOLDEN = ROOT / "tests" / "e2e" / "golden"
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two photographs with the masks of the eager model as their truth."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for name in ("astronaut", "cat"):
+        ids = np.asarray(Image.open(GOLDEN / f"{name}.png"))
+        write(folder, name, Image.open(EXAMPLES / f"{name}.jpg").convert("RGB"), ids)
+    return folder
+
+
+def test_an_archive_is_measured(
+    archive: Path, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table on the terminal, figures for programs, a page for people."""
+    figures, page = tmp_path / "out.json", tmp_path / "out.html"
+    arguments = ["--data", str(photographs), "--archive", str(archive)]
+    assert main([*arguments, "--json", str(figures), "--report", str(page)]) == 0
+    facts = json.loads(figures.read_text())
+    assert facts["images"] == 2
+    assert facts["pixel_accuracy"] > 0.98
+    assert facts["per_class"]["cat"] > 0.95
+    assert f"mIoU {facts['miou']:.4f}" in capsys.readouterr().out
+    assert page.read_text().startswith("<!doctype html>")
+
+
+def test_a_checkpoint_is_measured(
+    photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own masks are its truth here, but for the JPEG's second saving."""
+    from scripts.checkpoints import BUNDLED_WEIGHTS
+
+    figures = tmp_path / "out.json"
+    arguments = ["--data", str(photographs), "--weights", str(BUNDLED_WEIGHTS)]
+    assert main([*arguments, "--json", str(figures)]) == 0
+    assert json.loads(figures.read_text())["pixel_accuracy"] > 0.98
+    assert "checkpoint of deeplabv3" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--data", "nowhere", "--archive", "none.mar"], "nowhere/JPEGImages: there is no such"),
+        (["--data", "DATA", "--archive", "none.mar"], "none.mar is not a model archive"),
+        (["--data", "DATA", "--weights", "none.pth"], "none.pth: there is no such file"),
+        (["--data", "DATA", "--gateway", "http://127.0.0.1:1"], "no gateway answers at"),
+    ],
+)
+def test_what_is_missing_is_one_line(
+    photographs: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """1, for people and for make."""
+    assert main([each.replace("DATA", str(photographs)) for each in arguments]) == 1
+    errors = capsys.readouterr().err
+    assert errors.startswith("evaluate: ")
+    assert words in errors
+    assert errors.count("\n") == 1
+
+
+def test_a_bad_mask_is_found_before_anything_is_predicted(
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line that names it."""
+    mask = make(tmp_path, 2) / MASKS / "p01.png"
+    Image.new("L", (3, 3)).save(mask)
+    assert main(["--data", str(tmp_path), "--archive", str(archive)]) == 1
+    errors = capsys.readouterr().err
+    assert errors == f"evaluate: {mask}: 3 x 3 pixels, but its picture has 96 x 80\n"
+
+
+def test_two_sources_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """Which of them is meant?"""
+    with pytest.raises(SystemExit):
+        main(["--data", "d", "--archive", "a.mar", "--weights", "w.pth"])
+    assert "not allowed with" in capsys.readouterr().err
