@@ -6,10 +6,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 REQ := deploy/requirements
 RUN_PARTS := export serving gateway ui
 
+OUT ?= trained
 further = $(if $($(1)),--$(2) "$($(1))")
 needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
 
-.PHONY: help run test check test-browser test-compose openapi evaluate clean
+.PHONY: help run test check test-browser test-compose openapi evaluate train clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +42,12 @@ evaluate: $(VENV)/train.stamp  ## measure the served model: DATA=folder [VERSION
 		$(call further,GATEWAY,gateway) $(call further,ARCHIVE,archive) $(call further,WEIGHTS,weights) \
 		$(call further,MODEL,model) $(call further,LABELS,labels) \
 		$(call further,JSON,json) $(call further,REPORT,report)
+
+train: $(VENV)/train.stamp  ## train on DATA=folder into OUT=folder [VAL=] [INIT=] [MODEL=] [LABELS=] [EPOCHS=] [CROP=]
+	$(needs_data)
+	@$(BIN)/python -m scripts.train --data "$(DATA)" --output "$(OUT)" $(call further,VAL,val) \
+		$(call further,INIT,init) $(call further,MODEL,model) $(call further,LABELS,labels) \
+		$(call further,EPOCHS,epochs) $(call further,CROP,crop)
 
 clean:  ## remove the environment, the archives and what runs left behind
 	rm -rf $(VENV) .cache .run model_store/*.mar

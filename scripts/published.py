@@ -67,6 +67,14 @@ def fetch_weights(architecture: str) -> Path:
     return file
 
 
+def backbone_state(architecture: str) -> dict[str, Tensor]:
+    """The backbone's ImageNet weights, downloaded by torchvision; its errors are passed on."""
+    build = getattr(_segmentation(), architecture)
+    whole = build(weights=None, weights_backbone="DEFAULT", aux_loss=False)
+    state: dict[str, Tensor] = whole.backbone.state_dict()
+    return state
+
+
 def _check_hash(file: Path, expected: str) -> None:
     if not file_sha256(file).startswith(expected):
         raise DownloadError(f"{file} is not what was published (its hash differs): delete it")

@@ -1,0 +1,64 @@
+"""What a training leaves behind: the weights, the labels, the curve, and how it was made."""
+
+import csv
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import torch
+from matplotlib.figure import Figure
+from safetensors.torch import save_file
+from torch import Tensor
+
+WEIGHTS, LABELS, CURVE, PLOT, FACTS = (
+    "model.safetensors",
+    "labels.json",
+    "curve.csv",
+    "curve.png",
+    "training.json",
+)
+
+
+def write_weights(path: Path, weights: dict[str, Tensor]) -> None:
+    """The averaged weights in fp16, as the export and ``make run`` take them."""
+    halved = {
+        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+        for name, value in weights.items()
+    }
+    partial = path.with_suffix(".partial")
+    save_file(halved, partial)
+    partial.chmod(0o644)  # safetensors makes it private
+    partial.replace(path)
+
+
+def write_curve(folder: Path, rows: Sequence[dict[str, float]]) -> None:
+    """The curve as CSV and as a picture; one row for each epoch."""
+    with (folder / CURVE).open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    _draw(rows).savefig(folder / PLOT, dpi=100)
+
+
+def write_facts(folder: Path, labels: Path, facts: dict[str, Any]) -> None:
+    """The class names and the record of what was done."""
+    shutil.copyfile(labels, folder / LABELS)
+    record = {**facts, "libraries": {"torch": torch.__version__, "matplotlib": mpl.__version__}}
+    (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _draw(rows: Sequence[dict[str, float]]) -> Figure:
+    """Mean IoU and loss over the epochs."""
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axis = figure.subplots()
+    epochs = [row["epoch"] for row in rows]
+    axis.plot(epochs, [row["miou"] for row in rows], "o-", color="#1f6f8b")
+    axis.set(xlabel="epoch", ylabel="mean IoU on the validation pictures", ylim=(0, 1))
+    other = axis.twinx()
+    other.plot(epochs, [row["loss"] for row in rows], "s--", color="#b5532a", markersize=4)
+    other.set(ylabel="training loss (dashed)", ylim=(0, None))
+    axis.grid(alpha=0.3)
+    return figure

@@ -1,0 +1,96 @@
+"""Where a training starts from: ImageNet's backbone, published or bundled weights, a checkpoint."""
+
+import urllib.error
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from scripts import published
+from scripts.backbones import BackboneError, load_lite
+from scripts.checkpoints import (
+    BUNDLED,
+    BUNDLED_WEIGHTS,
+    CLASSIFIERS,
+    CheckpointError,
+    build_network,
+    guess_architecture,
+    read_state,
+)
+from scripts.networks import LITE_ARCHITECTURES, EfficientNetLite
+from scripts.normalisation import MEAN, STD
+
+IMAGENET, RANDOM, DEFAULT = "imagenet", "random", "default"
+
+
+@dataclass(frozen=True)
+class Start:
+    """A network to be trained. origin: a sentence about its first weights."""
+
+    architecture: str
+    network: nn.Module
+    origin: str
+
+
+def start_from(init: str, architecture: str | None, classes: int) -> Start:
+    """Build the network and fill it.
+
+    init: "default" (the bundled or the published weights of the architecture), "imagenet" (its
+    backbone only), "random", or a checkpoint's path. A head for other classes begins anew.
+    Raises CheckpointError, BackboneError or published.DownloadError.
+    """
+    if init in (IMAGENET, RANDOM):
+        chosen = architecture or BUNDLED
+        network = build_network(chosen, classes)
+        if init == IMAGENET:
+            _load_backbone(network, chosen)
+        return Start(chosen, network, f"{init} weights")
+    path = _default_weights(architecture or BUNDLED) if init == DEFAULT else Path(init)
+    state = read_state(path)
+    chosen = architecture or guess_architecture(state)
+    network = build_network(chosen, classes)
+    replaced = _load(network, state, CLASSIFIERS[chosen], path)
+    return Start(chosen, network, path.name + (", with a new last layer" if replaced else ""))
+
+
+def _default_weights(architecture: str) -> Path:
+    if architecture == BUNDLED:
+        return BUNDLED_WEIGHTS
+    if architecture in LITE_ARCHITECTURES:
+        raise CheckpointError(
+            f"there are no weights of {architecture}: choose --init imagenet, or a checkpoint"
+        )
+    return published.fetch_weights(architecture)
+
+
+def _load(network: nn.Module, state: Mapping[str, Tensor], classifier: str, path: Path) -> bool:
+    """Fill the network; True if its last layer has other classes than the checkpoint's."""
+    own = network.state_dict()
+    last = [name for name in own if name.startswith(f"{classifier}.")]
+    differs = any(name in state and state[name].shape != own[name].shape for name in last)
+    used = {name: own[name] for name in last} if differs else {}
+    try:
+        network.load_state_dict({**state, **used})
+    except RuntimeError as exc:
+        first = str(exc).splitlines()[-1].strip()[:160]
+        raise CheckpointError(f"{path} does not fit the network: {first}") from exc
+    return differs
+
+
+def _load_backbone(network: nn.Module, architecture: str) -> None:
+    if architecture in LITE_ARCHITECTURES:
+        backbone = cast(EfficientNetLite, network.backbone)
+        name = architecture.removeprefix("deeplabv3_")
+        load_lite(backbone, name, torch.tensor(MEAN), torch.tensor(STD))
+        return
+    try:
+        state = published.backbone_state(architecture)
+    except (urllib.error.URLError, OSError, RuntimeError) as exc:
+        raise BackboneError(
+            f"the ImageNet weights of {architecture}'s backbone could not be downloaded ({exc}): "
+            "choose --init random, or a checkpoint"
+        ) from exc
+    cast(nn.Module, network.backbone).load_state_dict(state)

@@ -1,0 +1,64 @@
+"""What an interrupted training needs to go on exactly where it was."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class StateError(ValueError):
+    """A saved state cannot be gone on from; the text says why and what to do."""
+
+
+@dataclass
+class Progress:
+    """How far a training is.
+
+    step: steps done. average: state dict of the weights' moving average. best: the average with
+    the best mean IoU so far. losses: of the steps since the last epoch. curve: a row per epoch.
+    """
+
+    average: dict[str, Tensor]
+    step: int = 0
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_miou: float = -1.0
+    best_epoch: int = 0
+    losses: list[float] = field(default_factory=list)
+    curve: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that changes while a network is trained; state dicts and the progress."""
+
+    weights: dict[str, Tensor]
+    optimiser: dict[str, Any]
+    progress: Progress
+
+
+def save(path: Path, state: State, made_with: dict[str, Any]) -> None:
+    """Write the state atomically. ``made_with``: what it depends on, compared by ``load``."""
+    partial = path.with_suffix(".partial")
+    content = {**vars(state), "progress": vars(state.progress), "made_with": made_with}
+    torch.save(content, partial)
+    partial.replace(path)
+
+
+def load(path: Path, made_with: dict[str, Any]) -> State | None:
+    """The state in ``path``, None if there is none. StateError if it is another training's."""
+    if not path.exists():
+        return None
+    way_out = "choose another --output, or delete it to start anew"
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        before = saved.pop("made_with")
+        state = State(**{**saved, "progress": Progress(**saved["progress"])})
+    except Exception as exc:  # pickle and zip raise what they like
+        kind = type(exc).__name__
+        raise StateError(f"{path}: not a training's state ({kind}); {way_out}") from exc
+    changed = [name for name, value in made_with.items() if before.get(name) != value]
+    if changed:
+        raise StateError(f"{path}: was made with another {', '.join(changed)}; {way_out}")
+    return state

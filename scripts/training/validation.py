@@ -1,0 +1,56 @@
+"""How good the averaged weights are on pictures that are not trained on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from deeplab.postprocess import resize_class_ids
+from deeplab.spec import InputSize
+from scripts.export_model import SegmentationGraph, eager, network_input
+from scripts.metrics import Scores, confusion_matrix, scores
+from scripts.voc import Labelled
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """pixels: (1, h, w, 3) uint8 RGB at the network's size. ids: (H, W) uint8, the truth."""
+
+    pixels: NDArray[np.uint8]
+    ids: NDArray[np.uint8]
+
+
+class Validation:
+    """Scores weights as the exported network would be scored: same decoding, same resizing.
+
+    network: any instance of the architecture; its weights are overwritten.
+    """
+
+    def __init__(
+        self, network: nn.Module, pairs: Sequence[Labelled], wanted: InputSize, classes: int
+    ):
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        graph = SegmentationGraph(network, aligned=wanted.aligned)
+        self._graph = graph.to(self._device).eval()
+        self._classes = classes
+        self._prepared = [
+            Prepared(network_input(pair.picture, wanted), pair.read_mask()) for pair in pairs
+        ]
+
+    def __call__(self, weights: dict[str, Tensor]) -> Scores:
+        """The scores of a state dict over all pictures."""
+        self._graph.network.load_state_dict(weights)
+        return scores(sum(map(self._confusion, self._prepared), self._nothing()))
+
+    def _confusion(self, picture: Prepared) -> NDArray[np.int64]:
+        height, width = picture.ids.shape
+        small = eager(self._graph, picture.pixels, self._device)
+        return confusion_matrix(
+            picture.ids, resize_class_ids(small, (width, height)), self._classes
+        )
+
+    def _nothing(self) -> NDArray[np.int64]:
+        return np.zeros((self._classes, self._classes), dtype=np.int64)

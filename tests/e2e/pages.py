@@ -1,0 +1,32 @@
+"""Runs the shell examples of a page of documentation against the running product."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.stack import ROOT, Stack
+
+
+def blocks(page: Path) -> list[str]:
+    """The ``bash`` examples: those that can be run as they stand."""
+    return re.findall(r"```bash\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def run_block(
+    stack: Stack, block: str, instead: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run one example line by line; ``instead`` replaces the paths and addresses of the page."""
+    for text, other in {**instead, ".venv/bin/python": sys.executable}.items():
+        block = block.replace(text, other)
+    return subprocess.run(
+        ["bash", "-ec", block],
+        cwd=ROOT,
+        env={**os.environ, "SEGSERVE_SERVE_MANAGEMENT_PORT": str(stack.ports["MANAGEMENT"])},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )

@@ -1,0 +1,50 @@
+"""What a training leaves behind can be served, plotted and traced."""
+
+import csv
+import json
+import stat
+from pathlib import Path
+
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from scripts.training import results
+
+ROWS = [
+    {"epoch": n, "step": 10 * n, "loss": 1 / n, "miou": 0.1 * n, "pixel_accuracy": 0.5}
+    for n in (1, 2, 3)
+]
+
+
+def test_the_weights_are_halved_and_readable(tmp_path: Path) -> None:
+    """fp16 for floats; counters stay whole; anybody may read the file, as a container must."""
+    path = tmp_path / results.WEIGHTS
+    results.write_weights(path, {"a": torch.tensor([0.5, 1 / 3]), "n": torch.tensor(7)})
+    found = load_file(path)
+    assert found["a"].tolist() == torch.tensor([0.5, 1 / 3]).half().tolist()
+    assert (found["a"].dtype, int(found["n"])) == (torch.float16, 7)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert [each.name for each in tmp_path.iterdir()] == [results.WEIGHTS]
+
+
+def test_the_curve_is_a_table_and_a_picture(tmp_path: Path) -> None:
+    """A row for each epoch."""
+    results.write_curve(tmp_path, ROWS)
+    with (tmp_path / results.CURVE).open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["miou"] for row in rows] == [str(row["miou"]) for row in ROWS]
+    plot = Image.open(tmp_path / results.PLOT)
+    assert plot.size == (640, 360)
+    assert len(plot.convert("RGB").getcolors(1 << 16) or []) > 50
+
+
+def test_the_record_says_how_it_was_made(tmp_path: Path) -> None:
+    """Beside the labels, which the archive needs."""
+    labels = tmp_path / "mine.json"
+    labels.write_text('{"0": "ground"}')
+    folder = tmp_path / "out"
+    folder.mkdir()
+    results.write_facts(folder, labels, {"miou": 0.5})
+    assert json.loads((folder / results.FACTS).read_text())["miou"] == 0.5
+    assert (folder / results.LABELS).read_text() == labels.read_text()

@@ -1,0 +1,27 @@
+"""The learning rate rises, then falls to zero; the average forgets its start."""
+
+import pytest
+
+from scripts.training.schedule import average_decay, factor
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"), [(0, 1 / 11), (4, 5 / 11), (10, 1.0), (55, 0.5**0.9), (99, 0.0173)]
+)
+def test_the_rate_warms_up_and_decays(step: int, expected: float) -> None:
+    """Ten steps of warm-up, then DeepLab's poly schedule over the other ninety."""
+    assert factor(step, steps=100, warm_up=10) == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_rate_never_rises_after_the_warm_up() -> None:
+    """And never falls below zero, also where all is warm-up."""
+    rates = [factor(step, 100, 10) for step in range(10, 130)]
+    assert rates == sorted(rates, reverse=True)
+    assert min(rates) == 0.0
+    assert factor(4, steps=5, warm_up=100) == pytest.approx(5 / 101)
+
+
+@pytest.mark.parametrize(("step", "expected"), [(0, 0.1), (8, 0.5), (90, 0.91), (10**6, 0.998)])
+def test_the_average_moves_fast_at_first(step: int, expected: float) -> None:
+    """So the first weights do not linger in it."""
+    assert average_decay(step, most=0.998) == pytest.approx(expected)

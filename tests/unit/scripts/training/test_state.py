@@ -1,0 +1,61 @@
+"""A saved state is gone on from only by the training that it belongs to."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from scripts.training.state import Progress, State, StateError, load, save
+
+MADE_WITH = {"plan": {"epochs": 3}, "architecture": "tiny"}
+
+
+def _state() -> State:
+    weights = {"layer.weight": torch.arange(6).float().view(2, 3)}
+    progress = Progress(weights, step=7, best_miou=0.5, losses=[1.0], curve=[{"epoch": 1.0}])
+    return State(weights, {"state": {0: {"step": torch.tensor(7.0)}}, "param_groups": []}, progress)
+
+
+def test_a_state_survives_its_file(tmp_path: Path) -> None:
+    """Weights, optimiser and counters."""
+    save(tmp_path / "state.pt", _state(), MADE_WITH)
+    found = load(tmp_path / "state.pt", MADE_WITH)
+    assert found is not None
+    assert torch.equal(found.weights["layer.weight"], _state().weights["layer.weight"])
+    assert found.optimiser["state"][0]["step"] == 7
+    assert (found.progress.step, found.progress.losses) == (7, [1.0])
+    assert found.progress.curve == [{"epoch": 1.0}]
+
+
+def test_no_file_is_no_state(tmp_path: Path) -> None:
+    """The training begins."""
+    assert load(tmp_path / "state.pt", MADE_WITH) is None
+
+
+def test_a_state_of_another_training_is_refused(tmp_path: Path) -> None:
+    """What differs is named, with the ways out."""
+    save(tmp_path / "state.pt", _state(), MADE_WITH)
+    with pytest.raises(StateError, match="made with another plan; choose another --output, or del"):
+        load(tmp_path / "state.pt", {**MADE_WITH, "plan": {"epochs": 4}})
+
+
+@pytest.mark.parametrize("content", [b"", b"no state", b"PK\x03\x04 cut"])
+def test_a_damaged_state_is_refused(tmp_path: Path, content: bytes) -> None:
+    """One line, not pickle's words."""
+    (tmp_path / "state.pt").write_bytes(content)
+    with pytest.raises(StateError, match="not a training's state"):
+        load(tmp_path / "state.pt", MADE_WITH)
+
+
+def test_foreign_content_is_refused(tmp_path: Path) -> None:
+    """A checkpoint of something else under the same name."""
+    torch.save({"weights": {}}, tmp_path / "state.pt")
+    with pytest.raises(StateError, match="not a training's state"):
+        load(tmp_path / "state.pt", MADE_WITH)
+
+
+def test_a_state_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    """Nothing half-written is left beside it."""
+    for _ in range(2):
+        save(tmp_path / "state.pt", _state(), MADE_WITH)
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
