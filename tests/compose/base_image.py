@@ -6,6 +6,7 @@ that an installation inside a build finds the same packages as one outside.
 """
 
 import ast
+import hashlib
 import os
 import re
 import shutil
@@ -24,13 +25,20 @@ PACKAGES = "ca-certificates,python3,python3-venv"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 PINS = ROOT / "deploy" / "requirements" / "constraints.txt"
 UNUSED = ("usr/share/doc", "usr/share/locale", "usr/share/man", "var/cache/apt", "var/lib/apt")
+LABEL = "segserve.settings"  # of an image that was made here: which settings it carries
 PATH = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
 
 
 def ensure_base_image() -> str:
-    """Have the base image, and say where it came from."""
+    """Have the base image, and say where it came from.
+
+    One that was made here earlier is made again if this machine's settings changed since.
+    """
     if succeeds(["docker", "image", "inspect", IMAGE], timeout_s=30):
-        return "was there"
+        template = '{{.Comment}} {{index .Config.Labels "' + LABEL + '"}}'
+        origin = run(["docker", "image", "inspect", "--format", template, IMAGE], timeout_s=30)
+        if "Imported" not in origin or settings_digest() in origin:
+            return "was there"
     if succeeds(["docker", "pull", "--quiet", IMAGE], timeout_s=300):
         return "pulled"
     if shutil.which("apt-get") is None or os.geteuid() != 0:
@@ -51,10 +59,10 @@ def make(root: Path) -> None:
         (root / folder).mkdir()
     shutil.copyfile(host_certificates(), root / CERTIFICATES.lstrip("/"))
     (root / "etc/pip.conf").write_text(pip_settings())
-    for wheel in pinned_wheels():
-        target = root / str(wheel).lstrip("/")
+    for file in (*pinned_wheels(), *constraints()):
+        target = root / str(file).lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(wheel, target)
+        shutil.copyfile(file, target)
     import_image(root)
 
 
@@ -92,6 +100,23 @@ def pip_settings() -> str:
     return f"[global]\ncert = {CERTIFICATES}\n{settings}"
 
 
+def constraints() -> list[Path]:
+    """The constraint files that pip's settings name; without them pip installs nothing."""
+    return [
+        file
+        for name in pip_config().get("constraint", "").split()
+        if (file := Path(name)).is_file()
+    ]
+
+
+def settings_digest() -> str:
+    """Changes when the settings do that an image made here carries."""
+    digest = hashlib.sha256(pip_settings().encode())
+    for file in (*constraints(), host_certificates()):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def pinned_wheels() -> list[Path]:
     """The wheels in pip's local folders that our pins name; the others would only weigh."""
     pins = {
@@ -115,7 +140,8 @@ def import_image(root: Path) -> None:
     tar = subprocess.Popen(
         [which("tar"), "--directory", str(root), "--create", "."], stdout=subprocess.PIPE
     )
-    change = ["--change", f"ENV PATH={PATH}", "--change", 'CMD ["python3"]']
+    settings = (f"ENV PATH={PATH}", 'CMD ["python3"]', f"LABEL {LABEL}={settings_digest()}")
+    change = [part for setting in settings for part in ("--change", setting)]
     imported = subprocess.run(
         [which("docker"), "import", *change, "-", IMAGE],
         stdin=tar.stdout,
