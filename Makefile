@@ -10,7 +10,7 @@ OUT ?= trained
 further = $(if $($(1)),--$(2) "$($(1))")
 needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
 
-.PHONY: help run test check test-browser test-compose openapi evaluate train clean
+.PHONY: help run test check test-browser test-compose openapi evaluate train bench bench-quick clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,12 @@ train: $(VENV)/train.stamp  ## train on DATA=folder into OUT=folder [VAL=] [INIT
 		$(call further,INIT,init) $(call further,MODEL,model) $(call further,LABELS,labels) \
 		$(call further,EPOCHS,epochs) $(call further,CROP,crop)
 
+bench: $(VENV)/bench.stamp  ## measure against other servers, hours: benchmarks/results/latest.json, .md, .png
+	@$(BIN)/python -m benchmarks
+
+bench-quick: $(VENV)/bench.stamp  ## the same with one short round of the bundled model, minutes
+	@$(BIN)/python -m benchmarks --quick
+
 clean:  ## remove the environment, the archives and what runs left behind
 	rm -rf $(VENV) .cache .run model_store/*.mar
 
@@ -64,6 +70,10 @@ $(VENV)/train.stamp: $(VENV)/run.stamp $(REQ)/train.txt
 	@$(PIP) -r $(REQ)/train.txt
 	@touch $@
 
-$(VENV)/test.stamp: $(VENV)/train.stamp $(REQ)/test.txt
+$(VENV)/bench.stamp: $(VENV)/train.stamp $(REQ)/bench.txt
+	@$(PIP) -r $(REQ)/bench.txt
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/bench.stamp $(REQ)/test.txt
 	@$(PIP) -r $(REQ)/test.txt
 	@touch $@

@@ -1,25 +1,39 @@
-"""Prints how many decoded pictures a second the engine can segment, as its makers measure it.
+"""How many decoded pictures a second the engine can segment, as its makers measure it.
 
-``python -m benchmarks.engine_limit ARCHIVE_FOLDER SECONDS``: OpenVINO in throughput mode, static
-shape, several requests in flight, nothing else in the process.
+OpenVINO in throughput mode, static shape, several requests in flight, and nothing else in the
+process: the limit that nothing around it can pass.
 """
 
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.models import Model
+from benchmarks.settings import environment
 from deeplab.decode import decode
 from deeplab.engines import import_openvino
 from deeplab.preprocess import preprocess
 from deeplab.spec import read_spec
 
 
+def engine_throughput(model: Model, jpeg: bytes, seconds: float) -> float:
+    """Pictures per second of the engine alone, in a fresh process."""
+    with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
+        file.write(jpeg)
+        file.flush()
+        command = [sys.executable, "-m", "benchmarks.engine_limit"]
+        command += [str(model.unpacked), file.name, str(seconds)]
+        done = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, check=True)
+    return float(done.stdout)
+
+
 def main() -> None:
-    """Measure and print."""
-    folder, seconds = Path(sys.argv[1]), float(sys.argv[2])
+    """``python -m benchmarks.engine_limit ARCHIVE_FOLDER JPEG SECONDS`` measures and prints."""
+    folder, photograph, seconds = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
     spec = read_spec(folder / "model.json")
-    jpeg = (folder / "photograph.jpg").read_bytes()
-    pixels = preprocess(decode(jpeg, spec.input.long_side), spec.input)
+    pixels = preprocess(decode(photograph.read_bytes(), spec.input.long_side), spec.input)
     ov = import_openvino()
     core = ov.Core()
     model = core.read_model(folder / "network" / spec.artefact)

@@ -1,11 +1,38 @@
-"""A closed-loop load: a fixed number of connections, each sending its next request at once."""
+"""A load on one address, made by Locust in a process of its own."""
 
-import http.client
-import threading
-import time
-from dataclasses import dataclass
+import json
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
+
+import httpx
+
+from benchmarks.environments import interpreter_of
+from benchmarks.settings import LOAD, ROOT
+
+ANSWER_S = 120.0
+USERS_A_SECOND = 4  # of a steady rate: each answer may take that many seconds before one is late
+
+
+class LoadError(RuntimeError):
+    """No load was made; the text is Locust's last word."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent, and where to."""
+
+    url: str
+    body: bytes
+    content_type: str
+
+    def at(self, url: str) -> "Request":
+        """The same at another address."""
+        return replace(self, url=url)
 
 
 @dataclass(frozen=True)
@@ -32,41 +59,71 @@ class Load:
         return sorted(self.latencies)[int(0.99 * (len(self.latencies) - 1))]
 
 
-def closed_loop(
-    url: str, body: bytes, content_type: str, *, connections: int, seconds: float
-) -> Load:
-    """Send ``body`` over and over for a bounded time.
+def send_once(request: Request) -> bytes:
+    """The answer to one request. Raises LoadError for anything but a 200."""
+    answer = httpx.post(
+        request.url,
+        content=request.body,
+        headers={"Content-Type": request.content_type},
+        timeout=ANSWER_S,
+    )
+    if answer.status_code != httpx.codes.OK:
+        raise LoadError(f"{request.url} answers {answer.status_code}: {answer.text[:200]}")
+    return answer.content
 
-    Anything but a 200 counts as a failure, a broken connection too.
+
+def closed_loop(request: Request, *, connections: int, seconds: float) -> Load:
+    """Each connection sends its next request when the last is answered, for a bounded time.
+
+    Anything but a 200 counts as a failure, a broken connection too. Raises LoadError.
     """
-    target = urlsplit(url)
-    latencies: list[float] = []
-    failures: list[int] = []
-    start = time.perf_counter()
-    end = start + seconds
+    return _run(request, users=connections, rate=0.0, seconds=seconds)
 
-    def client() -> None:
-        connection = http.client.HTTPConnection(str(target.hostname), target.port, timeout=60)
-        while time.perf_counter() < end:
-            sent = time.perf_counter()
-            try:
-                connection.request("POST", target.path, body, {"Content-Type": content_type})
-                answer = connection.getresponse()
-                answer.read()
-            except (OSError, http.client.HTTPException):
-                failures.append(0)
-                connection.close()  # the next request opens it again
-                time.sleep(0.05)  # a server that is gone must not be asked as fast as we can
-                continue
-            if answer.status == http.client.OK:
-                latencies.append((time.perf_counter() - sent) * 1e3)
-            else:
-                failures.append(answer.status)
-        connection.close()
 
-    threads = [threading.Thread(target=client) for _ in range(connections)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return Load(time.perf_counter() - start, tuple(latencies), len(failures))
+def open_loop(request: Request, *, rate: float, seconds: float) -> Load:
+    """``rate`` requests per second, whether or not the earlier ones are answered."""
+    return _run(request, users=max(8, round(rate * USERS_A_SECOND)), rate=rate, seconds=seconds)
+
+
+def _run(request: Request, *, users: int, rate: float, seconds: float) -> Load:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        answers, target = folder / "answers.json", urlsplit(request.url)
+        (folder / "body").write_bytes(request.body)
+        load = {
+            "host": f"{target.scheme}://{target.netloc}",
+            "path": target.path,
+            "content_type": request.content_type,
+            "body": str(folder / "body"),
+            "answers": str(answers),
+            "users": users,
+            "rate": rate,
+        }
+        (folder / "load.json").write_text(json.dumps(load))
+        command = [str(interpreter_of("locust")), "-m", "locust", "--headless", "--only-summary"]
+        command += ["-f", str(ROOT / "benchmarks" / "locustfile.py"), "--loglevel", "WARNING"]
+        command += ["--users", str(users), "--spawn-rate", str(users)]
+        command += ["--run-time", f"{seconds:.0f}s", "--stop-timeout", "120"]
+        command += ["--exit-code-on-error", "0"]
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, LOAD: str(folder / "load.json")},
+            capture_output=True,
+            text=True,
+            timeout=seconds + 300,
+            check=False,
+        )
+        if done.returncode != 0 or not answers.is_file():
+            raise LoadError(f"Locust failed: {done.stderr.strip()[-500:]}")
+        return _load(json.loads(answers.read_text()))
+
+
+def _load(answers: list[tuple[float, float, bool]]) -> Load:
+    """From the first request sent to the last one answered."""
+    if not answers:
+        return Load(1.0, (), 0)
+    first = min(sent for sent, _, _ in answers)
+    last = max(sent + ms / 1e3 for sent, ms, _ in answers)
+    latencies = tuple(ms for _, ms, is_answered in answers if is_answered)
+    return Load(max(last - first, 1e-9), latencies, len(answers) - len(latencies))

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from deeplab.decode import MAX_PIXELS, RejectedImageError
-from deeplab.engines import load_engine
+from deeplab.engines import Engine, load_engine, load_shared_engine
 from deeplab.formats import FORMATS
+from deeplab.neighbours import Neighbours
 from deeplab.pipeline import Segmentation, segment
 from deeplab.preprocess import network_size
 from deeplab.spec import read_labels, read_spec
@@ -40,14 +42,24 @@ class SegmentationHandler:
         gpu = properties.get("gpu_id")
         device = "cpu" if gpu is None else f"cuda:{gpu}"
         threads = int(os.environ.get("SEGSERVE_HANDLER_THREADS") or operations.get("threads", 0))
-        self._engine = load_engine(root / "network", self._spec, threads, device)
+        torch.set_num_threads(1)  # it only resizes pictures; the engine has threads of its own
+        self._neighbours = Neighbours(root / "working", str(os.getpid()))
+        self._engine = self._load_engine(root / "network", device, threads)
         self._identity = {
             "X-Model": context.manifest["model"]["modelName"],
             "X-Model-Version": context.manifest["model"]["modelVersion"],
         }
+        logging.getLogger().addFilter(_is_worth_a_line)
         # The first picture compiles kernels: not at the expense of the first user.
         width, height = network_size((4, 3), self._spec.input)
         self._engine.predict(np.zeros((1, height, width, 3), dtype=np.uint8))
+
+    def _load_engine(self, folder: Path, device: str, threads: int) -> Engine:
+        if self._spec.engine == "torch":
+            return load_engine(folder, self._spec, threads, device)
+        return load_shared_engine(
+            folder, self._spec, threads, self._neighbours, os.cpu_count() or 1
+        )
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
         """One answer per item: a PNG with status 200, or a JSON error with its own status."""
@@ -67,7 +79,8 @@ class SegmentationHandler:
             detail = "No picture was sent: it belongs in the request's body, as image/*."
             return _refuse(context, index, 422, "invalid_request", detail)
         try:
-            result = segment(bytes(image), self._engine, self._spec.input, self._max_pixels)
+            with self._neighbours.working():
+                result = segment(bytes(image), self._engine, self._spec.input, self._max_pixels)
         except RejectedImageError as exc:
             return _refuse(context, index, exc.status, exc.code, str(exc))
         except Exception:  # one picture's failure must not fail its neighbours
@@ -88,6 +101,11 @@ class SegmentationHandler:
             "image_formats": list(FORMATS),
             "max_pixels": self._max_pixels,
         }
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """TorchServe's worker logs every request, for its server to throw away: half a millisecond."""
+    return not str(record.msg).startswith("Backend received inference")
 
 
 def _accept(context: Any, index: int, result: Segmentation) -> bytes:

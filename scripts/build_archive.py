@@ -13,12 +13,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from deeplab.spec import EngineName
 from scripts.archives import (
     DEFAULT_VERSION,
     MODEL,
@@ -36,23 +35,27 @@ from scripts.checkpoints import (
     Choice,
     load_checkpoint,
 )
-from scripts.choices import add_model_arguments, choice_from
+from scripts.choices import Target, add_model_arguments, choice_from
 from scripts.digests import file_sha256
 from scripts.export_model import Export, ExportError, describe, export
 from scripts.places import MODEL_STORE, ROOT
+from scripts.proof import ProofError, photographs
 from scripts.published import DownloadError
 
 HANDLER = ROOT / "handler"
 BUILD_CODE = (
     "export_model",
     "openvino_ir",
+    "proof",
+    "quantise",
+    "choices",
     "build_archive",
     "checkpoints",
     "normalisation",
     "networks",
     "published",
 )
-LIBRARIES = ("torch", "torchvision", "openvino", "torch-model-archiver")
+LIBRARIES = ("torch", "torchvision", "openvino", "nncf", "torch-model-archiver")
 
 
 class ArchiveError(RuntimeError):
@@ -64,7 +67,7 @@ class Archive:
     """What to build: name and version as TorchServe will know them, and where."""
 
     choice: Choice
-    engine: EngineName
+    target: Target
     name: str
     version: str
     store: Path
@@ -84,7 +87,7 @@ def build(archive: Archive, *, force: bool = False) -> bool:
     archive.store.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=archive.store, suffix=".building") as folder:
         root = Path(folder) / "root"
-        result = export(checkpoint, archive.engine, root / "network")
+        result = export(checkpoint, archive.target, root / "network")
         print(describe(checkpoint, result))
         _stage(root, checkpoint, result, fingerprint)
         packed = _pack(archive, root, Path(folder))
@@ -97,7 +100,12 @@ def fingerprint_of(archive: Archive) -> str:
     digest = hashlib.sha256()
     for path in _input_files(archive.choice):
         digest.update(f"{path.name} {file_sha256(path)}\n".encode())
-    facts = [archive.choice.architecture, archive.engine, archive.name, archive.version]
+    facts: list[object] = [
+        archive.choice.architecture,
+        asdict(archive.target),
+        archive.name,
+        archive.version,
+    ]
     facts += [f"{library} {version(library)}" for library in LIBRARIES]
     digest.update(json.dumps(facts).encode())
     return digest.hexdigest()
@@ -115,6 +123,7 @@ def recorded_fingerprint(path: Path) -> str | None:
 def _input_files(choice: Choice) -> Iterator[Path]:
     yield from sorted(path for path in HANDLER.rglob("*") if path.suffix in (".py", ".yaml"))
     yield from (ROOT / "scripts" / f"{name}.py" for name in BUILD_CODE)
+    yield from photographs()
     yield choice.labels or VOC_LABELS
     if choice.weights is not None:
         yield choice.weights
@@ -135,7 +144,7 @@ def _stage(root: Path, checkpoint: Checkpoint, result: Export, fingerprint: str)
         "built": datetime.now(UTC).isoformat(timespec="seconds"),
         "architecture": checkpoint.architecture,
         "weights": {"origin": checkpoint.origin, "sha256": checkpoint.sha256},
-        "agreement_with_eager": result.agreement,
+        "agreement_with_eager": result.proof.agreement,
         "libraries": {library: version(library) for library in LIBRARIES},
     }
     (root / PROVENANCE).write_text(json.dumps(provenance, indent=2) + "\n")
@@ -168,8 +177,8 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[Archive, bool]:
     parser.add_argument("--store", type=Path, default=MODEL_STORE)
     parser.add_argument("--force", action="store_true", help="build even if nothing changed")
     options = parser.parse_args(arguments)
-    choice, engine = choice_from(options)
-    return Archive(choice, engine, options.name, options.version, options.store), options.force
+    choice, target = choice_from(options)
+    return Archive(choice, target, options.name, options.version, options.store), options.force
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -177,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     archive, force = parse(arguments)
     try:
         built = build(archive, force=force)
-    except (CheckpointError, DownloadError, ExportError, ArchiveError, OSError) as exc:
+    except (CheckpointError, DownloadError, ExportError, ProofError, ArchiveError, OSError) as exc:
         print(f"build_archive: {exc}", file=sys.stderr)
         return 1
     size = archive.path.stat().st_size / 1e6

@@ -15,10 +15,11 @@ def archive() -> Path:
     # Here, because most tests need no torch and would wait for its import.
     from scripts import build_archive as builder
     from scripts.checkpoints import Choice
+    from scripts.choices import Target
 
     wanted = builder.Archive(
         Choice(),
-        "openvino",
+        Target("openvino"),
         MODEL,
         DEFAULT_VERSION,
         MODEL_STORE,

@@ -1,16 +1,20 @@
 """What runs the exported graph: OpenVINO on a CPU, PyTorch on a CUDA device.
 
-Both take (1, h, w, 3) uint8 RGB and give (h, w) uint8 class ids of the same size.
+The graph goes from (1, h, w, 3) uint8 RGB to (1, classes, h', w') coarse logits; both engines give
+(h, w) uint8 class ids of the picture's size.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deeplab.neighbours import Neighbours
 from deeplab.spec import ModelSpec, Precision
+from deeplab.upsample import class_ids
 
 PREPARED_LAYERS = 300  # about five sizes of the bundled network's sixty convolutions
 
@@ -31,7 +35,8 @@ class OpenVINOEngine:
 
     name = "openvino"
 
-    def __init__(self, artefact: Path, precision: Precision, threads: int):
+    def __init__(self, artefact: Path, precision: Precision, threads: int, *, aligned: bool):
+        self._aligned = aligned
         core = import_openvino().Core()
         # Pinning would put every worker's threads on the same core.
         options: dict[str, object] = {
@@ -46,15 +51,16 @@ class OpenVINOEngine:
         if precision == "f32":
             options["INFERENCE_PRECISION_HINT"] = "f32"
         compiled = core.compile_model(artefact, "CPU", options)
-        hint = str(compiled.get_property("INFERENCE_PRECISION_HINT"))
-        self.precision: Precision = "bf16" if "bfloat16" in hint else "f32"
+        self.precision: Precision = precision
+        if precision != "int8":  # which is in the artefact itself
+            hint = str(compiled.get_property("INFERENCE_PRECISION_HINT"))
+            self.precision = "bf16" if "bfloat16" in hint else "f32"
         self._request = compiled.create_infer_request()
 
     def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(1, h, w, 3) uint8 RGB -> (h, w) uint8 class ids."""
         result = self._request.infer({0: pixels}, share_inputs=True, share_outputs=True)
-        ids: NDArray[np.uint8] = result[0][0]
-        return ids
+        return class_ids(result[0][0], pixels.shape[1:3], aligned=self._aligned)
 
 
 def import_openvino() -> Any:
@@ -74,7 +80,8 @@ class TorchEngine:
 
     name = "torch"
 
-    def __init__(self, artefact: Path, device: str, precision: Precision):
+    def __init__(self, artefact: Path, device: str, precision: Precision, *, aligned: bool):
+        self._aligned = aligned
         import torch
 
         self._torch = torch
@@ -90,13 +97,44 @@ class TorchEngine:
         )
         with torch.inference_mode(), bf16:
             image = torch.from_numpy(pixels.copy()).to(self._device)  # ours: writable
-            ids: NDArray[np.uint8] = self._program(image)[0].cpu().numpy()
-        return ids
+            logits: NDArray[np.float32] = self._program(image)[0].float().cpu().numpy()
+        return class_ids(logits, pixels.shape[1:3], aligned=self._aligned)
+
+
+class SharedCoresEngine:
+    """Uses several cores while it is alone, and one while its neighbours need the others.
+
+    Two workers with two threads each on two cores wait for each other; with one thread each they do
+    a tenth more. A single user gets the answer in half the time with two.
+    """
+
+    def __init__(self, wide: Engine, narrow: Engine, is_crowded: Callable[[], bool]):
+        self.name, self.precision = wide.name, wide.precision
+        self._wide, self._narrow = wide, narrow
+        self._is_crowded = is_crowded
+
+    def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(1, h, w, 3) uint8 RGB -> (h, w) uint8 class ids."""
+        engine = self._narrow if self._is_crowded() else self._wide
+        return engine.predict(pixels)
+
+
+def load_shared_engine(
+    folder: Path, spec: ModelSpec, threads: int, neighbours: Neighbours, cores: int
+) -> Engine:
+    """An engine of ``threads`` threads (0: all cores) that makes room for its neighbours."""
+    wide = load_engine(folder, spec, threads)
+    each = threads or cores
+    if each == 1 or 2 * each <= cores:  # there is room for two: no more than that is asked for
+        return wide
+    narrow = load_engine(folder, spec, 1)
+    return SharedCoresEngine(wide, narrow, lambda: (neighbours.count() + 1) * each > cores)
 
 
 def load_engine(folder: Path, spec: ModelSpec, threads: int, device: str = "cuda") -> Engine:
     """Load the archive's artefact. ``threads`` is for the CPU, ``device`` for the torch engine."""
     artefact = folder / spec.artefact
+    aligned = spec.input.aligned
     if spec.engine == "openvino":
-        return OpenVINOEngine(artefact, spec.precision, threads)
-    return TorchEngine(artefact, device, spec.precision)
+        return OpenVINOEngine(artefact, spec.precision, threads, aligned=aligned)
+    return TorchEngine(artefact, device, spec.precision, aligned=aligned)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 EngineName = Literal["openvino", "torch"]
-Precision = Literal["f32", "bf16"]
+Precision = Literal["f32", "bf16", "int8"]
 MAX_CLASSES = 255  # ids are 8-bit and 255 is the field's "ignore"
 
 
@@ -38,7 +38,8 @@ class ModelSpec:
 
     input: the size at which the network sees pictures.
     mean, std: per RGB channel, for values in 0..1; they are already inside the graph.
-    precision: what the export proved; "bf16" is used only where the hardware has it, else f32.
+    precision: what the export proved; "bf16" is used only where the hardware has it, else f32;
+        "int8" is of the convolutions, and everything else as with bf16.
     sha256: of the network's weights file in the archive, hexadecimal.
     """
 

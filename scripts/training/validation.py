@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from deeplab.postprocess import resize_class_ids
 from deeplab.spec import InputSize
-from scripts.export_model import SegmentationGraph, eager, network_input
+from scripts.export_model import SegmentationGraph
 from scripts.metrics import Scores, confusion_matrix, scores
+from scripts.proof import eager, network_input
 from scripts.voc import Labelled
 
 
@@ -42,7 +43,7 @@ class Validation:
 
     def __call__(self, weights: dict[str, Tensor]) -> Scores:
         """The scores of a state dict over all pictures."""
-        self._graph.network.load_state_dict(weights)
+        self._graph.logits.network.load_state_dict(weights)
         return scores(sum(map(self._confusion, self._prepared), self._nothing()))
 
     def _confusion(self, picture: Prepared) -> NDArray[np.int64]:

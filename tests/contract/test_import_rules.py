@@ -16,7 +16,7 @@ ALLOWED = {
     "ui": set[str](),
     "handler": {"deeplab"},
     "scripts": {"deeplab"},
-    "benchmarks": {"deeplab"},
+    "benchmarks": {"deeplab", "scripts"},
     "deploy": set[str](),
 }
 OURS = {*PARTS, "deeplab", "segmentation_handler", "tests"}

@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image
 
 from scripts.checkpoints import Choice, load_checkpoint
-from scripts.export_model import PHOTOGRAPHS, eager, graph_of
+from scripts.export_model import graph_of
+from scripts.proof import EXAMPLES, eager
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = ("astronaut", "cat")
@@ -17,7 +18,7 @@ def main() -> None:
     checkpoint = load_checkpoint(Choice())
     graph = graph_of(checkpoint)
     for name in NAMES:
-        photograph = Image.open(PHOTOGRAPHS / f"{name}.jpg").convert("RGB")
+        photograph = Image.open(EXAMPLES / f"{name}.jpg").convert("RGB")
         scale = checkpoint.input.long_side / max(photograph.size) / checkpoint.input.grid
         steps = (round(side * scale) for side in photograph.size)
         width, height = (step * checkpoint.input.grid + 1 for step in steps)

@@ -2,12 +2,14 @@
 
 import http.server
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from benchmarks.load import Load, closed_loop
+from benchmarks.load import Load, LoadError, Request, closed_loop, open_loop, send_once
 from tests.stack import free_ports
 
 
@@ -20,7 +22,7 @@ class _Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answer)
         self.status = status
         self.bodies: set[bytes] = set()
-        self.requests = 0
+        self.arrivals: list[float] = []
 
 
 class _Answer(http.server.BaseHTTPRequestHandler):
@@ -29,58 +31,80 @@ class _Answer(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         server = self.server
         assert isinstance(server, _Server)
-        server.requests += 1
+        server.arrivals.append(time.monotonic())
         server.bodies.add(self.rfile.read(int(self.headers["Content-Length"])))
         if server.status is None:
             self.close_connection = True
             return
+        time.sleep(0.02)
         self.send_response(server.status)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", "4")
         self.end_headers()
+        self.wfile.write(b"mask")
 
     def log_message(self, *_: object) -> None:
         """Silent."""
 
 
 @contextmanager
-def _serving(status: int | None) -> Iterator[tuple[_Server, str]]:
+def _serving(status: int | None) -> Iterator[tuple[_Server, Request]]:
     with _Server(status) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server, f"http://127.0.0.1:{server.server_port}/segmentation"
+        url = f"http://127.0.0.1:{server.server_port}/segmentation"
+        yield server, Request(url, b"a picture", "image/jpeg")
         server.shutdown()
-
-
-def _load(url: str, connections: int = 2) -> Load:
-    return closed_loop(url, b"a picture", "image/jpeg", connections=connections, seconds=0.3)
 
 
 def test_answers_are_counted_and_timed() -> None:
     """As many as the server saw, with the body that was given."""
-    with _serving(200) as (server, url):
-        load = _load(url)
-        assert len(load.latencies) == server.requests > 2
-        assert server.bodies == {b"a picture"}
+    with _serving(200) as (server, request):
+        load = closed_loop(request, connections=2, seconds=1)
+    assert len(load.latencies) == len(server.arrivals) > 20
     assert load.failures == 0
-    assert 0.3 <= load.seconds < 2
+    assert server.bodies == {b"a picture"}
+    assert 20 <= load.p50 <= load.p99 < 500
+    assert load.throughput < 2 / 0.02
 
 
-@pytest.mark.parametrize("status", [413, 503, None], ids=["413", "503", "connection closed"])
-def test_failures_are_counted_and_not_timed(status: int | None) -> None:
-    """A fast refusal must not make the product look fast."""
-    with _serving(status) as (server, url):
-        load = _load(url)
-        assert load.failures == server.requests > 0
+def test_an_open_loop_sends_at_its_rate_whatever_the_answers() -> None:
+    """20 ms an answer would allow 50 a second to one connection; 30 are asked for."""
+    with _serving(200) as (server, request):
+        load = open_loop(request, rate=30, seconds=6)
+    assert load.failures == 0
+    counts = Counter(int(arrival - server.arrivals[0]) for arrival in server.arrivals)
+    full = [counts[second] for second in range(5)]  # longer than a user's period of 4 seconds
+    assert min(full) > 20
+    assert max(full) < 40
+
+
+@pytest.mark.parametrize("status", [503, None], ids=["refused", "cut"])
+def test_what_is_no_200_is_a_failure(status: int | None) -> None:
+    """A refusal and a broken connection; neither counts as throughput."""
+    with _serving(status) as (server, request):
+        load = closed_loop(request, connections=1, seconds=1)
     assert load.latencies == ()
+    assert load.failures >= 1
+    assert server.arrivals
 
 
-def test_a_server_that_is_not_there_is_a_failure() -> None:
-    """Not an exception in a thread that nobody sees."""
-    (closed,) = free_ports(1)
-    load = _load(f"http://127.0.0.1:{closed}/segmentation", connections=1)
-    assert load.failures > 0
+def test_nobody_there_is_a_failure() -> None:
+    """The load ends all the same."""
+    (port,) = free_ports(1)
+    request = Request(f"http://127.0.0.1:{port}/", b"", "image/jpeg")
+    load = closed_loop(request, connections=1, seconds=1)
+    assert load.latencies == ()
+    assert load.failures >= 1
 
 
-def test_the_figures_are_of_the_latencies() -> None:
-    """Median, 99th percentile and requests a second."""
-    load = Load(seconds=2.0, latencies=tuple(float(each) for each in range(1, 102)), failures=0)
-    assert (load.p50, load.p99, load.throughput) == (51.0, 100.0, 50.5)
+def test_one_answer_or_an_error() -> None:
+    """What a server answers is looked at before it is measured."""
+    with _serving(200) as (_, request):
+        assert send_once(request) == b"mask"
+    with _serving(503) as (_, request), pytest.raises(LoadError, match="answers 503"):
+        send_once(request)
+
+
+def test_percentiles_are_of_the_answers() -> None:
+    """The 99th of a hundred is the last but one."""
+    load = Load(2.0, tuple(float(ms) for ms in range(1, 101)), failures=3)
+    assert (load.throughput, load.p50, load.p99) == (50.0, 50.5, 99.0)

@@ -6,9 +6,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deeplab.engines import OpenVINOEngine, TorchEngine, load_engine
+from deeplab.engines import (
+    OpenVINOEngine,
+    SharedCoresEngine,
+    TorchEngine,
+    load_engine,
+    load_shared_engine,
+)
+from deeplab.neighbours import Neighbours
 from deeplab.spec import EngineName, ModelSpec, Precision
-from scripts.export_model import eager, export, graph_of
+from scripts.choices import Target
+from scripts.export_model import export, graph_of
+from scripts.proof import eager
 from tests.unit.tiny import tiny_checkpoint
 
 SIZES = [(32, 32), (72, 96), (96, 72), (33, 97), (32, 513)]
@@ -22,7 +31,7 @@ def exported(
 ) -> tuple[Path, ModelSpec]:
     """A tiny network, exported for each engine: (folder, specification)."""
     folder = tmp_path_factory.mktemp("network")
-    return folder, export(tiny_checkpoint(), request.param, folder).spec
+    return folder, export(tiny_checkpoint(), Target(request.param, "bf16"), folder).spec
 
 
 def _picture(height: int, width: int) -> NDArray[np.uint8]:
@@ -77,8 +86,26 @@ def test_the_archive_decides_which_engine_runs(exported: tuple[Path, ModelSpec])
     assert engine.name == spec.engine
 
 
+@pytest.mark.parametrize(
+    ("threads", "cores", "is_shared"), [(2, 2, True), (2, 4, False), (1, 2, False), (0, 2, True)]
+)
+def test_a_second_engine_is_made_only_where_two_workers_would_not_fit(
+    exported: tuple[Path, ModelSpec], tmp_path: Path, threads: int, cores: int, is_shared: bool
+) -> None:
+    """It costs memory; both give the same classes."""
+    folder, spec = exported
+    if spec.engine == "torch":
+        pytest.skip("PyTorch runs on one device, whose cores are not shared")
+    neighbours = Neighbours(tmp_path / "working", "ours")
+    engine = load_shared_engine(folder, spec, threads, neighbours, cores)
+    assert isinstance(engine, SharedCoresEngine) == is_shared
+    picture = _picture(64, 96)
+    expected = eager(graph_of(tiny_checkpoint()), picture)
+    assert np.mean(engine.predict(picture) == expected) >= 0.98
+
+
 def _engine(folder: Path, spec: ModelSpec, precision: Precision) -> OpenVINOEngine | TorchEngine:
-    artefact = folder / spec.artefact
+    artefact, aligned = folder / spec.artefact, spec.input.aligned
     if spec.engine == "openvino":
-        return OpenVINOEngine(artefact, precision, threads=1)
-    return TorchEngine(artefact, "cpu", precision)
+        return OpenVINOEngine(artefact, precision, threads=1, aligned=aligned)
+    return TorchEngine(artefact, "cpu", precision, aligned=aligned)

@@ -10,6 +10,7 @@ import pytest
 from scripts import build_archive
 from scripts.build_archive import Archive, ArchiveError, build, fingerprint_of, recorded_fingerprint
 from scripts.checkpoints import BUNDLED_WEIGHTS, VOC_LABELS, Choice
+from scripts.choices import Target
 from scripts.digests import file_sha256
 from tests.unit.tiny import LABELS, tiny_checkpoint
 
@@ -18,7 +19,7 @@ from tests.unit.tiny import LABELS, tiny_checkpoint
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
     """An archive of a real, tiny network, in a store of its own."""
     monkeypatch.setattr(build_archive, "load_checkpoint", lambda _choice: tiny_checkpoint())
-    return Archive(Choice(), "openvino", "tiny", "2.0", tmp_path / "store")
+    return Archive(Choice(), Target("openvino"), "tiny", "2.0", tmp_path / "store")
 
 
 def _only(store: Path) -> list[str]:
@@ -88,7 +89,7 @@ def test_a_failing_archiver_leaves_what_was_there(
     assert _only(tiny.store) == ["tiny-2.0.mar"]
 
 
-BUNDLED = Archive(Choice(), "openvino", "deeplabv3", "1.0", Path("store"))
+BUNDLED = Archive(Choice(), Target("openvino"), "deeplabv3", "1.0", Path("store"))
 
 
 @pytest.mark.parametrize(
@@ -96,12 +97,13 @@ BUNDLED = Archive(Choice(), "openvino", "deeplabv3", "1.0", Path("store"))
     [
         replace(BUNDLED, name="other"),
         replace(BUNDLED, version="1.1"),
-        replace(BUNDLED, engine="torch"),
+        replace(BUNDLED, target=Target("torch")),
+        replace(BUNDLED, target=Target("openvino", "f32")),
         replace(BUNDLED, choice=Choice(architecture="deeplabv3_resnet50")),
         replace(BUNDLED, choice=Choice(weights=VOC_LABELS)),
         replace(BUNDLED, choice=Choice(labels=BUNDLED_WEIGHTS)),
     ],
-    ids=["name", "version", "engine", "architecture", "weights", "labels"],
+    ids=["name", "version", "engine", "precision", "architecture", "weights", "labels"],
 )
 def test_whatever_decides_the_content_changes_the_fingerprint(other: Archive) -> None:
     """So the archive is built again."""

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from deeplab.spec import EngineName
 from scripts.checkpoints import Choice
-from scripts.choices import add_model_arguments, choice_from
+from scripts.choices import Target, add_model_arguments, choice_from
 
-VARIABLES = ("MODEL", "WEIGHTS", "LABELS", "DEVICE")
+VARIABLES = ("MODEL", "WEIGHTS", "LABELS", "DEVICE", "PRECISION", "PROVED")
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +17,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def _chosen(*arguments: str) -> tuple[Choice, EngineName]:
+def _chosen(*arguments: str) -> tuple[Choice, Target]:
     parser = argparse.ArgumentParser()
     add_model_arguments(parser)
     return choice_from(parser.parse_args(arguments))
@@ -26,14 +25,17 @@ def _chosen(*arguments: str) -> tuple[Choice, EngineName]:
 
 def test_nothing_chosen_is_the_bundled_model() -> None:
     """All empty."""
-    assert _chosen("--device", "cpu") == (Choice(None, None, None), "openvino")
+    assert _chosen("--device", "cpu") == (Choice(None, None, None), Target("openvino"))
 
 
 def test_the_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     """``MODEL=... make run`` reaches the builder."""
-    for name, value in zip(VARIABLES, ("resnet", "a.pth", "b.json", "cuda"), strict=True):
+    for name, value in zip(
+        VARIABLES, ("resnet", "a.pth", "b.json", "cuda", "fp32", "0"), strict=True
+    ):
         monkeypatch.setenv(name, value)
-    assert _chosen() == (Choice("resnet", Path("a.pth"), Path("b.json")), "torch")
+    target = Target("torch", "f32", is_proved=False)
+    assert _chosen() == (Choice("resnet", Path("a.pth"), Path("b.json")), target)
 
 
 def test_empty_variables_choose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,4 +49,20 @@ def test_options_overrule_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     """What was typed last counts."""
     monkeypatch.setenv("MODEL", "resnet")
     monkeypatch.setenv("DEVICE", "cuda")
-    assert _chosen("--model", "mobilenet", "--device", "cpu") == (Choice("mobilenet"), "openvino")
+    assert _chosen("--model", "mobilenet", "--device", "cpu") == (
+        Choice("mobilenet"),
+        Target("openvino"),
+    )
+
+
+@pytest.mark.parametrize("where", ["option", "environment"])
+def test_an_unknown_precision_is_refused(
+    where: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where it comes from the environment: nothing is silently exported as something else."""
+    monkeypatch.setenv("DEVICE", "cpu")
+    if where == "environment":
+        monkeypatch.setenv("PRECISION", "int4")
+    with pytest.raises(SystemExit):
+        _chosen(*(("--precision", "int4") if where == "option" else ()))
+    assert "int4 is none of auto, fp32, bf16, int8" in capsys.readouterr().err

@@ -1,0 +1,121 @@
+"""``python -m benchmarks``: the product and everybody it is compared with, side by side.
+
+Writes benchmarks/results/latest.json, and beside it a table (.md) and a plot (.png).
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from benchmarks.environments import InstallationError, interpreter_of
+from benchmarks.figures import figures
+from benchmarks.load import LoadError
+from benchmarks.models import NAMES, ModelError, prepare
+from benchmarks.photographs import photographs, usual
+from benchmarks.report import plot, table
+from benchmarks.rounds import BenchmarkError, Plan, Round, measure
+from benchmarks.running import ServerError
+from benchmarks.servers import COMPETITORS, PROTOTYPE, all_servers, free_ports
+from benchmarks.settings import ROOT
+
+RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when everything was measured."""
+    options = _parse(arguments)
+    plan = quick_plan(options.rounds or 1) if options.quick else full_plan(options.rounds or 5)
+    models = options.models or (["bundled"] if options.quick else list(NAMES))
+    try:
+        for name in ("locust", *(set(COMPETITORS) & set(options.servers or COMPETITORS))):
+            interpreter_of(name)
+        results: dict[str, Any] = {"run": _facts(plan, quick=options.quick)}
+        for name in models:
+            results[name] = figures(_rounds(name, plan, options.servers), plan)
+            _write(options.output, results)
+    except (BenchmarkError, InstallationError, LoadError, ModelError, ServerError) as exc:
+        print(f"benchmarks: {exc}", file=sys.stderr)
+        return 1
+    text = table(results, models)
+    options.output.with_suffix(".md").write_text(text)
+    plot(results, models, options.output.with_suffix(".png"))
+    print(text)
+    return 0
+
+
+def full_plan(rounds: int) -> Plan:
+    """What the figures in the docs come from."""
+    return Plan(rounds, 4.0, 6.0, (1, 2, 4, 8), photographs(), open_seconds=15.0)
+
+
+def quick_plan(rounds: int) -> Plan:
+    """A first look, in minutes: short rounds of the usual photograph."""
+    return Plan(rounds, 2.0, 3.0, (1, 4), (usual(),), open_seconds=5.0)
+
+
+def _rounds(name: str, plan: Plan, wanted: Sequence[str] | None) -> list[Round]:
+    model = prepare(name)
+    servers = [
+        server
+        for server in all_servers(model, free_ports())
+        if wanted is None or any(server.name.startswith(part) for part in ("product", *wanted))
+    ]
+    shown: Iterator[Round] = measure(model, servers, plan)
+    return list(tqdm(shown, f"{name}, rounds", total=plan.rounds, disable=None))
+
+
+def _facts(plan: Plan, *, quick: bool) -> dict[str, object]:
+    """What the figures depend on."""
+    packages = ("torch", "torchvision", "openvino", "torchserve", "fastapi", "uvicorn")
+    return {
+        "quick": quick,
+        "rounds": plan.rounds,
+        "seconds": plan.seconds,
+        "connections": plan.connections,
+        "photographs": {each.name: each.size for each in plan.photographs},
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in packages},
+    }
+
+
+def _processor() -> str:
+    """The CPU's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _write(path: Path, results: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(results, indent=2) + "\n")
+    unfinished.replace(path)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="short, bundled model only")
+    parser.add_argument("--rounds", type=int, help="5, or 1 if quick")
+    parser.add_argument("--models", nargs="+", choices=NAMES)
+    parser.add_argument("--servers", nargs="+", choices=(PROTOTYPE, *COMPETITORS))
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

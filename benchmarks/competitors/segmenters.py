@@ -1,0 +1,89 @@
+"""The same work twice: with our engine code, and as a newcomer to serving would write it.
+
+Every competitor calls one of the two, which the environment chooses; the frameworks differ, the
+work does not: bytes of a photograph in, PNG of class ids at the photograph's size out.
+"""
+
+import io
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from benchmarks.settings import ARCHITECTURE, ARCHIVE, VARIANT, WEIGHTS
+from deeplab.decode import decode
+from deeplab.engines import load_engine
+from deeplab.postprocess import encode_png, resize_class_ids
+from deeplab.preprocess import network_size, preprocess
+from deeplab.spec import read_spec
+from scripts.checkpoints import Choice, load_checkpoint
+from scripts.normalisation import MEAN, STD
+
+Segmenter = Callable[[bytes], bytes]
+
+IS_TUNED = os.environ.get(VARIANT, "engine") == "engine"
+WORKERS = 2 if IS_TUNED else 1  # a newcomer leaves every framework at one worker
+ENGINE_THREADS = 2  # of a worker; what our own workers have
+
+
+def segmenter() -> Segmenter:
+    """What the environment asks for."""
+    if IS_TUNED:
+        return EngineSegmenter(Path(os.environ[ARCHIVE]))
+    return EagerSegmenter(os.environ[ARCHITECTURE], Path(os.environ[WEIGHTS]))
+
+
+class EngineSegmenter:
+    """Our handler's stages and engine, without our server."""
+
+    def __init__(self, archive: Path):
+        self._spec = read_spec(archive / "model.json")
+        self._engine = load_engine(archive / "network", self._spec, ENGINE_THREADS)
+        self._lock = threading.Lock()  # a request of the engine is for one thread at a time
+
+    def __call__(self, data: bytes) -> bytes:
+        """Bytes of a photograph -> 8-bit grey PNG of class ids."""
+        decoded = decode(data, self._spec.input.long_side)
+        pixels = preprocess(decoded, self._spec.input)
+        with self._lock:
+            small = self._engine.predict(pixels).copy()  # the engine reuses its memory
+        return encode_png(resize_class_ids(small, decoded.size))
+
+
+class EagerSegmenter:
+    """PyTorch as its tutorials show it: eager, float32, Pillow and torch with their defaults."""
+
+    def __init__(self, architecture: str, weights: Path):
+        checkpoint = load_checkpoint(Choice(architecture, weights))
+        self._network, self._input = checkpoint.network, checkpoint.input
+        self._mean, self._std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
+        self._palette = [value for index in range(256) for value in _colour(index)]
+
+    def __call__(self, data: bytes) -> bytes:
+        """Bytes of a photograph -> indexed PNG of class ids."""
+        picture = Image.open(io.BytesIO(data)).convert("RGB")
+        small = picture.resize(network_size(picture.size, self._input))
+        pixels = torch.from_numpy(np.array(small)).permute(2, 0, 1).float() / 255
+        with torch.inference_mode():
+            logits = self._network(((pixels - self._mean) / self._std).unsqueeze(0))
+            size = (small.height, small.width)
+            full = F.interpolate(
+                logits, size=size, mode="bilinear", align_corners=self._input.aligned
+            )
+            ids = full.argmax(dim=1)[0].byte().numpy()
+        mask = Image.fromarray(ids).resize(picture.size, Image.Resampling.NEAREST)
+        mask.putpalette(self._palette)
+        buffer = io.BytesIO()
+        mask.save(buffer, "PNG")
+        return buffer.getvalue()
+
+
+def _colour(index: int) -> tuple[int, int, int]:
+    """The palette of the prototype that the product replaces."""
+    red, green, blue = (index * (2**power - 1) % 255 for power in (25, 15, 21))
+    return red, green, blue

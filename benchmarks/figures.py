@@ -1,0 +1,116 @@
+"""From the rounds to the figures that are reported: medians of ratios within each round."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+
+from benchmarks.rounds import Measured, Plan, Round
+from benchmarks.servers import COMPETITORS, ENGINE, GATEWAY, NEWCOMER, PROTOTYPE, TORCHSERVE
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over the rounds."""
+
+    median: float
+    least: float
+    most: float
+
+
+def figures(rounds: Sequence[Round], plan: Plan) -> dict[str, object]:
+    """What is reported of one model.
+
+    Throughputs are of the number of connections that suits a server best; latencies are of one
+    connection. ``detail`` has every load, ``spread`` the least and most of each figure.
+    """
+    spreads = {name: _spread(rounds, of) for name, of in _measures(rounds, plan).items()}
+    return {
+        **{name: round(spread.median, 3) for name, spread in spreads.items()},
+        "spread": {
+            name: {part: round(value, 3) for part, value in asdict(spread).items()}
+            for name, spread in spreads.items()
+        },
+        "detail": detail(rounds),
+    }
+
+
+def _measures(rounds: Sequence[Round], plan: Plan) -> dict[str, Callable[[Round], float]]:
+    """Name -> what it is in one round; those who were not measured have none."""
+    measured = rounds[0].targets.keys()
+    made: dict[str, Callable[[Round], float]] = {
+        "vs_engine": lambda turn: _capacity(turn, GATEWAY, plan) / turn.engine_per_s,
+        "engine_per_s": lambda turn: turn.engine_per_s,
+        "gateway_per_s": lambda turn: _capacity(turn, GATEWAY, plan),
+        "p50_ms": lambda turn: _alone(turn.targets[GATEWAY], plan),
+        "gateway_overhead_ms": lambda turn: (
+            _alone(turn.targets[GATEWAY], plan) - _alone(turn.targets[TORCHSERVE], plan)
+        ),
+        "p99_over_p50_at_80pct": lambda turn: _tail(turn.targets[GATEWAY]),
+        "rss_mb": lambda turn: turn.targets[GATEWAY].rss_mb,
+        "startup_s": lambda turn: turn.targets[GATEWAY].startup_s,
+    }
+    if PROTOTYPE in measured:
+        made["vs_prototype"] = lambda turn: _ratio(turn, PROTOTYPE, plan)
+        made["latency_vs_prototype"] = lambda turn: (
+            _alone(turn.targets[GATEWAY], plan) / _alone(turn.targets[PROTOTYPE], plan)
+        )
+    for name in COMPETITORS:
+        for variant, key in ((ENGINE, f"vs_{name}"), (NEWCOMER, f"vs_{name}_newcomer")):
+            target = f"{name}_{variant}"
+            if target in measured:
+                made[key] = lambda turn, target=target: _ratio(turn, target, plan)  # type: ignore[misc]  # mypy knows no lambda with a default
+    return made
+
+
+def _spread(rounds: Sequence[Round], of: Callable[[Round], float]) -> Spread:
+    values = [of(turn) for turn in rounds]
+    return Spread(median(values), min(values), max(values))
+
+
+def _capacity(turn: Round, target: str, plan: Plan) -> float:
+    """Answers per second with the number of connections that gives most."""
+    loads = turn.targets[target].closed
+    return max(load.throughput for (name, _), load in loads.items() if name == plan.usual.name)
+
+
+def _ratio(turn: Round, other: str, plan: Plan) -> float:
+    return _capacity(turn, GATEWAY, plan) / _capacity(turn, other, plan)
+
+
+def _alone(measured: Measured, plan: Plan) -> float:
+    """Median latency in milliseconds of the fewest connections."""
+    return measured.closed[plan.usual.name, min(plan.connections)].p50
+
+
+def _tail(measured: Measured) -> float:
+    if measured.steady is None:
+        raise ValueError("the gateway was not measured at a steady rate")
+    return measured.steady.p99 / measured.steady.p50
+
+
+def detail(rounds: Sequence[Round]) -> dict[str, object]:
+    """Target -> start, memory, and each load: medians over the rounds, failures added up."""
+    return {
+        name: {
+            "startup_s": _median(rounds, name, lambda each: each.startup_s),
+            "rss_mb": _median(rounds, name, lambda each: each.rss_mb),
+            "loads": [_load(rounds, name, key) for key in rounds[0].targets[name].closed],
+        }
+        for name in rounds[0].targets
+    }
+
+
+def _median(rounds: Sequence[Round], name: str, of: Callable[[Measured], float]) -> float:
+    return round(median(of(turn.targets[name]) for turn in rounds), 3)
+
+
+def _load(rounds: Sequence[Round], name: str, key: tuple[str, int]) -> dict[str, object]:
+    loads = [turn.targets[name].closed[key] for turn in rounds]
+    return {
+        "photograph": key[0],
+        "connections": key[1],
+        "per_s": round(median(load.throughput for load in loads), 3),
+        "p50_ms": round(median(load.p50 for load in loads), 2),
+        "p99_ms": round(median(load.p99 for load in loads), 2),
+        "failures": sum(load.failures for load in loads),
+    }

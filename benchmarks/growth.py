@@ -1,0 +1,203 @@
+"""How cost grows: ``python -m benchmarks.growth`` writes benchmarks/results/growth.json and .md.
+
+Throughput against workers, latency against picture size, the gateway's capacity with a back end
+that answers at once, memory against requests in flight. All of the bundled model, on this machine.
+"""
+
+import argparse
+import base64
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from benchmarks.load import Load, Request, closed_loop
+from benchmarks.models import Model, prepare
+from benchmarks.photographs import of_megapixels, usual
+from benchmarks.running import Command, Running, running
+from benchmarks.servers import Server, free_ports, product
+from benchmarks.settings import ROOT, environment
+
+RESULTS = ROOT / "benchmarks" / "results" / "growth.json"
+WORKERS = (1, 2, 3, 4)
+MEGAPIXELS = (0.1, 0.3, 1, 3, 12, 48)
+IN_FLIGHT = (1, 4, 16, 64)
+MANAGEMENT = ("/models/deeplabv3", "/models/deeplabv3/all", "/models/deeplabv3/1.0?customized=true")
+PREDICTIONS = "/predictions/deeplabv3/1.0"
+
+
+def by_workers(model: Model, seconds: float) -> list[dict[str, float]]:
+    """Pictures per second through the gateway, four requests in flight for each worker."""
+    rows = []
+    for workers in WORKERS:
+        with _product(model, {"SEGSERVE_SERVE_WORKERS": str(workers)}) as (server, process):
+            load = _load(server, connections=4 * workers, seconds=seconds)
+            rows.append({"workers": workers, **_figures(load), "rss_mb": round(process.rss_mb())})
+    return rows
+
+
+def by_size(model: Model, seconds: float) -> list[dict[str, object]]:
+    """Median latency of one connection, and what the handler's stages take of it."""
+    rows: list[dict[str, object]] = []
+    with _product(model) as (server, _):
+        for megapixels in MEGAPIXELS:
+            photograph = of_megapixels(megapixels)
+            request = server.targets[0].request(photograph.jpeg)
+            closed_loop(request, connections=1, seconds=1)
+            load = closed_loop(request, connections=1, seconds=seconds)
+            row: dict[str, object] = {
+                "megapixels": megapixels,
+                "mb": round(len(photograph.jpeg) / 1e6, 2),
+            }
+            rows.append({**row, "p50_ms": round(load.p50, 1), "stages": _stages(request)})
+    return rows
+
+
+def by_requests_in_flight(model: Model, seconds: float) -> list[dict[str, object]]:
+    """Resident memory while that many connections send; what is too much is refused."""
+    rows: list[dict[str, object]] = []
+    for connections in IN_FLIGHT:
+        with _product(model) as (server, process):
+            load = _load(server, connections=connections, seconds=seconds)
+            rows.append({"connections": connections, **_figures(load), "mb": _memory(process)})
+    return rows
+
+
+def gateway_capacity(model: Model, seconds: float) -> list[dict[str, float]]:
+    """Requests per second through one gateway process whose back end answers at once."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        answers = Path(folder) / "answers.json"
+        with _product(model) as (server, _):
+            answers.write_text(json.dumps(_recorded(server)))
+        with _instant(answers) as (url, gateway):
+            for connections in (1, 4, 16):
+                process = psutil.Process(gateway.child.process.pid)
+                request = server.targets[0].request(usual().jpeg).at(f"{url}/segmentation")
+                closed_loop(request, connections=connections, seconds=2)
+                before = sum(process.cpu_times()[:2])
+                load = closed_loop(request, connections=connections, seconds=seconds)
+                spent = sum(process.cpu_times()[:2]) - before
+                cost = {"cpu_ms": round(1e3 * spent / len(load.latencies), 3)}
+                rows.append({"connections": connections, **_figures(load), **cost})
+    return rows
+
+
+@contextmanager
+def _product(
+    model: Model, settings: dict[str, str] | None = None
+) -> Iterator[tuple[Server, Running]]:
+    server = product(model, free_ports(), settings)
+    with running(server.command) as process:
+        _load(server, connections=4, seconds=4)  # warms up
+        yield server, process
+
+
+@contextmanager
+def _instant(answers: Path) -> Iterator[tuple[str, Running]]:
+    """A gateway before a back end that answers at once: its address."""
+    back, front = free_ports()[:2]
+    backend = f"http://127.0.0.1:{back}"
+    env = {
+        **environment(),
+        "SEGSERVE_GATEWAY_PORT": str(front),
+        "SEGSERVE_GATEWAY_INFERENCE_URL": backend,
+        "SEGSERVE_GATEWAY_MANAGEMENT_URL": backend,
+    }
+    start = [sys.executable, "-m", "benchmarks.instant", str(back), str(answers)]
+    url = f"http://127.0.0.1:{front}"
+    with ExitStack() as stack:
+        ready = f"{backend}{MANAGEMENT[0]}"
+        stack.enter_context(running(Command("instant", start, environment(), ready)))
+        command = [sys.executable, "-m", "gateway"]
+        gateway = running(Command("gateway", command, env, f"{url}/readyz"))
+        yield url, stack.enter_context(gateway)
+
+
+def _recorded(server: Server) -> dict[str, dict[str, object]]:
+    """What the real server answers to everything that a gateway asks it."""
+    _, torchserve = server.targets
+    management = server.command.env["SEGSERVE_SERVE_MANAGEMENT_PORT"]
+    base = f"http://127.0.0.1:{management}"
+    found = {path: httpx.get(base + path, timeout=30) for path in MANAGEMENT}
+    request = torchserve.request(usual().jpeg)
+    found[PREDICTIONS] = httpx.post(request.url, content=request.body, timeout=30)
+    return {path: _answer(answer) for path, answer in found.items()}
+
+
+def _answer(answer: httpx.Response) -> dict[str, object]:
+    passed_on = ("content-type", "x-model", "x-model-version", "x-class-pixels", "server-timing")
+    headers = {name: answer.headers[name] for name in passed_on if name in answer.headers}
+    body = base64.b64encode(answer.content).decode()
+    return {"status": answer.status_code, "headers": headers, "body": body}
+
+
+def _load(server: Server, *, connections: int, seconds: float) -> Load:
+    request = server.targets[0].request(usual().jpeg)
+    return closed_loop(request, connections=connections, seconds=seconds)
+
+
+def _stages(request: Request) -> str:
+    """What the answer says of itself."""
+    headers = {"Content-Type": request.content_type}
+    answer = httpx.post(request.url, content=request.body, headers=headers, timeout=60)
+    return str(answer.headers.get("Server-Timing", ""))
+
+
+def _figures(load: Load) -> dict[str, float]:
+    return {
+        "per_s": round(load.throughput, 2),
+        "p50_ms": round(load.p50, 2),
+        "p99_ms": round(load.p99, 2),
+        "refused": load.failures,
+    }
+
+
+def _memory(process: Running) -> dict[str, int]:
+    """Megabytes of each kind of process."""
+    kinds: dict[str, int] = {}
+    for each in psutil.Process(process.child.process.pid).children(recursive=True):
+        line = " ".join(each.cmdline())
+        kind = next((name for name in ("java", "worker", "gateway") if name in line), "other")
+        kinds[kind] = kinds.get(kind, 0) + round(each.memory_info().rss / 1e6)
+    return kinds
+
+
+def table(title: str, rows: Sequence[dict[str, Any]]) -> str:
+    """Markdown."""
+    names = list(rows[0])
+    lines = [f"## {title}", f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
+    lines += [f"| {' | '.join(str(row[name]) for name in names)} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    model = prepare("bundled")
+    parts: dict[str, list[Any]] = {
+        "Throughput against workers": by_workers(model, options.seconds),
+        "Latency against picture size": by_size(model, options.seconds),
+        "The gateway before a back end that answers at once": gateway_capacity(
+            model, options.seconds
+        ),
+        "Memory against requests in flight": by_requests_in_flight(model, options.seconds),
+    }
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(parts, indent=2) + "\n")
+    text = "\n".join(table(title, rows) for title, rows in parts.items())
+    options.output.with_suffix(".md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

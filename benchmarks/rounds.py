@@ -1,0 +1,134 @@
+"""Everybody in turn, round after round: what each gives under the same load."""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.engine_limit import engine_throughput
+from benchmarks.load import Load, Request, closed_loop, open_loop, send_once
+from benchmarks.models import Model
+from benchmarks.photographs import USUAL, Photograph
+from benchmarks.running import Running, running
+from benchmarks.servers import GATEWAY, Server, Target
+
+CAPACITY_SHARE = 0.8  # of the load whose latencies are looked at
+WARM_UP_CONNECTIONS = 4
+LEAST_AGREEMENT = 0.97  # pixels; int8 against eager f32
+
+
+class BenchmarkError(RuntimeError):
+    """A server does not do the same work as the others; the text says which."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured. seconds: of one load. connections: of the closed loops."""
+
+    rounds: int
+    seconds: float
+    warm_up_seconds: float
+    connections: tuple[int, ...]
+    photographs: tuple[Photograph, ...]
+    open_seconds: float
+
+    @property
+    def usual(self) -> Photograph:
+        """The photograph that most figures are about."""
+        return next(each for each in self.photographs if each.name == USUAL)
+
+
+@dataclass
+class Measured:
+    """What one target gave in one round.
+
+    closed: (photograph, connections) -> load. steady: at 80 % of the capacity, of the gateway only.
+    """
+
+    startup_s: float = 0.0
+    rss_mb: float = 0.0
+    closed: dict[tuple[str, int], Load] = field(default_factory=dict)
+    steady: Load | None = None
+
+
+@dataclass
+class Round:
+    """One turn: pictures a second of the engine alone, and everybody's figures by name."""
+
+    engine_per_s: float
+    targets: dict[str, Measured] = field(default_factory=dict)
+
+
+def measure(model: Model, servers: Sequence[Server], plan: Plan) -> Iterator[Round]:
+    """All in turn, as often as the plan says. Raises BenchmarkError, ServerError, LoadError."""
+    expected: NDArray[np.uint8] | None = None
+    for _ in range(plan.rounds):
+        turn = Round(engine_throughput(model, plan.usual.jpeg, plan.seconds))
+        for server in servers:
+            with running(server.command) as process:
+                for target in server.targets:
+                    mask = _mask(target, plan.usual.jpeg)
+                    expected = mask if expected is None else expected
+                    check(target.name, mask, expected, is_proved=model.is_proved)
+                turn.targets |= _measure(server.targets, process, plan)
+        yield turn
+
+
+def _measure(targets: Sequence[Target], process: Running, plan: Plan) -> dict[str, Measured]:
+    """Each load on all of a server's targets before the next: they are compared with each other."""
+    measured = {target.name: Measured(startup_s=process.startup_s) for target in targets}
+    for target in targets:
+        warm_up = target.request(plan.usual.jpeg)
+        closed_loop(warm_up, connections=WARM_UP_CONNECTIONS, seconds=plan.warm_up_seconds)
+    for photograph, connections in _loads(plan):
+        for target in targets:
+            request = target.request(photograph.jpeg)
+            load = closed_loop(request, connections=connections, seconds=plan.seconds)
+            measured[target.name].closed[photograph.name, connections] = load
+        if photograph.name == plan.usual.name:
+            for each in measured.values():
+                each.rss_mb = process.rss_mb()
+    for target in targets:
+        if target.name == GATEWAY:
+            usual = target.request(plan.usual.jpeg)
+            measured[GATEWAY].steady = _steady(usual, measured[GATEWAY], plan)
+    return measured
+
+
+def _loads(plan: Plan) -> Iterator[tuple[Photograph, int]]:
+    """The usual photograph over every number of connections, the others over the most."""
+    for connections in plan.connections:
+        yield plan.usual, connections
+    for photograph in plan.photographs:
+        if photograph.name != plan.usual.name:
+            yield photograph, max(plan.connections)
+
+
+def _steady(request: Request, measured: Measured, plan: Plan) -> Load:
+    capacity = max(
+        load.throughput for (name, _), load in measured.closed.items() if name == plan.usual.name
+    )
+    return open_loop(request, rate=CAPACITY_SHARE * capacity, seconds=plan.open_seconds)
+
+
+def _mask(target: Target, jpeg: bytes) -> NDArray[np.uint8]:
+    answer = target.png(send_once(target.request(jpeg)))
+    with Image.open(io.BytesIO(answer)) as picture:
+        return np.asarray(picture)
+
+
+def check(
+    name: str, mask: NDArray[np.uint8], expected: NDArray[np.uint8], *, is_proved: bool
+) -> None:
+    """Whether this server does the same work. Raises BenchmarkError.
+
+    Random weights decide by rounding: then only the size can be the same.
+    """
+    if mask.shape != expected.shape:
+        raise BenchmarkError(f"{name} answers with a mask of {mask.shape}, not {expected.shape}")
+    share = float((mask == expected).mean())
+    if is_proved and share < LEAST_AGREEMENT:
+        raise BenchmarkError(f"{name} gives the same class on {share:.1%} of the pixels only")

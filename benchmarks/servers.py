@@ -1,0 +1,194 @@
+"""Everybody who serves the network: how each is started, asked, and understood."""
+
+import base64
+import itertools
+import json
+import random
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from benchmarks.environments import interpreter_of
+from benchmarks.load import Request
+from benchmarks.models import Model
+from benchmarks.running import Command
+from benchmarks.settings import ARCHITECTURE, ARCHIVE, CACHE, PORT, VARIANT, WEIGHTS, environment
+
+BOUNDARY = "segserve-benchmark"
+ENGINE, NEWCOMER = "engine", "newcomer"
+COMPETITORS = ("litserve", "bentoml", "ray_serve", "mlserver")
+PROTOTYPE, PRODUCT = "prototype", "product"
+GATEWAY, TORCHSERVE = "gateway", "torchserve"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One way to ask a server.
+
+    request: JPEG -> what is sent. png: what was answered -> the PNG in it.
+    """
+
+    name: str
+    request: Callable[[bytes], Request]
+    png: Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server and the ways to ask it."""
+
+    name: str
+    command: Command
+    targets: tuple[Target, ...]
+
+
+def form(jpeg: bytes) -> tuple[bytes, str]:
+    """(body, content type) of a form with the photograph in its field ``file``."""
+    head = (
+        f"--{BOUNDARY}\r\nContent-Disposition: form-data; "
+        'name="file"; filename="photograph.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+    )
+    body = head.encode() + jpeg + f"\r\n--{BOUNDARY}--\r\n".encode()
+    return body, f"multipart/form-data; boundary={BOUNDARY}"
+
+
+def free_ports() -> list[int]:
+    """Six ports that nobody uses, below those that the system gives to outgoing connections."""
+    candidates = random.sample(range(20_000, 32_000), 120)
+    return list(itertools.islice(filter(_is_free, candidates), 6))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def all_servers(model: Model, ports: list[int]) -> list[Server]:
+    """The product first, then everybody it is compared with. Six free ports."""
+    servers = [product(model, ports), competitor(PROTOTYPE, NEWCOMER, model, ports)]
+    for variant in (ENGINE, NEWCOMER):
+        servers += [competitor(name, variant, model, ports) for name in COMPETITORS]
+    return servers
+
+
+def product(model: Model, ports: list[int], settings: Mapping[str, str] | None = None) -> Server:
+    """TorchServe and gateway, as ``make run`` starts them, without the page."""
+    prefix = "SEGSERVE_SERVE_"
+    names = ["GATEWAY_PORT", "INFERENCE_PORT", "MANAGEMENT_PORT", "METRICS_PORT"]
+    names += ["GRPC_INFERENCE_PORT", "GRPC_MANAGEMENT_PORT"]
+    env = {
+        **environment(),
+        **{prefix + name: str(port) for name, port in zip(names, ports, strict=True)},
+        f"{prefix}UI": "false",
+        f"{prefix}MODEL_STORE": str(model.store),
+        f"{prefix}RUN_DIR": str(CACHE / "run"),
+        **model.choice,
+        **(settings or {}),
+    }
+    gateway, torchserve = (f"http://127.0.0.1:{port}" for port in ports[:2])
+    command = Command(
+        PRODUCT, (sys.executable, "-m", "scripts.serve"), env, ready=f"{gateway}/readyz"
+    )
+    raw = "application/octet-stream"
+    predict = f"{torchserve}/predictions/deeplabv3/1.0"
+    return Server(
+        PRODUCT,
+        command,
+        (
+            Target(GATEWAY, lambda jpeg: Request(f"{gateway}/segmentation", *form(jpeg)), _same),
+            Target(TORCHSERVE, lambda jpeg: Request(predict, jpeg, raw), _same),
+        ),
+    )
+
+
+def competitor(name: str, variant: str, model: Model, ports: list[int]) -> Server:
+    """One of the others, with our engine code or as a newcomer writes it."""
+    label = name if name == PROTOTYPE else f"{name}_{variant}"
+    env = {
+        **environment(),
+        PORT: str(ports[0]),
+        VARIANT: variant,
+        ARCHIVE: str(model.unpacked),
+        ARCHITECTURE: model.architecture,
+        WEIGHTS: str(model.weights),
+    }
+    arguments, path, more = _STARTS[name](ports, variant)
+    base = f"http://127.0.0.1:{ports[0]}"
+    command = Command(label, arguments, {**env, **more}, ready=f"{base}{path}")
+    if name == "mlserver":
+        ask = Target(label, lambda jpeg: _open_inference(base, jpeg), _from_open_inference)
+    else:
+        route = "/predict" if name == "litserve" else "/segmentation"
+        ask = Target(label, lambda jpeg: Request(base + route, *form(jpeg)), _same)
+    return Server(label, command, (ask,))
+
+
+# Arguments, path that answers 200 once it serves, further environment.
+Start = tuple[tuple[str, ...], str, dict[str, str]]
+
+
+def _prototype(ports: list[int], variant: str) -> Start:
+    return (sys.executable, "-m", "benchmarks.competitors.prototype"), "/openapi.json", {}
+
+
+def _litserve(ports: list[int], variant: str) -> Start:
+    python = str(interpreter_of("litserve"))
+    return (python, "-m", "benchmarks.competitors.litserve_app"), "/health", {}
+
+
+def _bentoml(ports: list[int], variant: str) -> Start:
+    python = str(interpreter_of("bentoml"))
+    service = "benchmarks.competitors.bentoml_app:Segmentation"
+    arguments = ("-m", "bentoml", "serve", service, "--host", "127.0.0.1", "--port", str(ports[0]))
+    quiet = {"BENTOML_DO_NOT_TRACK": "true", "BENTOML_HOME": str(CACHE / "bentoml")}
+    return (python, *arguments), "/readyz", quiet
+
+
+def _ray_serve(ports: list[int], variant: str) -> Start:
+    python = str(interpreter_of("ray_serve"))
+    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
+    return (python, "-m", "benchmarks.competitors.ray_app"), "/-/healthz", quiet
+
+
+def _mlserver(ports: list[int], variant: str) -> Start:
+    """Its settings stand in files, in the folder from which it is started."""
+    folder = CACHE / "mlserver" / variant
+    folder.mkdir(parents=True, exist_ok=True)
+    implementation = "benchmarks.competitors.mlserver_app.Segmentation"
+    names = ("http_port", "metrics_port", "grpc_port")
+    settings: dict[str, object] = dict(zip(names, ports, strict=False))
+    settings |= {"host": "127.0.0.1", "parallel_workers": 2 if variant == ENGINE else 1}
+    (folder / "settings.json").write_text(json.dumps(settings))
+    model = {"name": "deeplabv3", "implementation": implementation}
+    (folder / "model-settings.json").write_text(json.dumps(model))
+    python = interpreter_of("mlserver")
+    start = (str(python.parent / "mlserver"), "start", str(folder))
+    return start, "/v2/models/deeplabv3/ready", {}
+
+
+_STARTS: dict[str, Callable[[list[int], str], Start]] = {
+    PROTOTYPE: _prototype,
+    "litserve": _litserve,
+    "bentoml": _bentoml,
+    "ray_serve": _ray_serve,
+    "mlserver": _mlserver,
+}
+
+
+def _same(answer: bytes) -> bytes:
+    return answer
+
+
+def _open_inference(base: str, jpeg: bytes) -> Request:
+    """As the protocol has it in JSON: the bytes as base64."""
+    picture: dict[str, object] = {"name": "picture", "shape": [1], "datatype": "BYTES"}
+    picture["parameters"] = {"content_type": "base64"}
+    picture["data"] = [base64.b64encode(jpeg).decode()]
+    body = json.dumps({"inputs": [picture]}).encode()
+    return Request(f"{base}/v2/models/deeplabv3/infer", body, "application/json")
+
+
+def _from_open_inference(answer: bytes) -> bytes:
+    (mask,) = json.loads(answer)["outputs"][0]["data"]
+    return base64.b64decode(mask)

@@ -1,0 +1,88 @@
+"""Workers know of each other, and of nobody who is not there any more."""
+
+import multiprocessing
+import os
+import signal
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from deeplab.engines import Engine, SharedCoresEngine
+from deeplab.neighbours import Neighbours
+from deeplab.spec import Precision
+
+WAIT_S = 20.0
+
+
+def _work(folder: Path, started: Event, finish: Event) -> None:
+    with Neighbours(folder, str(os.getpid())).working():
+        started.set()
+        finish.wait(WAIT_S)
+
+
+class _Worker:
+    """Another process that computes until it is told to stop."""
+
+    def __init__(self, folder: Path):
+        context = multiprocessing.get_context("spawn")
+        self._started, self._finish = context.Event(), context.Event()
+        self.process = context.Process(target=_work, args=(folder, self._started, self._finish))
+        self.process.start()
+        assert self._started.wait(WAIT_S)
+
+    def end(self, *, kill: bool) -> None:
+        """Finish its picture, or die in the middle."""
+        if kill:
+            assert self.process.pid is not None
+            os.kill(self.process.pid, signal.SIGKILL)
+        else:
+            self._finish.set()
+        self.process.join(WAIT_S)
+        assert self.process.exitcode is not None
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["finished", "killed"])
+def test_those_who_compute_are_counted(tmp_path: Path, kill: bool) -> None:
+    """Not oneself, and nobody after the end, however it came."""
+    ours = Neighbours(tmp_path / "working", "ours")
+    assert ours.count() == 0
+    with ours.working():
+        assert ours.count() == 0
+        workers = [_Worker(tmp_path / "working") for _ in range(2)]
+        assert ours.count() == 2
+        for worker in workers:
+            worker.end(kill=kill)
+        assert ours.count() == 0
+
+
+def test_an_idle_neighbour_does_not_count(tmp_path: Path) -> None:
+    """Two of one process are enough to see that: the locks are on different files."""
+    ours = Neighbours(tmp_path / "working", "ours")
+    (tmp_path / "working" / "1.lock").touch()
+    assert ours.count() == 0
+
+
+class _Remembers:
+    """An engine that says which it is."""
+
+    name = "openvino"
+    precision: Precision = "bf16"
+
+    def __init__(self, answer: int):
+        self._answer = answer
+
+    def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.full(pixels.shape[1:3], self._answer, dtype=np.uint8)
+
+
+def test_a_crowd_gets_the_narrow_engine() -> None:
+    """Asked before each picture."""
+    crowded = [False, True, False]
+    wide, narrow = _Remembers(2), _Remembers(1)
+    engine: Engine = SharedCoresEngine(wide, narrow, lambda: crowded.pop(0))
+    assert (engine.name, engine.precision) == ("openvino", "bf16")
+    pixels = np.zeros((1, 2, 2, 3), dtype=np.uint8)
+    assert [int(engine.predict(pixels)[0, 0]) for _ in range(3)] == [2, 1, 2]
