@@ -40,15 +40,15 @@ def add_cutouts(
     Raises DataError for a class or file that does not exist.
     """
     ids = {name: index for index, name in _labels().items()}
-    pairs = list_pairs(data)
-    grounds = [pair for pair in pairs if _is_empty(pair)]
+    files = list(_files(table, ids, root))
+    grounds = [pair for pair in list_pairs(data) if _is_empty(pair)]
     if not grounds:
         raise DataError(f"{data} has no picture without an object to paste into")
     shutil.copytree(data, output, dirs_exist_ok=True)
     random = np.random.default_rng(0)
     found = CheckpointPredictor(load_checkpoint(Choice())).predict
     added = []
-    for name, file in tqdm(list(_files(table, ids, root)), "pasting", disable=None):
+    for name, file in tqdm(files, "pasting", disable=None):
         cutout = read_cutout(file, found)
         for index in range(each):
             ground = grounds[random.integers(len(grounds))].read_picture()
@@ -128,6 +128,13 @@ def _files(
             yield name, root / file
 
 
+def _read_table(path: Path) -> dict[str, list[str]]:
+    table = json.loads(path.read_text())
+    if not isinstance(table, dict) or not all(isinstance(each, list) for each in table.values()):
+        raise DataError(f'{path} is no table of class to files: {{"cow": ["cow.png"]}}')
+    return {str(name): [str(file) for file in files] for name, files in table.items()}
+
+
 def _labels() -> dict[int, str]:
     return {int(index): name for index, name in json.loads(VOC_LABELS.read_text()).items()}
 
@@ -142,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--each", type=int, default=EACH, help=f"pictures of an object ({EACH})")
     options = parser.parse_args(arguments)
     try:
-        table = json.loads(options.table.read_text())
+        table = _read_table(options.table)
         added = add_cutouts(options.data, table, options.root, options.output, each=options.each)
     except (DataError, OSError, ValueError) as exc:
         print(f"cutouts: {exc}", file=sys.stderr)

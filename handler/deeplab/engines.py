@@ -6,6 +6,7 @@ The graph goes from (1, h, w, 3) uint8 RGB to (1, classes, h', w') coarse logits
 
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,7 +38,7 @@ class OpenVINOEngine:
 
     def __init__(self, artefact: Path, precision: Precision, threads: int, *, aligned: bool):
         self._aligned = aligned
-        core = import_openvino().Core()
+        core = _core()
         # Pinning would put every worker's threads on the same core.
         options: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -61,6 +62,17 @@ class OpenVINOEngine:
         """(1, h, w, 3) uint8 RGB -> (h, w) uint8 class ids."""
         result = self._request.infer({0: pixels}, share_inputs=True, share_outputs=True)
         return class_ids(result[0][0], pixels.shape[1:3], aligned=self._aligned)
+
+
+@lru_cache(maxsize=1)
+def _core() -> Any:
+    """The one of this process, for good.
+
+    Each gives the main thread a stack for its signals and, at its end, puts back the one that it
+    found. If two of them end in the order of their beginning, that one is gone: the next signal
+    kills the process.
+    """
+    return import_openvino().Core()
 
 
 def import_openvino() -> Any:

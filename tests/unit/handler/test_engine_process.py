@@ -55,3 +55,29 @@ def test_openvino_is_loaded_without_its_telemetry() -> None:
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_signal_after_two_engines_is_survived(unpacked: Path) -> None:
+    """OpenVINO's cores change the main thread's stack for signals: there may be one only."""
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from deeplab.engines import load_engine\n"
+        "from deeplab.spec import read_spec\n"
+        "root = Path(sys.argv[1])\n"
+        "spec = read_spec(root / 'model.json')\n"
+        "first = load_engine(root / 'network', spec, threads=1)\n"
+        "second = load_engine(root / 'network', spec, threads=1)\n"
+        "del first\n"
+        "del second\n"
+        "signal.signal(signal.SIGTERM, lambda *_: print('survived'))\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(unpacked)],
+        env={"PYTHONPATH": str(ROOT / "handler")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "survived"
