@@ -21,10 +21,11 @@ from benchmarks.figures import figures
 from benchmarks.load import LoadError
 from benchmarks.models import NAMES, ModelError, prepare
 from benchmarks.photographs import photographs, usual
+from benchmarks.ports import free_ports
 from benchmarks.report import plot, table
 from benchmarks.rounds import BenchmarkError, Plan, Round, measure
 from benchmarks.running import ServerError
-from benchmarks.servers import COMPETITORS, PROTOTYPE, all_servers, free_ports
+from benchmarks.servers import COMPETITORS, PORTS, PRODUCT, PROTOTYPE, all_servers
 from benchmarks.settings import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
@@ -66,8 +67,8 @@ def _rounds(name: str, plan: Plan, wanted: Sequence[str] | None) -> list[Round]:
     model = prepare(name)
     servers = [
         server
-        for server in all_servers(model, free_ports())
-        if wanted is None or any(server.name.startswith(part) for part in ("product", *wanted))
+        for server in all_servers(model, free_ports(PORTS))
+        if wanted is None or any(server.name.startswith(part) for part in (PRODUCT, *wanted))
     ]
     shown: Iterator[Round] = measure(model, servers, plan)
     return list(tqdm(shown, f"{name}, rounds", total=plan.rounds, disable=None))

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 
 from benchmarks.rounds import Measured, Plan, Round
-from benchmarks.servers import COMPETITORS, ENGINE, GATEWAY, NEWCOMER, PROTOTYPE, TORCHSERVE
+from benchmarks.servers import COMPETITORS, GATEWAY, PROTOTYPE, TORCHSERVE
+from benchmarks.settings import ENGINE, NEWCOMER
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ def _measures(rounds: Sequence[Round], plan: Plan) -> dict[str, Callable[[Round]
     """Name -> what it is in one round; those who were not measured have none."""
     measured = rounds[0].targets.keys()
     made: dict[str, Callable[[Round], float]] = {
-        "vs_engine": lambda turn: _capacity(turn, GATEWAY, plan) / turn.engine_per_s,
+        "vs_engine": lambda turn: turn.targets[GATEWAY].capacity(plan.usual) / turn.engine_per_s,
         "engine_per_s": lambda turn: turn.engine_per_s,
-        "gateway_per_s": lambda turn: _capacity(turn, GATEWAY, plan),
+        "gateway_per_s": lambda turn: turn.targets[GATEWAY].capacity(plan.usual),
         "p50_ms": lambda turn: _alone(turn.targets[GATEWAY], plan),
         "gateway_overhead_ms": lambda turn: (
             _alone(turn.targets[GATEWAY], plan) - _alone(turn.targets[TORCHSERVE], plan)
@@ -67,14 +68,8 @@ def _spread(rounds: Sequence[Round], of: Callable[[Round], float]) -> Spread:
     return Spread(median(values), min(values), max(values))
 
 
-def _capacity(turn: Round, target: str, plan: Plan) -> float:
-    """Answers per second with the number of connections that gives most."""
-    loads = turn.targets[target].closed
-    return max(load.throughput for (name, _), load in loads.items() if name == plan.usual.name)
-
-
 def _ratio(turn: Round, other: str, plan: Plan) -> float:
-    return _capacity(turn, GATEWAY, plan) / _capacity(turn, other, plan)
+    return turn.targets[GATEWAY].capacity(plan.usual) / turn.targets[other].capacity(plan.usual)
 
 
 def _alone(measured: Measured, plan: Plan) -> float:

@@ -5,7 +5,6 @@ that answers at once, memory against requests in flight. All of the bundled mode
 """
 
 import argparse
-import base64
 import json
 import sys
 import tempfile
@@ -14,22 +13,22 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 
-from benchmarks.load import Load, Request, closed_loop
+from benchmarks.load import Load, ask, closed_loop
 from benchmarks.models import Model, prepare
 from benchmarks.photographs import of_megapixels, usual
+from benchmarks.ports import free_ports
+from benchmarks.recorded import MANAGEMENT, recorded
+from benchmarks.report import row
 from benchmarks.running import Command, Running, running
-from benchmarks.servers import Server, free_ports, product
+from benchmarks.servers import PORTS, Server, product
 from benchmarks.settings import ROOT, environment
 
 RESULTS = ROOT / "benchmarks" / "results" / "growth.json"
 WORKERS = (1, 2, 3, 4)
 MEGAPIXELS = (0.1, 0.3, 1, 3, 12, 48)
 IN_FLIGHT = (1, 4, 16, 64)
-MANAGEMENT = ("/models/deeplabv3", "/models/deeplabv3/all", "/models/deeplabv3/1.0?customized=true")
-PREDICTIONS = "/predictions/deeplabv3/1.0"
 
 
 def by_workers(model: Model, seconds: float) -> list[dict[str, float]]:
@@ -51,11 +50,13 @@ def by_size(model: Model, seconds: float) -> list[dict[str, object]]:
             request = server.targets[0].request(photograph.jpeg)
             closed_loop(request, connections=1, seconds=1)
             load = closed_loop(request, connections=1, seconds=seconds)
-            row: dict[str, object] = {
+            figures: dict[str, object] = {
                 "megapixels": megapixels,
                 "mb": round(len(photograph.jpeg) / 1e6, 2),
+                "p50_ms": round(load.p50, 1),
+                "stages": ask(request).headers["Server-Timing"],
             }
-            rows.append({**row, "p50_ms": round(load.p50, 1), "stages": _stages(request)})
+            rows.append(figures)
     return rows
 
 
@@ -75,7 +76,7 @@ def gateway_capacity(model: Model, seconds: float) -> list[dict[str, float]]:
     with tempfile.TemporaryDirectory() as folder:
         answers = Path(folder) / "answers.json"
         with _product(model) as (server, _):
-            answers.write_text(json.dumps(_recorded(server)))
+            answers.write_text(json.dumps(recorded(server)))
         with _instant(answers) as (url, gateway):
             for connections in (1, 4, 16):
                 process = psutil.Process(gateway.child.process.pid)
@@ -93,7 +94,7 @@ def gateway_capacity(model: Model, seconds: float) -> list[dict[str, float]]:
 def _product(
     model: Model, settings: dict[str, str] | None = None
 ) -> Iterator[tuple[Server, Running]]:
-    server = product(model, free_ports(), settings)
+    server = product(model, free_ports(PORTS), settings)
     with running(server.command) as process:
         _load(server, connections=4, seconds=4)  # warms up
         yield server, process
@@ -102,7 +103,7 @@ def _product(
 @contextmanager
 def _instant(answers: Path) -> Iterator[tuple[str, Running]]:
     """A gateway before a back end that answers at once: its address."""
-    back, front = free_ports()[:2]
+    back, front = free_ports(2)
     backend = f"http://127.0.0.1:{back}"
     env = {
         **environment(),
@@ -120,34 +121,9 @@ def _instant(answers: Path) -> Iterator[tuple[str, Running]]:
         yield url, stack.enter_context(gateway)
 
 
-def _recorded(server: Server) -> dict[str, dict[str, object]]:
-    """What the real server answers to everything that a gateway asks it."""
-    _, torchserve = server.targets
-    management = server.command.env["SEGSERVE_SERVE_MANAGEMENT_PORT"]
-    base = f"http://127.0.0.1:{management}"
-    found = {path: httpx.get(base + path, timeout=30) for path in MANAGEMENT}
-    request = torchserve.request(usual().jpeg)
-    found[PREDICTIONS] = httpx.post(request.url, content=request.body, timeout=30)
-    return {path: _answer(answer) for path, answer in found.items()}
-
-
-def _answer(answer: httpx.Response) -> dict[str, object]:
-    passed_on = ("content-type", "x-model", "x-model-version", "x-class-pixels", "server-timing")
-    headers = {name: answer.headers[name] for name in passed_on if name in answer.headers}
-    body = base64.b64encode(answer.content).decode()
-    return {"status": answer.status_code, "headers": headers, "body": body}
-
-
 def _load(server: Server, *, connections: int, seconds: float) -> Load:
     request = server.targets[0].request(usual().jpeg)
     return closed_loop(request, connections=connections, seconds=seconds)
-
-
-def _stages(request: Request) -> str:
-    """What the answer says of itself."""
-    headers = {"Content-Type": request.content_type}
-    answer = httpx.post(request.url, content=request.body, headers=headers, timeout=60)
-    return str(answer.headers.get("Server-Timing", ""))
 
 
 def _figures(load: Load) -> dict[str, float]:
@@ -172,8 +148,8 @@ def _memory(process: Running) -> dict[str, int]:
 def table(title: str, rows: Sequence[dict[str, Any]]) -> str:
     """Markdown."""
     names = list(rows[0])
-    lines = [f"## {title}", f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
-    lines += [f"| {' | '.join(str(row[name]) for name in names)} |" for row in rows]
+    lines = [f"## {title}", row(names), row(["---"] * len(names))]
+    lines += [row([str(figures[name]) for name in names]) for figures in rows]
     return "\n".join(lines) + "\n"
 
 

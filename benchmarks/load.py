@@ -60,6 +60,11 @@ class Load:
 
 
 def send_once(request: Request) -> bytes:
+    """The answer's body. Raises LoadError for anything but a 200."""
+    return ask(request).content
+
+
+def ask(request: Request) -> httpx.Response:
     """The answer to one request. Raises LoadError for anything but a 200."""
     answer = httpx.post(
         request.url,
@@ -69,7 +74,7 @@ def send_once(request: Request) -> bytes:
     )
     if answer.status_code != httpx.codes.OK:
         raise LoadError(f"{request.url} answers {answer.status_code}: {answer.text[:200]}")
-    return answer.content
+    return answer
 
 
 def closed_loop(request: Request, *, connections: int, seconds: float) -> Load:

@@ -7,7 +7,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks.servers import COMPETITORS, ENGINE, NEWCOMER
+from benchmarks.servers import COMPETITORS, GATEWAY, PROTOTYPE, TORCHSERVE
+from benchmarks.settings import ENGINE, NEWCOMER
 
 mpl.use("Agg")
 
@@ -32,14 +33,15 @@ ROWS = (
 def table(results: Mapping[str, Any], models: list[str]) -> str:
     """Markdown: a row for each figure, a column for each model with the spread of the rounds."""
     head = ["figure", *models, "wanted", "of ResNet101"]
-    lines = [_row(head), _row(["---"] * len(head))]
+    lines = [row(head), row(["---"] * len(head))]
     for key, text, wanted, wanted_large in ROWS:
         cells = [_cell(results[model], key) for model in models]
-        lines.append(_row([text, *cells, wanted, wanted_large]))
+        lines.append(row([text, *cells, wanted, wanted_large]))
     return "\n".join(lines) + "\n"
 
 
-def _row(cells: list[str]) -> str:
+def row(cells: list[str]) -> str:
+    """One line of a table."""
     return f"| {' | '.join(cells)} |"
 
 
@@ -56,7 +58,7 @@ def plot(results: Mapping[str, Any], models: list[str], path: Path) -> None:
     for index, model in enumerate(models):
         axes = figure.add_subplot(1, len(models), index + 1)
         bars = _bars(results[model])
-        colours = ["tab:blue" if name == "gateway" else "tab:gray" for name in bars]
+        colours = ["tab:blue" if name == GATEWAY else "tab:gray" for name in bars]
         axes.barh(list(bars), list(bars.values()), color=colours)
         axes.axvline(results[model]["engine_per_s"], color="tab:red", linestyle="--")
         axes.invert_yaxis()
@@ -66,9 +68,9 @@ def plot(results: Mapping[str, Any], models: list[str], path: Path) -> None:
 
 def _bars(figures: Mapping[str, Any]) -> dict[str, float]:
     detail = figures["detail"]
-    names = ["gateway", "torchserve", "prototype"]
+    names = [GATEWAY, TORCHSERVE, PROTOTYPE]
     names += [f"{name}_{variant}" for variant in (ENGINE, NEWCOMER) for name in COMPETITORS]
-    usual = detail["gateway"]["loads"][0]["photograph"]
+    usual = detail[GATEWAY]["loads"][0]["photograph"]
     return {
         name: max(load["per_s"] for load in detail[name]["loads"] if load["photograph"] == usual)
         for name in names

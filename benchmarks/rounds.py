@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.engine_limit import engine_throughput
-from benchmarks.load import Load, Request, closed_loop, open_loop, send_once
+from benchmarks.load import Load, closed_loop, open_loop, send_once
 from benchmarks.models import Model
 from benchmarks.photographs import USUAL, Photograph
 from benchmarks.running import Running, running
@@ -53,6 +53,11 @@ class Measured:
     closed: dict[tuple[str, int], Load] = field(default_factory=dict)
     steady: Load | None = None
 
+    def capacity(self, photograph: Photograph) -> float:
+        """Answers per second with the number of connections that gives most."""
+        loads = self.closed.items()
+        return max(load.throughput for (name, _), load in loads if name == photograph.name)
+
 
 @dataclass
 class Round:
@@ -93,8 +98,9 @@ def _measure(targets: Sequence[Target], process: Running, plan: Plan) -> dict[st
                 each.rss_mb = process.rss_mb()
     for target in targets:
         if target.name == GATEWAY:
+            rate = CAPACITY_SHARE * measured[GATEWAY].capacity(plan.usual)
             usual = target.request(plan.usual.jpeg)
-            measured[GATEWAY].steady = _steady(usual, measured[GATEWAY], plan)
+            measured[GATEWAY].steady = open_loop(usual, rate=rate, seconds=plan.open_seconds)
     return measured
 
 
@@ -105,13 +111,6 @@ def _loads(plan: Plan) -> Iterator[tuple[Photograph, int]]:
     for photograph in plan.photographs:
         if photograph.name != plan.usual.name:
             yield photograph, max(plan.connections)
-
-
-def _steady(request: Request, measured: Measured, plan: Plan) -> Load:
-    capacity = max(
-        load.throughput for (name, _), load in measured.closed.items() if name == plan.usual.name
-    )
-    return open_loop(request, rate=CAPACITY_SHARE * capacity, seconds=plan.open_seconds)
 
 
 def _mask(target: Target, jpeg: bytes) -> NDArray[np.uint8]:

@@ -69,7 +69,7 @@ def _wait(child: Child, address: str) -> None:
             raise ServerError(f"{child.name} ended: {_last_lines(child)}")
         if _answers(address):
             return
-        time.sleep(POLL_S)
+        time.sleep(POLL_S)  # another process has no other sign of readiness
     raise ServerError(f"{child.name} does not answer: {_last_lines(child)}")
 
 

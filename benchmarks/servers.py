@@ -1,10 +1,7 @@
 """Everybody who serves the network: how each is started, asked, and understood."""
 
 import base64
-import itertools
 import json
-import random
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,12 +10,24 @@ from benchmarks.environments import interpreter_of
 from benchmarks.load import Request
 from benchmarks.models import Model
 from benchmarks.running import Command
-from benchmarks.settings import ARCHITECTURE, ARCHIVE, CACHE, PORT, VARIANT, WEIGHTS, environment
+from benchmarks.settings import (
+    ARCHITECTURE,
+    ARCHIVE,
+    CACHE,
+    ENGINE,
+    NEWCOMER,
+    PORT,
+    VARIANT,
+    WEIGHTS,
+    WORKERS,
+    environment,
+)
+from scripts.archives import DEFAULT_VERSION, MODEL
 
 BOUNDARY = "segserve-benchmark"
-ENGINE, NEWCOMER = "engine", "newcomer"
 COMPETITORS = ("litserve", "bentoml", "ray_serve", "mlserver")
 PROTOTYPE, PRODUCT = "prototype", "product"
+PORTS = 6  # that the product listens on; nobody needs more
 GATEWAY, TORCHSERVE = "gateway", "torchserve"
 
 
@@ -53,19 +62,8 @@ def form(jpeg: bytes) -> tuple[bytes, str]:
     return body, f"multipart/form-data; boundary={BOUNDARY}"
 
 
-def free_ports() -> list[int]:
-    """Six ports that nobody uses, below those that the system gives to outgoing connections."""
-    candidates = random.sample(range(20_000, 32_000), 120)
-    return list(itertools.islice(filter(_is_free, candidates), 6))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
 def all_servers(model: Model, ports: list[int]) -> list[Server]:
-    """The product first, then everybody it is compared with. Six free ports."""
+    """The product first, then everybody it is compared with. ``ports``: PORTS free ones."""
     servers = [product(model, ports), competitor(PROTOTYPE, NEWCOMER, model, ports)]
     for variant in (ENGINE, NEWCOMER):
         servers += [competitor(name, variant, model, ports) for name in COMPETITORS]
@@ -91,7 +89,7 @@ def product(model: Model, ports: list[int], settings: Mapping[str, str] | None =
         PRODUCT, (sys.executable, "-m", "scripts.serve"), env, ready=f"{gateway}/readyz"
     )
     raw = "application/octet-stream"
-    predict = f"{torchserve}/predictions/deeplabv3/1.0"
+    predict = f"{torchserve}/predictions/{MODEL}/{DEFAULT_VERSION}"
     return Server(
         PRODUCT,
         command,
@@ -158,13 +156,13 @@ def _mlserver(ports: list[int], variant: str) -> Start:
     implementation = "benchmarks.competitors.mlserver_app.Segmentation"
     names = ("http_port", "metrics_port", "grpc_port")
     settings: dict[str, object] = dict(zip(names, ports, strict=False))
-    settings |= {"host": "127.0.0.1", "parallel_workers": 2 if variant == ENGINE else 1}
+    settings |= {"host": "127.0.0.1", "parallel_workers": WORKERS[variant]}
     (folder / "settings.json").write_text(json.dumps(settings))
-    model = {"name": "deeplabv3", "implementation": implementation}
+    model = {"name": MODEL, "implementation": implementation}
     (folder / "model-settings.json").write_text(json.dumps(model))
     python = interpreter_of("mlserver")
     start = (str(python.parent / "mlserver"), "start", str(folder))
-    return start, "/v2/models/deeplabv3/ready", {}
+    return start, f"/v2/models/{MODEL}/ready", {}
 
 
 _STARTS: dict[str, Callable[[list[int], str], Start]] = {
@@ -186,7 +184,7 @@ def _open_inference(base: str, jpeg: bytes) -> Request:
     picture["parameters"] = {"content_type": "base64"}
     picture["data"] = [base64.b64encode(jpeg).decode()]
     body = json.dumps({"inputs": [picture]}).encode()
-    return Request(f"{base}/v2/models/deeplabv3/infer", body, "application/json")
+    return Request(f"{base}/v2/models/{MODEL}/infer", body, "application/json")
 
 
 def _from_open_inference(answer: bytes) -> bytes:

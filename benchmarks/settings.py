@@ -7,11 +7,13 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache" / "benchmarks"
 
 PREFIX = "SEGSERVE_BENCHMARK_"
-VARIANT = f"{PREFIX}VARIANT"  # "engine" or "newcomer"
+VARIANT = f"{PREFIX}VARIANT"  # ENGINE or NEWCOMER
 ARCHIVE = f"{PREFIX}ARCHIVE"  # folder of an unpacked archive
 ARCHITECTURE = f"{PREFIX}ARCHITECTURE"
 WEIGHTS = f"{PREFIX}WEIGHTS"  # a checkpoint's path
 PORT = f"{PREFIX}PORT"
+ENGINE, NEWCOMER = "engine", "newcomer"  # our engine code, or as a newcomer writes it
+WORKERS = {ENGINE: 2, NEWCOMER: 1}  # a newcomer leaves every framework at one
 LOAD = f"{PREFIX}LOAD"  # a JSON file that describes the load
 
 

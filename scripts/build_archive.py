@@ -45,6 +45,7 @@ from scripts.published import DownloadError
 HANDLER = ROOT / "handler"
 BUILD_CODE = (
     "export_model",
+    "graphs",
     "openvino_ir",
     "proof",
     "quantise",

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 from tqdm import tqdm
 
-from scripts.checkpoints import VOC_LABELS, Choice, load_checkpoint
+from scripts.checkpoints import Choice, load_checkpoint
 from scripts.evaluation.predictors import CheckpointPredictor
+from scripts.imagenet import voc_ids
 from scripts.training.split import TRUSTED
 from scripts.voc import IGNORE, MASKS, PICTURES, DataError, Labelled, list_pairs
 
@@ -39,7 +40,7 @@ def add_cutouts(
 
     Raises DataError for a class or file that does not exist.
     """
-    ids = {name: index for index, name in _labels().items()}
+    ids = voc_ids()
     files = list(_files(table, ids, root))
     grounds = [pair for pair in list_pairs(data) if _is_empty(pair)]
     if not grounds:
@@ -133,10 +134,6 @@ def _read_table(path: Path) -> dict[str, list[str]]:
     if not isinstance(table, dict) or not all(isinstance(each, list) for each in table.values()):
         raise DataError(f'{path} is no table of class to files: {{"cow": ["cow.png"]}}')
     return {str(name): [str(file) for file in files] for name, files in table.items()}
-
-
-def _labels() -> dict[int, str]:
-    return {int(index): name for index, name in json.loads(VOC_LABELS.read_text()).items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

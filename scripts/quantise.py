@@ -1,12 +1,11 @@
 """int8: the network with 8-bit weights and activations, by NNCF after training.
 
-The ranges of the activations come from photographs, in several crops and lights. The
-first two convolutions stay as they are: their rounding would reach every later layer.
+The ranges of the activations come from photographs, in several crops and lights. The first
+two convolutions stay as they are: their rounding would reach every later layer.
 """
 
 import contextlib
 import io
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,8 +68,7 @@ def _views(picture: Image.Image) -> Iterator[Image.Image]:
 
 
 def _nncf() -> Any:
-    """NNCF without its telemetry and its log."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # means: missing
+    """NNCF without its log; its telemetry is missing once OpenVINO was imported as we do."""
     import nncf
 
     nncf.set_log_level(40)  # errors only

@@ -1,9 +1,7 @@
 """Runs the whole product for tests: ``python -m scripts.serve`` on free ports, as a user would."""
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +14,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from benchmarks.ports import free_ports as free_ports
 from scripts.processes import end_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,21 +85,6 @@ def _is_zombie(process: psutil.Process) -> bool:
         return bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback address that nothing uses now.
-
-    Below those that the system gives to outgoing connections, one of which could take a port
-    between this look and its use.
-    """
-    candidates = random.sample(range(20_000, 32_000), 20 * count)
-    return [port for port in candidates if _is_free(port)][:count]
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def start(run_dir: Path, **env: str) -> Stack:

@@ -6,10 +6,10 @@ from typing import Annotated
 import bentoml
 from bentoml.validators import ContentType
 
-from benchmarks.competitors.segmenters import WORKERS, segmenter
+from benchmarks.competitors.segmenters import WORKER_PROCESSES, segmenter
 
 
-@bentoml.service(workers=WORKERS)
+@bentoml.service(workers=WORKER_PROCESSES)
 class Segmentation:
     """One file in, one file out."""
 

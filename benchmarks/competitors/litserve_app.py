@@ -5,7 +5,7 @@ import os
 import litserve
 from fastapi import Request, Response
 
-from benchmarks.competitors.segmenters import WORKERS, segmenter
+from benchmarks.competitors.segmenters import WORKER_PROCESSES, segmenter
 from benchmarks.settings import PORT
 
 
@@ -26,6 +26,8 @@ class Segmentation(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    server = litserve.LitServer(Segmentation(), accelerator="cpu", workers_per_device=WORKERS)
+    server = litserve.LitServer(
+        Segmentation(), accelerator="cpu", workers_per_device=WORKER_PROCESSES
+    )
     port = int(os.environ[PORT])
     server.run(host="127.0.0.1", port=port, generate_client_file=False, log_level="warning")

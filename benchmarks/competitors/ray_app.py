@@ -8,11 +8,11 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
-from benchmarks.competitors.segmenters import WORKERS, segmenter
+from benchmarks.competitors.segmenters import WORKER_PROCESSES, segmenter
 from benchmarks.settings import PORT
 
 
-@serve.deployment(num_replicas=WORKERS, ray_actor_options={"num_cpus": 1})
+@serve.deployment(num_replicas=WORKER_PROCESSES, ray_actor_options={"num_cpus": 1})
 class Segmentation:
     """One replica."""
 
@@ -32,4 +32,4 @@ if __name__ == "__main__":
     application = Segmentation.bind()  # type: ignore[attr-defined]  # the decorator adds it
     serve.run(application, route_prefix="/segmentation")
     while True:
-        time.sleep(60)
+        time.sleep(60)  # the servers are other processes: this one only holds them

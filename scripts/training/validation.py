@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from deeplab.postprocess import resize_class_ids
 from deeplab.spec import InputSize
-from scripts.export_model import SegmentationGraph
+from scripts.graphs import SegmentationGraph
 from scripts.metrics import Scores, confusion_matrix, scores
 from scripts.proof import eager, network_input
 from scripts.voc import Labelled

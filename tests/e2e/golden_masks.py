@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from scripts.checkpoints import Choice, load_checkpoint
-from scripts.export_model import graph_of
+from scripts.graphs import graph_of
 from scripts.proof import EXAMPLES, eager
 
 GOLDEN = Path(__file__).parent / "golden"

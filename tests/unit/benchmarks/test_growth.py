@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.growth import table
 from benchmarks.photographs import of_megapixels
+from benchmarks.ports import free_ports
 from benchmarks.running import Command, ServerError, running
-from benchmarks.servers import free_ports
 from benchmarks.settings import environment
 
 MASK = bytes(range(256)) * 300
@@ -31,7 +31,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     file = tmp_path_factory.mktemp("instant") / "answers.json"
     file.write_text(json.dumps(answers))
-    port = free_ports()[0]
+    port = free_ports(1)[0]
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "benchmarks.instant", str(port), str(file)]
     ready = f"{url}/models/m?customized=true"
@@ -59,7 +59,7 @@ def test_what_was_not_recorded_is_not_found(address: str) -> None:
 def test_a_server_that_ends_is_an_error_with_its_last_words() -> None:
     """Not a wait of minutes."""
     command = [sys.executable, "-c", "print('no model here')"]
-    unused = f"http://127.0.0.1:{free_ports()[0]}/"
+    unused = f"http://127.0.0.1:{free_ports(1)[0]}/"
     with (
         pytest.raises(ServerError, match="dies-at-once ended: no model here"),
         running(Command("dies-at-once", command, environment(), unused)),

@@ -9,8 +9,9 @@ from PIL import Image
 
 from benchmarks.models import Model
 from benchmarks.photographs import SIZES, photographs, usual
+from benchmarks.ports import free_ports
 from benchmarks.rounds import BenchmarkError, check
-from benchmarks.servers import BOUNDARY, all_servers, form, free_ports
+from benchmarks.servers import BOUNDARY, PORTS, all_servers, form
 from benchmarks.settings import ROOT
 
 MASK = np.zeros((48, 64), dtype=np.uint8)
@@ -67,7 +68,7 @@ def test_everybody_is_started_and_asked_in_their_own_way(
     """Ten servers on loopback, eleven targets: the product has two."""
     monkeypatch.setattr("benchmarks.servers.interpreter_of", lambda name: ROOT / name / "python")
     model = Model("bundled", "deeplabv3_efficientnet_lite0", ROOT / "w", ROOT / ".cache" / "tests")
-    servers = all_servers(model, free_ports())
+    servers = all_servers(model, free_ports(PORTS))
     targets = [target for server in servers for target in server.targets]
     assert (len(servers), len(targets)) == (10, 11)
     assert len({target.name for target in targets}) == 11

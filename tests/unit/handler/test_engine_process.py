@@ -26,16 +26,21 @@ print((resident[-1] - resident[10]) / 1e6)
 """
 
 
-def test_many_picture_sizes_cost_no_more_memory_than_few(unpacked: Path) -> None:
-    """A public page gets pictures of every size: a worker must not grow with each."""
+def _printed(program: str, *arguments: Path) -> str:
+    """What a process of its own prints; it must end well."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(unpacked)],
+        [sys.executable, "-c", program, *map(str, arguments)],
         env={"PYTHONPATH": str(ROOT / "handler")},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert float(done.stdout) < LARGEST_GROWTH_MB
+    return done.stdout.strip()
+
+
+def test_many_picture_sizes_cost_no_more_memory_than_few(unpacked: Path) -> None:
+    """A public page gets pictures of every size: a worker must not grow with each."""
+    assert float(_printed(PROGRAM, unpacked)) < LARGEST_GROWTH_MB
 
 
 def test_openvino_is_loaded_without_its_telemetry() -> None:
@@ -47,14 +52,7 @@ def test_openvino_is_loaded_without_its_telemetry() -> None:
         "print([name for name, module in sys.modules.items()"
         " if name.startswith('openvino_telemetry') and module is not None])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={"PYTHONPATH": str(ROOT / "handler")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "[]"
+    assert _printed(program) == "[]"
 
 
 def test_a_signal_after_two_engines_is_survived(unpacked: Path) -> None:
@@ -73,11 +71,4 @@ def test_a_signal_after_two_engines_is_survived(unpacked: Path) -> None:
         "signal.signal(signal.SIGTERM, lambda *_: print('survived'))\n"
         "os.kill(os.getpid(), signal.SIGTERM)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(unpacked)],
-        env={"PYTHONPATH": str(ROOT / "handler")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "survived"
+    assert _printed(program, unpacked) == "survived"

@@ -16,7 +16,8 @@ from deeplab.engines import (
 from deeplab.neighbours import Neighbours
 from deeplab.spec import EngineName, ModelSpec, Precision
 from scripts.choices import Target
-from scripts.export_model import export, graph_of
+from scripts.export_model import export
+from scripts.graphs import graph_of
 from scripts.proof import eager
 from tests.unit.tiny import tiny_checkpoint
 

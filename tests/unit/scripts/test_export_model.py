@@ -15,12 +15,11 @@ from scripts.digests import file_sha256
 from scripts.export_model import (
     PRECISIONS,
     ExportError,
-    SegmentationGraph,
     export,
-    graph_of,
     main,
     weights_of,
 )
+from scripts.graphs import SegmentationGraph, graph_of
 from scripts.proof import (
     Proof,
     ProofError,
