@@ -53,7 +53,7 @@ def test_nothing_chosen_means_the_bundled_model() -> None:
     checkpoint = load_checkpoint(Choice())
     assert checkpoint.architecture == BUNDLED
     assert checkpoint.labels[15] == "person"
-    assert checkpoint.input == InputSize(long_side=513, grid=16)
+    assert checkpoint.input == InputSize(long_side=481, grid=16)
     assert checkpoint.sha256 == file_sha256(BUNDLED_WEIGHTS)
     assert "bundled" in checkpoint.origin
     assert not checkpoint.network.training
