@@ -6,6 +6,7 @@ TorchServe takes the one class of this module; a second class here would be an e
 import json
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 
 from deeplab.decode import MAX_PIXELS, RejectedImageError
 from deeplab.engines import Engine, load_engine, load_shared_engine
+from deeplab.form import LABELS, Form, InvalidFormError, read_form
 from deeplab.formats import FORMATS
 from deeplab.neighbours import Neighbours
 from deeplab.pipeline import Segmentation, segment
@@ -23,6 +25,10 @@ from deeplab.spec import read_labels, read_spec
 logger = logging.getLogger(__name__)
 
 BODY_FIELDS = ("body", "data", "file")  # TorchServe's names for a raw body, ours for a form's part
+
+
+FORM = "x-segserve-form"  # which form of the result is wanted, in JSON: deeplab/form.py
+DEADLINE = "x-segserve-deadline"  # Unix time in seconds, after which nobody waits any more
 
 
 class SegmentationHandler:
@@ -52,7 +58,7 @@ class SegmentationHandler:
         logging.getLogger().addFilter(_is_worth_a_line)
         # The first picture compiles kernels: not at the expense of the first user.
         width, height = network_size((4, 3), self._spec.input)
-        self._engine.predict(np.zeros((1, height, width, 3), dtype=np.uint8))
+        self._engine.logits(np.zeros((1, height, width, 3), dtype=np.uint8))
 
     def _load_engine(self, folder: Path, device: str, threads: int) -> Engine:
         if self._spec.engine == "torch":
@@ -78,9 +84,14 @@ class SegmentationHandler:
         if not isinstance(image, bytes | bytearray):
             detail = "No picture was sent: it belongs in the request's body, as image/*."
             return _refuse(context, index, 422, "invalid_request", detail)
+        headers = _headers(context, index)
+        if _is_late(headers):
+            detail = "The deadline passed before the model's turn. Send the picture again later."
+            return _refuse(context, index, 504, "deadline_exceeded", detail)
         try:
-            with self._neighbours.working():
-                result = segment(bytes(image), self._engine, self._spec.input, self._max_pixels)
+            result = self._segment(bytes(image), _form(headers))
+        except InvalidFormError as exc:
+            return _refuse(context, index, 422, "invalid_request", str(exc))
         except RejectedImageError as exc:
             return _refuse(context, index, exc.status, exc.code, str(exc))
         except Exception:  # one picture's failure must not fail its neighbours
@@ -88,6 +99,10 @@ class SegmentationHandler:
             detail = "The model failed on this picture. Try again later."
             return _refuse(context, index, 503, "model_unavailable", detail)
         return _accept(context, index, result)
+
+    def _segment(self, image: bytes, form: Form) -> Segmentation:
+        with self._neighbours.working():
+            return segment(image, self._engine, self._spec.input, self._max_pixels, form)
 
     def _describe(self) -> dict[str, object]:
         """What the management API tells of this version (``?customized=true``)."""
@@ -108,12 +123,34 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
     return not str(record.msg).startswith("Backend received inference")
 
 
+def _headers(context: Any, index: int) -> dict[str, str]:
+    """A request's headers by their names in lower case."""
+    found = context.get_all_request_header(index)
+    return {str(name).lower(): str(value) for name, value in found.items()}
+
+
+def _is_late(headers: dict[str, str]) -> bool:
+    try:
+        return float(headers[DEADLINE]) < time.time()
+    except (KeyError, ValueError):
+        return False
+
+
+def _form(headers: dict[str, str]) -> Form:
+    text = headers.get(FORM)
+    return LABELS if text is None else read_form(text)
+
+
 def _accept(context: Any, index: int, result: Segmentation) -> bytes:
     counts = ",".join(f"{id_}={pixels}" for id_, pixels in result.class_pixels.items())
     timings = ", ".join(f"{stage};dur={ms:.2f}" for stage, ms in result.timings.items())
     context.set_response_content_type(index, "image/png")
     context.set_response_header(index, "X-Class-Pixels", counts)
     context.set_response_header(index, "Server-Timing", timings)
+    context.set_response_header(index, "X-Confidence", f"{result.confidence:.4f}")
+    if result.class_confidence:
+        sure = ",".join(f"{id_}={share:.4f}" for id_, share in result.class_confidence.items())
+        context.set_response_header(index, "X-Class-Confidence", sure)
     return result.png
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from deeplab.decode import decode
-from deeplab.engines import load_engine
+from deeplab.engines import load_engine, predict
 from deeplab.preprocess import preprocess
 from deeplab.spec import InputSize, ModelSpec, Precision
 from scripts.places import ROOT
@@ -106,11 +106,11 @@ def compare(references: Sequence[Reference], spec: ModelSpec, folder: Path) -> P
     device = "cuda" if torch.cuda.is_available() else "cpu"
     engine = load_engine(folder, spec, threads=0, device=device)
     agreement = {
-        each.name: float(np.mean(engine.predict(each.pixels) == each.ids)) for each in references
+        each.name: float(np.mean(predict(engine, each.pixels) == each.ids)) for each in references
     }
     times = []
     for each in [*references] * TIMED_PASSES:
         start = time.perf_counter()
-        engine.predict(each.pixels)
+        predict(engine, each.pixels)
         times.append((time.perf_counter() - start) * 1e3)
     return Proof(engine.precision, agreement, median(times))

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from benchmarks.settings import ARCHITECTURE, ARCHIVE, ENGINE, VARIANT, WEIGHTS, WORKERS
 from deeplab.decode import decode
-from deeplab.engines import load_engine
+from deeplab.engines import load_engine, predict
 from deeplab.postprocess import encode_png, resize_class_ids
 from deeplab.preprocess import network_size, preprocess
 from deeplab.spec import read_spec
@@ -51,7 +51,7 @@ class EngineSegmenter:
         decoded = decode(data, self._spec.input.long_side)
         pixels = preprocess(decoded, self._spec.input)
         with self._lock:
-            small = self._engine.predict(pixels)
+            small = predict(self._engine, pixels)
         return encode_png(resize_class_ids(small, decoded.size))
 
 

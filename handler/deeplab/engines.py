@@ -1,7 +1,6 @@
 """What runs the exported graph: OpenVINO on a CPU, PyTorch on a CUDA device.
 
-The graph goes from (1, h, w, 3) uint8 RGB to (1, classes, h', w') coarse logits; both engines give
-(h, w) uint8 class ids of the picture's size.
+The graph goes from (1, h, w, 3) uint8 RGB to (1, classes, h', w') coarse logits.
 """
 
 import sys
@@ -25,10 +24,16 @@ class Engine(Protocol):
 
     name: str
     precision: Precision
+    aligned: bool  # whether the corners of the logits lie on the picture's
 
-    def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(1, h, w, 3) uint8 RGB -> (h, w) uint8 class ids."""
+    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(1, h, w, 3) uint8 RGB -> (classes, h', w') logits, valid until the next call."""
         ...
+
+
+def predict(engine: Engine, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(1, h, w, 3) uint8 RGB -> (h, w) uint8 class ids."""
+    return class_ids(engine.logits(pixels), pixels.shape[1:3], aligned=engine.aligned)
 
 
 class OpenVINOEngine:
@@ -37,7 +42,7 @@ class OpenVINOEngine:
     name = "openvino"
 
     def __init__(self, artefact: Path, precision: Precision, threads: int, *, aligned: bool):
-        self._aligned = aligned
+        self.aligned = aligned
         core = _core()
         # Pinning would put every worker's threads on the same core.
         options: dict[str, object] = {
@@ -58,10 +63,11 @@ class OpenVINOEngine:
             self.precision = "bf16" if "bfloat16" in hint else "f32"
         self._request = compiled.create_infer_request()
 
-    def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(1, h, w, 3) uint8 RGB -> (h, w) uint8 class ids."""
+    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(1, h, w, 3) uint8 RGB -> (classes, h', w') logits, valid until the next call."""
         result = self._request.infer({0: pixels}, share_inputs=True, share_outputs=True)
-        return class_ids(result[0][0], pixels.shape[1:3], aligned=self._aligned)
+        logits: NDArray[np.float32] = result[0][0]
+        return logits
 
 
 @lru_cache(maxsize=1)
@@ -93,7 +99,7 @@ class TorchEngine:
     name = "torch"
 
     def __init__(self, artefact: Path, device: str, precision: Precision, *, aligned: bool):
-        self._aligned = aligned
+        self.aligned = aligned
         import torch
 
         self._torch = torch
@@ -101,8 +107,8 @@ class TorchEngine:
         self.precision: Precision = precision
         self._program = torch.export.load(artefact).module().to(self._device)
 
-    def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(1, h, w, 3) uint8 RGB -> (h, w) uint8 class ids."""
+    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(1, h, w, 3) uint8 RGB -> (classes, h', w') logits."""
         torch = self._torch
         bf16 = torch.autocast(
             self._device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"
@@ -110,7 +116,7 @@ class TorchEngine:
         with torch.inference_mode(), bf16:
             image = torch.from_numpy(pixels.copy()).to(self._device)  # ours: writable
             logits: NDArray[np.float32] = self._program(image)[0].float().cpu().numpy()
-        return class_ids(logits, pixels.shape[1:3], aligned=self._aligned)
+        return logits
 
 
 class SharedCoresEngine:
@@ -121,14 +127,14 @@ class SharedCoresEngine:
     """
 
     def __init__(self, wide: Engine, narrow: Engine, is_crowded: Callable[[], bool]):
-        self.name, self.precision = wide.name, wide.precision
+        self.name, self.precision, self.aligned = wide.name, wide.precision, wide.aligned
         self._wide, self._narrow = wide, narrow
         self._is_crowded = is_crowded
 
-    def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(1, h, w, 3) uint8 RGB -> (h, w) uint8 class ids."""
+    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(1, h, w, 3) uint8 RGB -> (classes, h', w') logits, valid until the next call."""
         engine = self._narrow if self._is_crowded() else self._wide
-        return engine.predict(pixels)
+        return engine.logits(pixels)
 
 
 def load_shared_engine(

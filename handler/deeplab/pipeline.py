@@ -5,12 +5,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
+import numpy as np
+from numpy.typing import NDArray
+
+from deeplab.compose import compose
+from deeplab.confidence import class_confidences, confidence_map, grey_levels, mean_confidence
 from deeplab.cpu_limit import cpu_limit
-from deeplab.decode import UnreadableImageError, decode
+from deeplab.decode import Decoded, UnreadableImageError, decode
 from deeplab.engines import Engine
-from deeplab.postprocess import count_classes, encode_png, resize_class_ids
+from deeplab.form import LABELS, Form
+from deeplab.postprocess import count_classes, encode_png, keep_classes, resize_class_ids
 from deeplab.preprocess import preprocess
 from deeplab.spec import InputSize
+from deeplab.upsample import class_ids
 
 # Pillow reads some files in quadratic time (a GIF's comment); the largest photograph takes 2 s.
 MAX_DECODE_CPU_S = 4.0
@@ -20,14 +27,19 @@ MAX_DECODE_CPU_S = 4.0
 class Segmentation:
     """The answer for one picture.
 
-    png: 8-bit grey PNG of class ids at the upright picture's size.
+    png: of the upright picture's size; what it shows is the form's ``render``, by default class ids
+        in 8-bit grey.
     class_pixels: class id -> number of pixels, ascending, classes present only.
     timings: stage -> milliseconds.
+    confidence: mean over the picture of the network's confidence in the classes it chose, 0..1.
+    class_confidence: class id -> the same over the pixels of a class; empty unless asked for.
     """
 
     png: bytes
     class_pixels: dict[int, int]
     timings: dict[str, float]
+    confidence: float
+    class_confidence: dict[int, float]
 
 
 @dataclass
@@ -44,21 +56,73 @@ class StageClock:
         self.timings[name] = (perf_counter() - start) * 1e3
 
 
-def segment(data: bytes, engine: Engine, wanted: InputSize, max_pixels: int) -> Segmentation:
-    """Image bytes to mask. Raises a RejectedImageError for bytes that are no fit picture."""
+def segment(
+    data: bytes, engine: Engine, wanted: InputSize, max_pixels: int, form: Form = LABELS
+) -> Segmentation:
+    """Image bytes to an answer. Raises a RejectedImageError for bytes that are no fit picture."""
     clock = StageClock()
-    with clock.stage("decode"), cpu_limit(MAX_DECODE_CPU_S, _too_costly):
-        decoded = decode(data, wanted.long_side, max_pixels)
+    with clock.stage("decode"):
+        decoded = _decode(data, wanted.long_side, max_pixels)
     with clock.stage("preprocess"):
         pixels = preprocess(decoded, wanted)
     with clock.stage("infer"):
-        small = engine.predict(pixels)
+        logits = engine.logits(pixels)
     with clock.stage("postprocess"):
-        ids = resize_class_ids(small, decoded.size)
-        class_pixels = count_classes(ids)
+        found = _Found(logits, pixels.shape[1:3], decoded.size, aligned=engine.aligned)
+        class_pixels = count_classes(found.ids)
+        class_confidence = found.class_confidence() if form.confidence else {}
+        confidence = mean_confidence(logits)
     with clock.stage("encode"):
-        png = encode_png(ids)
-    return Segmentation(png, class_pixels, clock.timings)
+        if form.render in ("overlay", "cutout"):
+            png = compose(_at_full_scale(decoded, data, max_pixels), found.ids, form)
+        else:
+            png = encode_png(found.levels(form))
+    return Segmentation(png, class_pixels, clock.timings, confidence, class_confidence)
+
+
+class _Found:
+    """What the network found, at its own size and at the picture's.
+
+    logits: (classes, h', w'). shape: (h, w) of the network's input. size: (width, height).
+    """
+
+    def __init__(
+        self,
+        logits: NDArray[np.float32],
+        shape: tuple[int, ...],
+        size: tuple[int, int],
+        *,
+        aligned: bool,
+    ) -> None:
+        self._logits, self._size, self._aligned = logits, size, aligned
+        self._shape = (shape[0], shape[1])
+        self._small = class_ids(logits, self._shape, aligned=aligned)
+        self.ids = resize_class_ids(self._small, size)
+
+    def class_confidence(self) -> dict[int, float]:
+        return class_confidences(self._small, self._confidences())
+
+    def levels(self, form: Form) -> NDArray[np.uint8]:
+        """(height, width) uint8: class ids, or confidences of 0..255."""
+        if form.render == "confidence":
+            levels = grey_levels(self._confidences(), self._size)
+            return levels if form.classes is None else levels * np.isin(self.ids, [*form.classes])
+        return self.ids if form.classes is None else keep_classes(self.ids, form.classes)
+
+    def _confidences(self) -> NDArray[np.float32]:
+        return confidence_map(self._logits, self._shape, aligned=self._aligned)
+
+
+def _decode(data: bytes, wanted_side: int, max_pixels: int) -> Decoded:
+    with cpu_limit(MAX_DECODE_CPU_S, _too_costly):
+        return decode(data, wanted_side, max_pixels)
+
+
+def _at_full_scale(decoded: Decoded, data: bytes, max_pixels: int) -> Decoded:
+    """Decoded anew only where the network was content with a smaller scale."""
+    if sorted(decoded.picture.size) == sorted(decoded.size):
+        return decoded
+    return _decode(data, max(decoded.size), max_pixels)
 
 
 def _too_costly() -> Exception:

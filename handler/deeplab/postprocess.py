@@ -27,8 +27,16 @@ def count_classes(ids: NDArray[np.uint8]) -> dict[int, int]:
     return {index: pixels for index, pixels in enumerate(counts) if pixels}
 
 
+def keep_classes(ids: NDArray[np.uint8], classes: frozenset[int]) -> NDArray[np.uint8]:
+    """(h, w) uint8 class ids with those of all other classes turned into background (0)."""
+    table = np.zeros(256, dtype=np.uint8)
+    kept = list(classes)
+    table[kept] = kept
+    return table[ids]
+
+
 def encode_png(ids: NDArray[np.uint8]) -> bytes:
-    """(height, width) uint8 class ids as an 8-bit grey PNG without filters."""
+    """(height, width) uint8 class ids (or levels) as an 8-bit grey PNG without filters."""
     height, width = ids.shape
     rows = np.empty((height, width + 1), dtype=np.uint8)
     rows[:, 0] = NO_FILTER

@@ -39,6 +39,13 @@ def preprocess(decoded: Decoded, wanted: InputSize) -> NDArray[np.uint8]:
     return rgb[np.newaxis]
 
 
+def upright(decoded: Decoded) -> Image.Image:
+    """The picture as people see it, at the scale at which it was decoded: RGB on white."""
+    picture = _on_white(_eight_bits(decoded.picture, deep=decoded.deep))
+    turn = TURNS.get(decoded.orientation)
+    return picture if turn is None else picture.transpose(turn)
+
+
 def _resize_rgb(picture: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8]:
     """What Pillow computes, to one level of 255, in a sixth of the time: (h, w, 3) uint8."""
     width, height = size

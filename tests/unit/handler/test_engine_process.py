@@ -20,7 +20,7 @@ engine = load_engine(root / "network", read_spec(root / "model.json"), threads=2
 resident = []
 for step in range({SIZES}):
     height, width = (300 - step, 300) if step % 2 else (300, 300 - step)
-    engine.predict(np.zeros((1, height, width, 3), dtype=np.uint8))
+    engine.logits(np.zeros((1, height, width, 3), dtype=np.uint8))
     resident.append(psutil.Process().memory_info().rss)
 print((resident[-1] - resident[10]) / 1e6)
 """

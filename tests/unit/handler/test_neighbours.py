@@ -70,12 +70,13 @@ class _Remembers:
 
     name = "openvino"
     precision: Precision = "bf16"
+    aligned = True
 
     def __init__(self, answer: int):
         self._answer = answer
 
-    def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return np.full(pixels.shape[1:3], self._answer, dtype=np.uint8)
+    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.full((1, 2, 2), self._answer, dtype=np.float32)
 
 
 def test_a_crowd_gets_the_narrow_engine() -> None:
@@ -85,4 +86,4 @@ def test_a_crowd_gets_the_narrow_engine() -> None:
     engine: Engine = SharedCoresEngine(wide, narrow, lambda: crowded.pop(0))
     assert (engine.name, engine.precision) == ("openvino", "bf16")
     pixels = np.zeros((1, 2, 2, 3), dtype=np.uint8)
-    assert [int(engine.predict(pixels)[0, 0]) for _ in range(3)] == [2, 1, 2]
+    assert [int(engine.logits(pixels)[0, 0, 0]) for _ in range(3)] == [2, 1, 2]

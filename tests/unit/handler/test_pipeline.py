@@ -11,6 +11,7 @@ from PIL import Image
 from deeplab import pipeline
 from deeplab.decode import MAX_PIXELS, TooManyPixelsError, UnreadableImageError
 from deeplab.engines import Engine, load_engine
+from deeplab.form import Form
 from deeplab.pipeline import Segmentation, segment
 from deeplab.spec import InputSize, Precision, read_spec
 from tests.unit.handler.files import EXAMPLES, encode, quarters, turned
@@ -26,11 +27,14 @@ class Halves:
     name = "halves"
     precision: Precision = "f32"
 
-    def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(1, h, w, 3) uint8 RGB -> (h, w) uint8 class ids."""
-        ids: NDArray[np.uint8] = np.zeros_like(pixels[0, :, :, 0])
-        ids[:, ids.shape[1] // 2 :] = PERSON
-        return ids
+    aligned = True
+
+    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(1, h, w, 3) uint8 RGB -> (21, h', w') logits."""
+        height, width = ((side - 1) // INPUT.grid + 1 for side in pixels.shape[1:3])
+        logits = np.zeros((21, height, width), dtype=np.float32)
+        logits[0], logits[PERSON] = 5, np.where(np.arange(width) * 2 < width, 0, 10)
+        return logits
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +103,56 @@ def test_a_picture_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatc
     comment = b"!\xfe" + (b"\xff" + b"a" * 255) * 100_000 + b"\0"
     with pytest.raises(UnreadableImageError, match="to decode"):
         segment(gif[:start] + comment + gif[start:], Halves(), INPUT, MAX_PIXELS)
+
+
+def _forms() -> list[Form]:
+    return [Form("confidence"), Form("overlay", colours=((PERSON, (9, 9, 9)),)), Form("cutout")]
+
+
+@pytest.mark.parametrize("form", _forms(), ids=lambda form: str(form.render))
+def test_every_form_has_the_size_of_the_upright_picture(form: Form) -> None:
+    """A large JPEG too, which the network sees at a smaller scale."""
+    data = turned(quarters(3000, 2000), 6, "JPEG")
+    result = segment(data, Halves(), INPUT, MAX_PIXELS, form)
+    assert _mask(result).size == (3000, 2000)
+
+
+def test_a_cut_out_of_a_large_picture_is_at_full_scale() -> None:
+    """Not the reduced one that the network saw, made larger."""
+    stripes = Image.fromarray(np.tile(np.array([0, 255], dtype=np.uint8), (1500, 1000)))
+    data = encode(stripes, "JPEG")
+    cut = _mask(segment(data, Halves(), INPUT, MAX_PIXELS, Form("cutout")))
+    right = np.asarray(cut)[:, 1600:, 0].astype(int)
+    assert np.abs(np.diff(right, axis=1)).mean() > 100
+
+
+def test_chosen_classes_alone_are_in_the_mask() -> None:
+    """Everything else is background; the counts are the picture's all the same."""
+    data = encode(quarters(), "PNG")
+    result = segment(data, Halves(), INPUT, MAX_PIXELS, Form(classes=frozenset({CAT})))
+    assert np.asarray(_mask(result)).max() == 0
+    assert set(result.class_pixels) == {0, PERSON}
+
+
+def test_confidences_are_facts_and_a_map() -> None:
+    """Each class's mean when it is asked for; the overall one always."""
+    data = encode(quarters(), "PNG")
+    plain = segment(data, Halves(), INPUT, MAX_PIXELS)
+    asked = segment(data, Halves(), INPUT, MAX_PIXELS, Form(confidence=True))
+    shown = segment(data, Halves(), INPUT, MAX_PIXELS, Form("confidence"))
+    assert plain.class_confidence == {}
+    assert set(asked.class_confidence) == {0, PERSON}
+    assert all(0.87 < share <= 1 for share in asked.class_confidence.values())
+    assert 0.87 < plain.confidence == asked.confidence <= 1
+    mean = np.asarray(_mask(shown)).mean() / 255
+    assert mean == pytest.approx(plain.confidence, abs=0.05)
+
+
+def test_a_confidence_map_of_chosen_classes_is_black_elsewhere() -> None:
+    """There is nothing to be sure of."""
+    form = Form("confidence", classes=frozenset({PERSON}))
+    levels = np.asarray(
+        _mask(segment(encode(quarters(), "PNG"), Halves(), INPUT, MAX_PIXELS, form))
+    )
+    assert levels[:, 0].max() == 0
+    assert levels[:, -1].min() > 200

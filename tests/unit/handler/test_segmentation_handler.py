@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,38 @@ def test_a_refusal_is_json_with_a_code_and_a_sentence(handler: SegmentationHandl
     assert answer["detail"].endswith(".")
     assert headers["content-type"] == "application/json"
     assert headers["X-Model-Version"] == "1.0"
+
+
+def test_the_form_is_taken_from_the_header(handler: SegmentationHandler) -> None:
+    """Whatever the case of its name, and for its own item only."""
+    wanted = json.dumps({"render": "cutout", "confidence": True})
+    bodies, context = handle(
+        handler, [{"body": PNG}, {"body": PNG}], {"X-Segserve-Form": wanted}, {}
+    )
+    assert [Image.open(io.BytesIO(body)).mode for body in bodies] == ["RGBA", "L"]
+    first, second = (context.get_response_headers(index) for index in (0, 1))
+    assert re.fullmatch(r"\d+=[01]\.\d{4}(,\d+=[01]\.\d{4})*", first["X-Class-Confidence"])
+    assert "X-Class-Confidence" not in second
+    assert 0 < float(second["X-Confidence"]) <= 1
+
+
+def test_a_wrong_form_is_one_items_own(handler: SegmentationHandler) -> None:
+    """422, and the neighbour has its mask."""
+    bodies, context = handle(handler, [{"body": PNG}, {"body": PNG}], {"x-segserve-form": "{"})
+    assert statuses(context, 2) == [422, 200]
+    assert json.loads(bodies[0])["code"] == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    ("deadline", "status"), [("1.5", 504), ("99999999999", 200), ("soon", 200), ("nan", 200)]
+)
+def test_nothing_is_computed_after_the_deadline(
+    handler: SegmentationHandler, deadline: str, status: int
+) -> None:
+    """Whoever waited for it is gone; a deadline that is no number is none."""
+    (body,), context = handle(handler, [{"body": PNG}], {"X-Segserve-Deadline": deadline})
+    assert statuses(context, 1) == [status]
+    assert (status == 200) == (not body.startswith(b"{"))
 
 
 @pytest.mark.parametrize("field", ["body", "data", "file"])

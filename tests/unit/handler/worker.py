@@ -19,12 +19,13 @@ class FailsOnTallPictures:
     name = "fails"
     precision: Precision = "f32"
 
-    def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(1, h, w, 3) uint8 RGB -> (h, w) uint8 class ids."""
+    aligned = True
+
+    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(1, h, w, 3) uint8 RGB -> (21, h', w') logits."""
         if pixels.shape[1] > pixels.shape[2]:
             raise RuntimeError("CUDA out of memory")
-        ids: NDArray[np.uint8] = np.zeros_like(pixels[0, :, :, 0])
-        return ids
+        return np.zeros((21, 2, 2), dtype=np.float32)
 
 
 def worker_context(folder: Path, operations: dict[str, Any] | None = None) -> Any:

@@ -1,0 +1,64 @@
+"""The header in which a caller says what it wants is read strictly."""
+
+import json
+
+import pytest
+
+from deeplab.form import LABELS, Form, InvalidFormError, read_form
+
+
+def test_no_words_mean_the_mask() -> None:
+    """An empty object is the default form."""
+    assert read_form("{}") == LABELS == Form(render="labels", classes=None)
+
+
+def test_every_word_is_understood() -> None:
+    """As the gateway writes them."""
+    text = json.dumps(
+        {
+            "render": "overlay",
+            "classes": [15, 8],
+            "opacity": 0.25,
+            "colours": {"15": "0f78d2"},
+            "confidence": True,
+        }
+    )
+    assert read_form(text) == Form(
+        render="overlay",
+        classes=frozenset({8, 15}),
+        opacity=0.25,
+        colours=((15, (15, 120, 210)),),
+        confidence=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "1",
+        "null",
+        "{",
+        "[" * 100_000,
+        '{"render": "heat"}',
+        '{"render": []}',
+        '{"classes": 5}',
+        '{"classes": [256]}',
+        '{"classes": [-1]}',
+        '{"classes": ["person"]}',
+        '{"opacity": 1.01}',
+        '{"opacity": "NaN"}',
+        '{"opacity": []}',
+        '{"colours": []}',
+        '{"colours": {"15": "0f78"}}',
+        '{"colours": {"15": "0f78d2ff"}}',
+        '{"colours": {"15": 5}}',
+        '{"colours": {"x": "0f78d2"}}',
+    ],
+    ids=lambda text: text[:30],
+)
+def test_other_words_are_refused(text: str) -> None:
+    """With one kind of error, whatever is wrong."""
+    with pytest.raises(InvalidFormError, match="form of the answer"):
+        read_form(text)
