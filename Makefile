@@ -10,7 +10,7 @@ OUT ?= trained
 further = $(if $($(1)),--$(2) "$($(1))")
 needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
 
-.PHONY: help run test check test-browser test-compose openapi evaluate train bench bench-quick clean
+.PHONY: help run test check test-browser test-telemetry test-compose openapi evaluate train bench bench-quick clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,11 +30,14 @@ check: $(VENV)/test.stamp  ## lint, types, spelling
 test-browser: $(VENV)/test.stamp  ## the page in a real browser (needs chromium)
 	@$(BIN)/python -m pytest tests/browser
 
+test-telemetry: $(VENV)/test.stamp  ## a real Prometheus at a real gateway (needs prometheus)
+	@$(BIN)/python -m pytest tests/telemetry
+
 test-compose: $(VENV)/test.stamp  ## build, start and use the containers (needs a Docker engine)
 	@$(BIN)/python -m pytest tests/compose
 
 openapi: $(VENV)/run.stamp  ## write the OpenAPI document to docs/openapi.json
-	@$(BIN)/python -m gateway.openapi_file docs/openapi.json
+	@$(BIN)/python -m gateway.openapi.file docs/openapi.json
 
 evaluate: $(VENV)/train.stamp  ## measure the served model: DATA=folder [VERSION=] [ARCHIVE=] [WEIGHTS=] [JSON=] [REPORT=]
 	$(needs_data)

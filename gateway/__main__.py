@@ -1,15 +1,18 @@
 """Starts the gateway: `python -m gateway`."""
 
 import gc
-import logging
+import os
 import sys
 
 import uvicorn
 from pydantic import ValidationError
 
 from gateway.app import create_app
+from gateway.protection.access import why_not_open
 from gateway.protocol import ProblemProtocol
 from gateway.settings import Settings
+from gateway.telemetry import tracing
+from gateway.telemetry.logs import log_to_stderr
 
 # Seconds in which requests may finish after the signal to stop.
 _GRACE_S = 10
@@ -18,24 +21,16 @@ _GRACE_S = 10
 _KEEPALIVE_S = 75
 
 
-def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    # A line per request to TorchServe says nothing that ours does not.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    # A malformed form is the client's business: it is told.
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)
-
-
 def main() -> None:
     """Runs until a signal ends it."""
     try:
         settings = Settings()
     except ValidationError as exc:
         sys.exit(f"The gateway's settings (SEGSERVE_GATEWAY_*) are not valid: {exc}")
-    _log_to_stderr(settings.log_level)
-    app = create_app(settings)
+    if refusal := why_not_open(settings):
+        sys.exit(refusal)
+    log_to_stderr(settings.log_level, settings.log_format)
+    app = create_app(settings, tracing=tracing.from_environment(os.environ))
     # What was imported and built stays for good: no collection needs to look at it again, which
     # would stop every request for 20 ms.
     gc.collect()

@@ -17,6 +17,17 @@ class Admission:
         self._turns = asyncio.Semaphore(max_concurrency)
         self._max_queue = max_queue
         self._waiting = 0
+        self._taken = 0
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return self._waiting
+
+    @property
+    def taken(self) -> int:
+        """Turns that are taken."""
+        return self._taken
 
     def refuse_if_full(self) -> None:
         """Raises OverloadedError while nobody else could wait: asked before an upload is read."""
@@ -33,7 +44,9 @@ class Admission:
             await self._turns.acquire()
         finally:
             self._waiting -= 1
+        self._taken += 1
         try:
             yield time.perf_counter() - arrived
         finally:
+            self._taken -= 1
             self._turns.release()

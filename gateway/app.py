@@ -1,5 +1,6 @@
 """The composition root: builds every part once, wires them, and starts nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -7,20 +8,45 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.telemetry import TelemetryConfig
 
-from gateway import openapi
 from gateway.admission import Admission
-from gateway.api import health, models, segmentation
+from gateway.api import (
+    admin,
+    batch,
+    health,
+    hugging_face,
+    label_studio,
+    metrics,
+    models,
+    open_inference,
+    open_inference_models,
+    segment,
+    segmentation,
+)
 from gateway.api.documentation import add_documentation
 from gateway.catalogue import Catalogue
 from gateway.connections import Connections
 from gateway.handlers import HANDLERS
+from gateway.keys.file import KeyFile
+from gateway.keys.register import Register
 from gateway.lingering import Lingering
 from gateway.management import Management
 from gateway.memory import Memory
+from gateway.offload import Offload
+from gateway.openapi import document as openapi
 from gateway.pipeline import Pipeline
+from gateway.protection import access
+from gateway.protection.cors import Cors
+from gateway.protection.quotas import Quotas, Rates
+from gateway.protection.security_headers import SecurityHeaders
+from gateway.protocols.annotator import Annotator
 from gateway.settings import Settings
-from gateway.telemetry import Telemetry
+from gateway.telemetry import loop_lag
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.middleware import PROBES, Telemetry
+from gateway.telemetry.stages import Stages
+from gateway.telemetry.tracing import Tracing
 from gateway.torchserve import TorchServe
 
 # Seconds after which an idle connection to TorchServe is not used again.
@@ -55,22 +81,70 @@ class Gateway(FastAPI):
         return self.openapi_schema
 
 
-def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
+def _protect(app: FastAPI, settings: Settings, register: Register | None) -> None:
+    """Adds what is in front of every route, from the inside to the outside."""
+    if register is not None or settings.rate_limit or settings.key_concurrency:
+        url = settings.limits_url.get_secret_value() if settings.limits_url else None
+        app.add_middleware(Quotas, settings=settings, rates=Rates(url))
+    app.add_middleware(access.Access, register=register)
+    app.add_middleware(Lingering)
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    app.add_middleware(SecurityHeaders)
+
+
+def _server_spans(tracing: Tracing) -> TelemetryConfig:
+    """FastAPI makes the span of each request; metrics and logs are our own."""
+    return {
+        "tracing": tracing.provider is not None,
+        "tracer_provider": tracing.provider,
+        "metrics": False,
+        "logs": False,
+        "operation_spans": False,
+        "auto_configure": False,
+        "exclude": lambda scope: scope["path"] in PROBES,
+    }
+
+
+@asynccontextmanager
+async def _watched_loop(counts: Metrics, tracing: Tracing) -> AsyncIterator[None]:
+    """While the application runs: measures the event loop; afterwards sends the last spans."""
+    watch = asyncio.create_task(loop_lag.watch(counts.lag))
+    try:
+        yield
+    finally:
+        watch.cancel()
+        await asyncio.to_thread(tracing.close)
+
+
+def create_app(
+    settings: Settings,
+    transport: httpx.AsyncBaseTransport | None = None,
+    tracing: Tracing | None = None,
+) -> FastAPI:
     """The gateway as an ASGI application; a transport takes TorchServe's place in tests."""
+    tracing = tracing or Tracing()
+    counts = Metrics(settings)
     client = _client(settings, transport)
     management = Management(client, settings.management_url, settings.management_timeout_s)
     catalogue = Catalogue(management, settings.model, settings.catalogue_ttl_s)
+    keys = KeyFile(settings.keys_file)
+    register = Register(keys) if access.asks_for_keys(settings) else None
+    admission = Admission(settings.max_concurrency, settings.max_queue)
+    memory = Memory(settings.max_buffered_bytes)
+    counts.watch(lambda: admission.waiting, lambda: admission.taken, lambda: memory.held)
     pipeline = Pipeline(
         settings,
         catalogue,
         TorchServe(client, settings.inference_url),
-        Admission(settings.max_concurrency, settings.max_queue),
-        Memory(settings.max_buffered_bytes),
+        admission,
+        memory,
+        Stages(counts, tracing, catalogue.remembered_labels),
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with client:
+        async with client, _watched_loop(counts, tracing):
             yield
 
     app = Gateway(
@@ -80,14 +154,25 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
         openapi_tags=openapi.TAGS,
         docs_url=None,  # ours needs no other host
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
         exception_handlers=HANDLERS,
-        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        telemetry=_server_spans(tracing),
     )
-    app.add_middleware(Lingering)
-    app.add_middleware(Telemetry)
+    _protect(app, settings, register)
+    app.add_middleware(Telemetry, metrics=counts)
     app.include_router(segmentation.routes(pipeline))
+    offload = Offload()
+    app.include_router(segment.routes(pipeline, offload))
+    app.include_router(batch.routes(pipeline, offload))
+    app.include_router(hugging_face.routes(pipeline, offload))
+    app.include_router(open_inference.routes(pipeline, offload))
+    app.include_router(open_inference_models.routes(catalogue))
+    annotator = Annotator(pipeline, catalogue, memory, offload)
+    app.include_router(label_studio.routes(annotator, settings.model))
     app.include_router(models.routes(catalogue))
     app.include_router(health.routes(catalogue))
+    app.include_router(metrics.routes(counts, catalogue))
+    app.include_router(admin.routes(keys, register))
     add_documentation(app)
     return app

@@ -90,6 +90,11 @@ class Catalogue:
                 legend = self._legends[version] = _Legend(now.loaded_at, labels)
         return legend.labels
 
+    def remembered_labels(self, version: str) -> dict[int, str]:
+        """The same without asking anybody; empty if nobody asked yet."""
+        legend = self._legends.get(version)
+        return legend.labels if legend else {}
+
     def _ask(self) -> asyncio.Task[ModelStatus]:
         if self._pending is None:
             self._asked_at = self._clock()

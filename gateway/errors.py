@@ -2,14 +2,19 @@
 
 GatewayError
 |-- InvalidRequestError     422 invalid_request
+|-- UnauthorizedError       401 unauthorized
+|-- ForbiddenError          403 forbidden
 |-- UnreadableImageError    422 unreadable_image
 |-- UnsupportedFormatError  415 unsupported_format
 |-- ImageTooLargeError      413 image_too_large
 |-- TooManyPixelsError      413 too_many_pixels
 |-- NotFoundError           404 not_found
 |-- MethodNotAllowedError   405 method_not_allowed
+|-- NotAcceptableError      406 not_acceptable
+|-- ConflictError           409 conflict
 |-- MalformedHttpError      400 malformed_http
 |-- HeadersTooLargeError    431 headers_too_large
+|-- TooManyRequestsError    429 too_many_requests, with Retry-After
 |-- OverloadedError         503 overloaded, with Retry-After
 |-- ModelUnavailableError   503 model_unavailable, with Retry-After
 |   `-- NoWorkerFreeError   (TorchServe's refusal, which does not say which of the two it is)
@@ -17,14 +22,18 @@ GatewayError
 `-- InternalError           500 internal_error
 """
 
+import json
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from gateway.schemas import Problem
 
 PROBLEM_JSON = "application/problem+json"
+# Whose clients expect the error's text in a member of that name.
+_OPEN_INFERENCE: Final = "/v2/"
 
 
 class GatewayError(Exception):
@@ -33,7 +42,7 @@ class GatewayError(Exception):
     status: ClassVar[int]
     code: ClassVar[str]
     title: ClassVar[str]
-    retry_after_s: ClassVar[int | None] = None
+    retry_after_s: int | None = None
 
     def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -45,6 +54,21 @@ class InvalidRequestError(GatewayError):
     """The form or a parameter is not what the endpoint takes."""
 
     status, code, title = 422, "invalid_request", "The request is not valid"
+
+
+class UnauthorizedError(GatewayError):
+    """No key, or one that is not known."""
+
+    status, code, title = 401, "unauthorized", "A key is needed"
+
+    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail, {"WWW-Authenticate": "Bearer", **(headers or {})})
+
+
+class ForbiddenError(GatewayError):
+    """A key that is known, but has not the role."""
+
+    status, code, title = 403, "forbidden", "The key does not have the role"
 
 
 class UnreadableImageError(GatewayError):
@@ -83,6 +107,18 @@ class MethodNotAllowedError(GatewayError):
     status, code, title = 405, "method_not_allowed", "The method is not allowed"
 
 
+class NotAcceptableError(GatewayError):
+    """None of the forms that the client accepts is one of the answer's."""
+
+    status, code, title = 406, "not_acceptable", "No acceptable form of the answer"
+
+
+class ConflictError(GatewayError):
+    """The change does not go with how things are now."""
+
+    status, code, title = 409, "conflict", "The change is not possible now"
+
+
 class MalformedHttpError(GatewayError):
     """The bytes on the connection are not HTTP."""
 
@@ -93,6 +129,19 @@ class HeadersTooLargeError(GatewayError):
     """The request line and headers are longer than the server reads."""
 
     status, code, title = 431, "headers_too_large", "The request headers are too large"
+
+
+class TooManyRequestsError(GatewayError):
+    """The key, or the client's address, has had its share."""
+
+    status, code, title = 429, "too_many_requests", "Too many requests"
+    retry_after_s = 1
+
+    def __init__(
+        self, detail: str, headers: Mapping[str, str] | None = None, *, retry_after_s: int = 1
+    ) -> None:
+        super().__init__(detail, headers)
+        self.retry_after_s = retry_after_s
 
 
 class OverloadedError(GatewayError):
@@ -125,9 +174,32 @@ class InternalError(GatewayError):
     status, code, title = 500, "internal_error", "The gateway failed"
 
 
-def render(error: GatewayError, request_id: str) -> Response:
-    """The problem document (RFC 9457) of a failure, with its headers."""
-    problem = Problem(
+class ProblemResponse(Response):
+    """A problem document; as it is sent, it leaves its code in the request's state."""
+
+    media_type = PROBLEM_JSON
+    code: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """For telemetry, which sees every answer but reads no body."""
+        scope.setdefault("state", {})["error_code"] = self.code
+        if f"{scope['path']}/".startswith(_OPEN_INFERENCE):
+            self._add_error()
+        await super().__call__(scope, receive, send)
+
+    def _add_error(self) -> None:
+        """The detail once more, where clients of the Open Inference Protocol look for it.
+
+        Here, because every refusal passes, also of what is in front of the routes.
+        """
+        fields = json.loads(bytes(self.body))
+        self.body = json.dumps(fields | {"error": fields["detail"]}).encode()
+        self.headers["Content-Length"] = str(len(self.body))
+
+
+def problem(error: GatewayError, request_id: str) -> Problem:
+    """The problem document (RFC 9457) of a failure."""
+    return Problem(
         type="about:blank",
         title=error.title,
         status=error.status,
@@ -135,7 +207,12 @@ def render(error: GatewayError, request_id: str) -> Response:
         code=error.code,
         request_id=request_id,
     )
-    response = Response(problem.model_dump_json(), error.status, media_type=PROBLEM_JSON)
+
+
+def render(error: GatewayError, request_id: str) -> Response:
+    """The answer that carries the problem document of a failure, with its headers."""
+    response = ProblemResponse(problem(error, request_id).model_dump_json(), error.status)
+    response.code = error.code
     response.headers.update(error.headers)
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)

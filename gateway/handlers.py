@@ -17,7 +17,8 @@ from gateway.errors import (
     NotFoundError,
     render,
 )
-from gateway.telemetry import mark
+from gateway.protection.security_headers import protect
+from gateway.telemetry.middleware import mark, route_of
 
 # What a server log shows for a client that left before its answer; nobody receives it.
 _CLIENT_LEFT: Final = 499
@@ -54,13 +55,23 @@ def as_gateway_error(exc: Exception) -> GatewayError:
     return InternalError("The gateway failed. Report the request id to whoever runs it.")
 
 
+def _allow_all(request: Request, response: Response) -> None:
+    """Names all methods of the path: the router knows those of its first route with that path."""
+    operations = request.app.openapi()["paths"].get(route_of(request.scope))
+    if operations:
+        response.headers["Allow"] = ", ".join(sorted(each.upper() for each in operations))
+
+
 async def answer(request: Request, exc: Exception) -> Response:
     """The problem document for an exception."""
     identity = request.state.request_id
     response = render(as_gateway_error(exc), identity)
+    if response.status_code == MethodNotAllowedError.status:
+        _allow_all(request, response)
     if not isinstance(exc, (GatewayError, RequestValidationError, HTTPException)):
         # Starlette answers the unforeseen outside of every middleware, and logs its traceback.
         mark(MutableHeaders(raw=response.raw_headers), identity)
+        protect(response.raw_headers)
     return response
 
 

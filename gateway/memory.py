@@ -18,6 +18,16 @@ class Memory:
         self._max_bytes = max_bytes
         self._held = 0
 
+    @property
+    def max_bytes(self) -> int:
+        """What all buffers together may hold."""
+        return self._max_bytes
+
+    @property
+    def held(self) -> int:
+        """Bytes in all buffers."""
+        return self._held
+
     @contextmanager
     def buffer(self) -> Iterator["Buffer"]:
         """An empty buffer; what it holds in the end is let go, whoever else still refers to it.
@@ -29,14 +39,21 @@ class Memory:
         try:
             yield buffer
         finally:
-            buffer.blocks.clear()
-            self._held -= buffer.size
+            buffer.clear()
+
+    def has_room(self, size: int) -> bool:
+        """Whether that much is left."""
+        return self._held + size <= self._max_bytes
 
     def take(self, size: int) -> None:
         """Raises OverloadedError if that much is not left."""
-        if self._held + size > self._max_bytes:
+        if not self.has_room(size):
             raise OverloadedError("Too many large images arrive at once. Send it again shortly.")
         self._held += size
+
+    def give_back(self, size: int) -> None:
+        """So much is held no longer."""
+        self._held -= size
 
 
 class Buffer:
@@ -54,3 +71,21 @@ class Buffer:
         if not self.blocks or len(self.blocks[-1]) >= _BLOCK:
             self.blocks.append(bytearray())
         self.blocks[-1] += data
+
+    def clear(self) -> None:
+        """Lets go of what it holds."""
+        self.blocks.clear()
+        self._memory.give_back(self.size)
+        self.size = 0
+
+    def take_out(self) -> bytes:
+        """All that it holds, which then is no part of the budget any more."""
+        data = b"".join(self.blocks)
+        self.clear()
+        return data
+
+    def fill(self, data: bytes) -> None:
+        """Appends what is at hand already, in blocks."""
+        whole = memoryview(data)
+        for start in range(0, len(data), _BLOCK):
+            self.append(whole[start : start + _BLOCK])

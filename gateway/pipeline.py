@@ -1,15 +1,21 @@
-"""READ THIS FIRST: what happens to an image: check -> route -> predict -> colour -> answer."""
+"""READ THIS FIRST: what happens to an image: check -> read -> route -> predict -> answer.
+
+What the answer looks like (a colour map, a document, another protocol's words) is made of what
+`Pipeline.predict` finds, by the modules that the routes choose.
+"""
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
 from gateway.admission import Admission
+from gateway.batch import Batch, Work
 from gateway.catalogue import Catalogue
 from gateway.errors import (
     DeadlineExceededError,
@@ -19,21 +25,77 @@ from gateway.errors import (
     NoWorkerFreeError,
 )
 from gateway.memory import Buffer, Memory
-from gateway.palette import SEED
-from gateway.rendering import NotAMaskError, colour_map
+from gateway.pixels.masks import NotAMaskError
 from gateway.settings import Settings
-from gateway.torchserve import Prediction, Target, TorchServe
-from gateway.uploads import read_image
+from gateway.telemetry.stages import StageClock, Stages
+from gateway.torchserve import Prediction, Question, Target, TorchServe
+from gateway.wishes import Wish, form_of
 
 logger = logging.getLogger(__name__)
 
+Reader = Callable[[Buffer], Coroutine[Any, Any, None]]
+
 
 @dataclass(frozen=True)
-class Segmentation:
-    """The answer: an indexed PNG of the image's size, and the headers that go with it."""
+class Client:
+    """Who waits for an answer.
 
-    png: bytes
-    headers: dict[str, str]
+    is_gone: whether nobody does any more; asked only after the whole request was read.
+    """
+
+    request_id: str
+    is_gone: Callable[[], Awaitable[bool]]
+
+
+def client_of(request: Request) -> Client:
+    """Who sent a request."""
+    return Client(request.state.request_id, request.is_disconnected)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model's answer to an image.
+
+    labels: class id -> name; empty where the wish did not need them.
+    seconds: since the request began.
+    clock: where the stages that come after it are told.
+    """
+
+    target: Target
+    prediction: Prediction
+    labels: Mapping[int, str]
+    seconds: float
+    clock: StageClock
+
+    @property
+    def timings(self) -> str:
+        """All stages as Server-Timing has them: the worker's own, and the total."""
+        total = f"total;dur={self.seconds * 1e3:.1f}"
+        return f"{self.prediction.timings}, {total}" if self.prediction.timings else total
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The facts that go with every answer."""
+        return about(self.target) | {
+            "X-Class-Pixels": self.prediction.class_pixels,
+            "X-Confidence": self.prediction.confidence,
+            "Server-Timing": self.timings,
+        }
+
+
+@contextmanager
+def trusting(found: Found) -> Iterator[None]:
+    """Around the reading of a model's answer: one that is no mask is the model's fault."""
+    try:
+        with found.clock.stage("colour"):
+            yield
+    except NotAMaskError as exc:
+        version = found.target.version
+        logger.warning("version %s answered with no mask: %s", version, exc)
+        raise ModelUnavailableError(
+            f"Version {version} did not answer with a mask. Choose another version.",
+            about(found.target),
+        ) from exc
 
 
 @asynccontextmanager
@@ -45,7 +107,13 @@ async def _deadline(seconds: float, detail: str) -> AsyncIterator[None]:
         raise DeadlineExceededError(detail) from exc
 
 
-def _about(target: Target) -> dict[str, str]:
+def unknown_model(name: str | None, known: str) -> NotFoundError:
+    """The error for a model that is not served."""
+    return NotFoundError(f"There is no model {name!r}. There is: {known}.")
+
+
+def about(target: Target) -> dict[str, str]:
+    """The headers that name who answers."""
     return {"X-Model": target.model, "X-Model-Version": target.version}
 
 
@@ -59,72 +127,117 @@ class Pipeline:
         torchserve: TorchServe,
         admission: Admission,
         memory: Memory,
+        stages: Stages,
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
         self._torchserve = torchserve
         self._admission = admission
         self._memory = memory
+        self._stages = stages
 
-    async def segment(self, request: Request, version: str | None) -> Segmentation:
-        """The colour map of the image in a request; raises GatewayError or ClientDisconnect."""
-        started = time.perf_counter()
-        self._admission.refuse_if_full()
-        with self._memory.buffer() as image:
-            limit = self._settings.upload_deadline_s
+    @property
+    def max_image_bytes(self) -> int:
+        """Of one upload."""
+        return self._settings.max_image_bytes
+
+    def clock(self) -> StageClock:
+        """For an image whose stages begin now."""
+        return self._stages.clock()
+
+    @asynccontextmanager
+    async def batch(self, request: Request, work: Work) -> AsyncIterator[Batch]:
+        """All images of a request, read and on their way; nothing of them is left afterwards."""
+        self.refuse_if_full()
+        found = Batch(self._memory, self._settings.max_image_bytes, work)
+        limit = self._settings.batch_deadline_s
+        try:
             async with _deadline(limit, f"The upload took longer than {limit:g} seconds."):
-                await read_image(request, self._settings.max_image_bytes, image)
-            limit = self._settings.deadline_s
-            async with _deadline(limit, f"No answer after {limit:g} seconds. Try again later."):
-                target, prediction = await self._ask(request, image, version)
-        return self._answer(target, prediction, started)
+                await found.read(request, self._settings.max_batch_bytes)
+            yield found
+        finally:
+            await found.close()
+
+    async def segment(self, request: Request, wish: Wish, read: Reader) -> Found:
+        """The model's answer to the image that ``read`` finds in a request.
+
+        Raises GatewayError or ClientDisconnect.
+        """
+        clock = self._stages.clock()
+        self.refuse_if_full()
+        with self._memory.buffer() as image:
+            with clock.stage("read"):
+                async with self.upload():
+                    await read(image)
+            found = await self.predict(client_of(request), image, wish, clock)
+        request.state.target = found.target
+        return found
+
+    def failed(self, error: GatewayError) -> None:
+        """Counts a failure that is told within an answer, where nobody else sees it."""
+        self._stages.metrics.failed(error.code)
+
+    def refuse_if_full(self) -> None:
+        """Raises OverloadedError while nobody else could wait: asked before an upload is read."""
+        self._admission.refuse_if_full()
+
+    @asynccontextmanager
+    async def upload(self) -> AsyncIterator[None]:
+        """The time in which an upload is read."""
+        limit = self._settings.upload_deadline_s
+        async with _deadline(limit, f"The upload took longer than {limit:g} seconds."):
+            yield
+
+    async def predict(self, client: Client, image: Buffer, wish: Wish, clock: StageClock) -> Found:
+        """The model's answer to an image that has been read."""
+        if wish.model not in (None, self._catalogue.model):
+            raise unknown_model(wish.model, self._catalogue.model)
+        limit = self._settings.deadline_s
+        expires = time.time() + limit
+        async with _deadline(limit, f"No answer after {limit:g} seconds. Try again later."):
+            target, labels, prediction = await self._ask(client, image, wish, expires, clock)
+        clock.answered(target, prediction)
+        return Found(target, prediction, labels, clock.seconds, clock)
 
     async def _ask(
-        self, request: Request, image: Buffer, version: str | None
-    ) -> tuple[Target, Prediction]:
+        self, client: Client, image: Buffer, wish: Wish, expires: float, clock: StageClock
+    ) -> tuple[Target, Mapping[int, str], Prediction]:
         """The prediction of the version that was asked for, or of the default one."""
-        target = await self._route(version)
         try:
-            return target, await self._predict(request, image, target)
+            return await self._ask_once(client, image, wish, expires, clock)
         except NotFoundError as exc:
-            if version is not None:
-                raise await self._catalogue.unknown(version) from exc
+            if wish.version is not None:
+                raise await self._catalogue.unknown(wish.version) from exc
         # The default version was removed after we learnt its name: there is another one now.
         await self._catalogue.refresh()
-        target = await self._route(None)
         try:
-            return target, await self._predict(request, image, target)
+            return await self._ask_once(client, image, wish, expires, clock)
         except NotFoundError as exc:
             raise ModelUnavailableError("The default version is being replaced.") from exc
 
-    async def _route(self, version: str | None) -> Target:
-        chosen = version or await self._catalogue.default_version()
-        return Target(self._catalogue.model, chosen)
+    async def _ask_once(
+        self, client: Client, image: Buffer, wish: Wish, expires: float, clock: StageClock
+    ) -> tuple[Target, Mapping[int, str], Prediction]:
+        version = wish.version or await self._catalogue.default_version()
+        target = Target(self._catalogue.model, version)
+        labels = await self._catalogue.labels(target.version) if wish.needs_labels else {}
+        question = Question(client.request_id, form_of(wish, labels), expires)
+        return target, labels, await self._predict(client, image, target, question, clock)
 
-    async def _predict(self, request: Request, image: Buffer, target: Target) -> Prediction:
+    async def _predict(
+        self, client: Client, image: Buffer, target: Target, question: Question, clock: StageClock
+    ) -> Prediction:
         try:
             async with self._admission.turn() as waited_s:
-                if waited_s > 0.1 and await request.is_disconnected():
+                if waited_s > 0.1 and await client.is_gone():
                     raise ClientDisconnect
-                return await self._torchserve.predict(target, image, request.state.request_id)
+                clock.took("queue", waited_s)
+                with clock.stage("infer"):
+                    return await self._torchserve.predict(target, image, question)
         except NoWorkerFreeError as exc:
             refusal = await self._catalogue.refusal(target.version)
-            refusal.headers.update(_about(target))
+            refusal.headers.update(about(target))
             raise refusal from exc
         except GatewayError as error:
-            error.headers.update(_about(target))
+            error.headers.update(about(target))
             raise
-
-    def _answer(self, target: Target, prediction: Prediction, started: float) -> Segmentation:
-        try:
-            png = colour_map(prediction.mask, SEED)
-        except NotAMaskError as exc:
-            logger.warning("version %s answered with no mask: %s", target.version, exc)
-            raise ModelUnavailableError(
-                f"Version {target.version} did not answer with a mask. Choose another version.",
-                _about(target),
-            ) from exc
-        total = f"total;dur={(time.perf_counter() - started) * 1e3:.1f}"
-        timings = f"{prediction.timings}, {total}" if prediction.timings else total
-        facts = {"X-Class-Pixels": prediction.class_pixels, "Server-Timing": timings}
-        return Segmentation(png, _about(target) | facts)

@@ -6,7 +6,8 @@ from starlette.datastructures import MutableHeaders
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.errors import GatewayError, HeadersTooLargeError, MalformedHttpError, render
-from gateway.telemetry import mark, new_request_id
+from gateway.protection.security_headers import protect
+from gateway.telemetry.middleware import mark, new_request_id
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 
@@ -17,6 +18,7 @@ def _answer(error: GatewayError) -> bytes:
     headers = MutableHeaders(raw=response.raw_headers)
     mark(headers, identity)
     headers["Connection"] = "close"
+    protect(headers.raw)
     lines = [name + b": " + value + b"\r\n" for name, value in headers.raw]
     return b"".join((STATUS_LINE[error.status], *lines, b"\r\n", bytes(response.body)))
 

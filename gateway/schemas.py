@@ -3,7 +3,11 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.keys.api_key import Concurrency, Name
+from gateway.keys.principal import Role
+from gateway.protection.rates import Rate
 
 
 class Problem(BaseModel):
@@ -20,14 +24,14 @@ class Problem(BaseModel):
 class Health(BaseModel):
     """The gateway process is alive."""
 
-    status: Literal["ok"]
+    status: Literal["ok"] = Field(description="Always ok.")
 
 
 class Readiness(BaseModel):
     """The default version has workers that answer."""
 
-    status: Literal["ready"]
-    model: str
+    status: Literal["ready"] = Field(description="Always ready; 503 is answered otherwise.")
+    model: str = Field(description="The model.")
     version: str = Field(description="The default version.")
     workers: int = Field(description="Its workers that are ready.")
 
@@ -35,7 +39,7 @@ class Readiness(BaseModel):
 class ModelVersion(BaseModel):
     """One version of a model as it is being served now."""
 
-    version: str
+    version: str = Field(description="Its name.")
     default: bool = Field(description="Whether requests without a version go to it.")
     ready: bool = Field(description="Whether at least one worker is ready.")
     workers: int = Field(description="Workers that are ready.")
@@ -45,15 +49,15 @@ class ModelVersion(BaseModel):
 class Model(BaseModel):
     """A model and its versions."""
 
-    name: str
-    default_version: str
-    versions: list[ModelVersion]
+    name: str = Field(description="Its name in requests.")
+    default_version: str = Field(description="The version of requests that name none.")
+    versions: list[ModelVersion] = Field(description="All that are registered.")
 
 
 class Models(BaseModel):
     """All models that this gateway serves."""
 
-    models: list[Model]
+    models: list[Model] = Field(description="There is one.")
 
 
 class Colours(BaseModel):
@@ -61,19 +65,112 @@ class Colours(BaseModel):
 
     seed: str = Field(pattern="^#[0-9a-f]{6}$", description="The palette of /segmentation.")
     voc: str = Field(pattern="^#[0-9a-f]{6}$", description="The palette of Pascal VOC.")
+    safe: str = Field(pattern="^#[0-9a-f]{6}$", description="A palette for the colour-blind too.")
 
 
 class Label(BaseModel):
     """One class: a pixel with this index shows a thing of this name."""
 
-    id: int = Field(ge=0, le=255)
-    name: str
-    colours: Colours
+    id: int = Field(ge=0, le=255, description="The value of its pixels in a mask.")
+    name: str = Field(description="What the model calls it.")
+    colours: Colours = Field(description="Its colour in each palette.")
 
 
 class Labels(BaseModel):
     """The legend of one version of a model."""
 
-    model: str
-    version: str
-    labels: list[Label]
+    model: str = Field(description="The model.")
+    version: str = Field(description="The version.")
+    labels: list[Label] = Field(description="Every class that it knows, ascending by id.")
+
+
+class NewKey(BaseModel):
+    """The key that is wanted; what is left out is the gateway's default."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: Name = Field(description="Whose it is.", examples=["field-app"])
+    role: Role = Field("user", description="An admin may also use the routes under /v1/admin.")
+    rate: Rate | None = Field(
+        None, description="Requests that compute in a time, for this key.", examples=["600/minute"]
+    )
+    concurrency: Concurrency | None = Field(None, description="Requests at once, for this key.")
+
+
+class KeyEntry(BaseModel):
+    """A key without its secret, which is kept nowhere."""
+
+    id: str = Field(description="The part of the key that is no secret: sgs_<id>_<secret>.")
+    name: str = Field(description="Whose it is.")
+    role: Role = Field(description="An admin may also use the routes under /v1/admin.")
+    created_at: datetime = Field(description="When it was made.")
+    rate: str | None = Field(description="Its own limit; null where the gateway's holds.")
+    concurrency: int | None = Field(description="Its own limit; null where the gateway's holds.")
+
+
+class Keys(BaseModel):
+    """Every key there is."""
+
+    keys: list[KeyEntry] = Field(description="In the order of their making.")
+
+
+class ShownKey(KeyEntry):
+    """A key that was just made."""
+
+    key: str = Field(description="The key. Keep it now: it is never shown again.")
+
+
+class Rle(BaseModel):
+    """Run lengths of a class's pixels as COCO has them; pycocotools reads them."""
+
+    size: tuple[int, int] = Field(description="[height, width] of the image in pixels.")
+    counts: str = Field(description="COCO's compressed run lengths, column by column.")
+
+
+Ring = list[list[int]]
+Polygon = list[Ring]
+
+
+class ClassFound(BaseModel):
+    """One class that occurs in the image."""
+
+    id: int = Field(ge=0, le=255, description="The value of its pixels in a mask.")
+    name: str = Field(description="What the model calls it.")
+    colour: str = Field(pattern="^#[0-9a-f]{6}$", description="In the palette asked for.")
+    pixels: int = Field(ge=1, description="How many of the image's pixels it has.")
+    share: float = Field(ge=0, le=1, description="Share of the image's pixels.")
+    bbox: tuple[int, int, int, int] = Field(
+        description="Bounding box of all its pixels: x, y, width, height."
+    )
+    mean_confidence: float = Field(
+        ge=0, le=1, description="Mean softmax of the class over its pixels."
+    )
+    rle: Rle = Field(description="Which pixels it has.")
+    polygons: list[Polygon] | None = Field(
+        description="Outlines if asked for: closed rings of [x, y], the outer one and its holes."
+    )
+
+
+class BatchLine(BaseModel):
+    """What became of one image of a batch: a line of the answer."""
+
+    index: int = Field(ge=0, description="Place of the file in the form, from 0.")
+    name: str = Field(description="The file's name in the form.")
+    status: int = Field(description="The HTTP status that the image alone would have had.")
+    result: "SegmentationFound | None" = Field(description="What was found, if it was 200.")
+    problem: Problem | None = Field(description="What went wrong, if it was not.")
+
+
+class SegmentationFound(BaseModel):
+    """What a model found in an image."""
+
+    request_id: str = Field(description="The same as in X-Request-ID.")
+    model: str = Field(description="The model that answered.")
+    version: str = Field(description="The version of it that answered.")
+    width: int = Field(description="Of the upright image, in pixels.")
+    height: int = Field(description="Of the upright image, in pixels.")
+    palette: str = Field(description="The palette of the classes' colours.")
+    confidence: float = Field(ge=0, le=1, description="Mean over the image.")
+    classes: list[ClassFound] = Field(description="Ascending by id, background included.")
+    mask: str | None = Field(description="PNG of class ids in base64, if asked for.")
+    timings_ms: dict[str, float] = Field(description="Milliseconds spent in each stage.")

@@ -1,17 +1,26 @@
 """Everything about the gateway that an operator may set, read from the environment."""
 
-from typing import Literal, Self
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from gateway.protection.rates import Rate
 
 MIB = 1024 * 1024
+_ROOT = Path(__file__).resolve().parent.parent
+_ORIGIN = re.compile(r"\*|https?://[^/\s,*]+")
 
 
 class Settings(BaseSettings):
     """The gateway's settings: each is an environment variable SEGSERVE_GATEWAY_<NAME>."""
 
-    model_config = SettingsConfigDict(env_prefix="SEGSERVE_GATEWAY_", frozen=True)
+    # A value that is refused is not repeated: it could be a password.
+    model_config = SettingsConfigDict(
+        env_prefix="SEGSERVE_GATEWAY_", frozen=True, hide_input_in_errors=True
+    )
 
     host: str = Field(
         default="127.0.0.1", description="Address to listen on; loopback unless asked."
@@ -35,6 +44,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Largest upload in bytes; TorchServe's limit must be as large.",
     )
+    max_batch_bytes: int = Field(
+        default=256 * MIB,
+        ge=1,
+        description="Largest batch in bytes: all images of one request to /v1/segment/batch.",
+    )
     max_buffered_bytes: int = Field(
         default=64 * MIB,
         ge=1,
@@ -56,6 +70,9 @@ class Settings(BaseSettings):
     upload_deadline_s: float = Field(
         default=60.0, gt=0, description="Seconds a client may take to send its image."
     )
+    batch_deadline_s: float = Field(
+        default=300.0, gt=0, description="Seconds a client may take to send a batch of images."
+    )
     connect_timeout_s: float = Field(
         default=2.0, gt=0, description="Seconds to wait for a connection to TorchServe."
     )
@@ -70,6 +87,58 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line that is written."
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Lines of words, or a JSON object a line with fields."
+    )
+
+    auth: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Whether clients need a key; auto asks for one unless host is loopback.",
+    )
+    keys_file: Path = Field(
+        default=_ROOT / ".run" / "keys.json",
+        description="The file of the keys, which `python -m gateway.keys` changes.",
+    )
+    rate_limit: Rate | None = Field(
+        default=None,
+        description="Images that a key, or an address without keys, may send, such as 600/minute.",
+    )
+    key_concurrency: int = Field(
+        default=0, ge=0, description="Requests of one key at once; 0 sets no limit."
+    )
+    limits_url: SecretStr | None = Field(
+        default=None,
+        description="redis:// address where gateways count together; without, each by itself.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins, separated by commas, whose pages may ask; * is any, empty is none.",
+    )
+
+    @field_validator("rate_limit", "limits_url", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("limits_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError("the address begins with redis:// or rediss://")
+        return value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _separated(cls, value: object) -> object:
+        return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        origins = tuple(each for each in value if each)
+        if not all(_ORIGIN.fullmatch(each) for each in origins):
+            raise ValueError("an origin is a scheme, a host and a port, such as https://app.test")
+        return origins
 
     @model_validator(mode="after")
     def _one_image_fits(self) -> Self:

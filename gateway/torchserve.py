@@ -7,6 +7,7 @@ from functools import lru_cache
 import httpx
 
 from gateway.memory import Buffer
+from gateway.telemetry.tracing import outgoing
 from gateway.translation import from_answer, from_transport
 
 
@@ -20,11 +21,33 @@ class Target:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The handler's answer: a grey PNG of class ids at the image's size, and facts about it."""
+    """The handler's answer: a PNG of the image's size, and facts about it.
 
-    mask: bytes
+    png: what the form asks for; without one, class ids in 8-bit grey.
+    class_pixels: "id=pixels,..." of the classes that occur.
+    timings: the worker's stages, as Server-Timing has them.
+    confidence: mean over the image, "0.0000" to "1.0000".
+    class_confidence: "id=mean,..."; empty unless the form asks for it.
+    """
+
+    png: bytes
     class_pixels: str
     timings: str
+    confidence: str
+    class_confidence: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What goes with an image: its request's id, the form that is wanted, and until when.
+
+    form: the handler's words for it; None for its plain mask.
+    expires: Unix time in seconds, after which nobody waits for the answer.
+    """
+
+    request_id: str
+    form: str | None
+    expires: float
 
 
 @lru_cache(maxsize=64)
@@ -54,39 +77,44 @@ class TorchServe:
         self._client = client
         self._url = url.rstrip("/")
 
-    async def predict(self, target: Target, image: Buffer, request_id: str) -> Prediction:
-        """The mask of an image.
+    async def predict(self, target: Target, image: Buffer, question: Question) -> Prediction:
+        """The answer to an image.
 
         Raises a GatewayError: the handler's verdict on the image, or what TorchServe suffers.
         """
         try:
-            answer = await self._post(target, image, request_id)
+            answer = await self._post(target, image, question)
         except httpx.HTTPError as exc:
             raise from_transport(exc) from exc
         if answer.status_code != httpx.codes.OK:
             raise from_answer(answer)
         return Prediction(
-            mask=answer.content,
+            png=answer.content,
             class_pixels=answer.headers.get("X-Class-Pixels", ""),
             timings=answer.headers.get("Server-Timing", ""),
+            confidence=answer.headers.get("X-Confidence", ""),
+            class_confidence=answer.headers.get("X-Class-Confidence", ""),
         )
 
-    async def _post(self, target: Target, image: Buffer, request_id: str) -> httpx.Response:
+    async def _post(self, target: Target, image: Buffer, question: Question) -> httpx.Response:
         try:
-            return await self._send(target, image, request_id)
+            return await self._send(target, image, question)
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
             # A kept-alive connection may have been closed by a restart of TorchServe just as it
             # was taken from the pool. A prediction changes nothing and this one keeps its turn,
             # so asking once more is safe and never adds to the load that TorchServe sees at once.
-            return await self._send(target, image, request_id)
+            return await self._send(target, image, question)
 
-    async def _send(self, target: Target, image: Buffer, request_id: str) -> httpx.Response:
+    async def _send(self, target: Target, image: Buffer, question: Question) -> httpx.Response:
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(image.size),
+            "X-Request-ID": question.request_id,
+            "X-Segserve-Deadline": f"{question.expires:.3f}",
+        }
+        if question.form is not None:
+            headers["X-Segserve-Form"] = question.form
+        headers |= outgoing()
         return await self._client.post(
-            _endpoint(self._url, target),
-            content=_Body(image),
-            headers={
-                "Content-Type": "application/octet-stream",
-                "Content-Length": str(image.size),
-                "X-Request-ID": request_id,
-            },
+            _endpoint(self._url, target), content=_Body(image), headers=headers
         )

@@ -57,6 +57,7 @@ HANDLER: Final[dict[str, type[GatewayError]]] = {
         UnsupportedFormatError,
         UnreadableImageError,
         ModelUnavailableError,
+        DeadlineExceededError,
     )
 }
 

@@ -21,6 +21,7 @@ from deeplab.neighbours import Neighbours
 from deeplab.pipeline import Segmentation, segment
 from deeplab.preprocess import network_size
 from deeplab.spec import read_labels, read_spec
+from deeplab.tracing import start_tracing
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class SegmentationHandler:
             "X-Model-Version": context.manifest["model"]["modelVersion"],
         }
         logging.getLogger().addFilter(_is_worth_a_line)
+        self._tracing = start_tracing(os.environ, logger.warning)
         # The first picture compiles kernels: not at the expense of the first user.
         width, height = network_size((4, 3), self._spec.input)
         self._engine.logits(np.zeros((1, height, width, 3), dtype=np.uint8))
@@ -89,7 +91,9 @@ class SegmentationHandler:
             detail = "The deadline passed before the model's turn. Send the picture again later."
             return _refuse(context, index, 504, "deadline_exceeded", detail)
         try:
-            result = self._segment(bytes(image), _form(headers))
+            with self._tracing.picture(headers) as took:
+                result = self._segment(bytes(image), _form(headers))
+                took(result.timings)
         except InvalidFormError as exc:
             return _refuse(context, index, 422, "invalid_request", str(exc))
         except RejectedImageError as exc:

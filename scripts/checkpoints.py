@@ -69,8 +69,8 @@ def load_checkpoint(choice: Choice) -> Checkpoint:
     )
 
 
-# 481 is where the bundled network is as good as at any size and cheap (decision record 0019), on the
-# grid of its output stride. 693 gives a 4:3 photograph the short side of 520 pixels with which
+# 481 is where the bundled network is as good as at any size and cheap (decision record 0019), on
+# the grid of its output stride. 693 gives a 4:3 photograph the short side of 520 pixels with which
 # torchvision evaluated its weights; these know no grid.
 INPUTS = {
     **dict.fromkeys(LITE_ARCHITECTURES, InputSize(long_side=481, grid=16)),

@@ -3,9 +3,11 @@
 ``python -m scripts.evaluate --data DIR --json OUT`` asks the running gateway for every picture in
 DIR/JPEGImages and compares with DIR/SegmentationClass (PNG of class ids, 255 is ignored).
 ``--archive`` and ``--weights`` evaluate an archive or a checkpoint without a server.
+A gateway that asks for a key is sent that of the variable SEGSERVE_API_KEY.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -56,7 +58,8 @@ def _predictor(options: argparse.Namespace) -> Predictor:
     if options.weights or options.model:
         choice = Choice(options.model, options.weights, options.labels)
         return CheckpointPredictor(load_checkpoint(choice))
-    return GatewayPredictor(options.gateway, options.version)
+    key = os.environ.get("SEGSERVE_API_KEY")
+    return GatewayPredictor(options.gateway, options.version, api_key=key)
 
 
 class _Bar:

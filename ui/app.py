@@ -25,7 +25,8 @@ def _settings() -> Settings:
 
 @st.cache_resource
 def _client() -> GatewayClient:
-    return GatewayClient(_settings().gateway_url, _settings().timeout_s)
+    settings = _settings()
+    return GatewayClient(settings.gateway_url, settings.timeout_s, api_key=settings.api_key)
 
 
 def main() -> None:

@@ -45,12 +45,21 @@ class GatewayClient:
     """Asks the gateway; every failure is a GatewayError. Safe to share between threads."""
 
     def __init__(
-        self, base_url: str, timeout_s: float, transport: httpx.BaseTransport | None = None
+        self,
+        base_url: str,
+        timeout_s: float,
+        transport: httpx.BaseTransport | None = None,
+        api_key: str | None = None,
     ) -> None:
         self.base_url = base_url
         self.timeout_s = timeout_s
         # The gateway is given by address: a proxy of the environment has no place in between.
-        self._http = httpx.Client(base_url=base_url, transport=transport, trust_env=False)
+        self._http = httpx.Client(
+            base_url=base_url,
+            transport=transport,
+            trust_env=False,
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+        )
 
     def readiness(self) -> Readiness:
         """Say which version serves by default; UnavailableError while none does."""
@@ -130,6 +139,8 @@ def parse_class_pixels(header: str) -> dict[int, int]:
 
 
 def _refusal(response: httpx.Response) -> GatewayError:
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        return _locked_out(response)
     if not response.headers.get("Content-Type", "").startswith("application/problem+json"):
         return _unexpected(response)
     try:
@@ -166,6 +177,16 @@ def _broken_off(base_url: str, request_id: str) -> UnreachableError:
         f"{base_url} was reached, but no complete answer came back. Try again; "
         "if it stays so, the gateway's log says more.",
         request_id,
+    )
+
+
+def _locked_out(response: httpx.Response) -> RefusedError:
+    # Not the gateway's own words: whoever sits at the page sends no headers.
+    return RefusedError(
+        "The gateway does not know this page",
+        'It asks for a key. Make one with "python -m gateway.keys add --name page" '
+        "and start the page with SEGSERVE_UI_API_KEY set to it.",
+        response.headers.get("X-Request-ID", response.request.headers["X-Request-ID"]),
     )
 
 

@@ -16,6 +16,12 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^/\s]+$",
         description="Where the page finds the gateway: scheme, host and port, no path.",
     )
+    api_key: str | None = Field(
+        default=None,
+        repr=False,
+        pattern=r"^[\x21-\x7e]*$",
+        description="The page's own key, where the gateway asks for one.",
+    )
     timeout_s: float = Field(
         default=60,
         gt=0,

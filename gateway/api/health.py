@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from gateway import openapi
 from gateway.catalogue import Catalogue
 from gateway.errors import ModelUnavailableError
+from gateway.openapi.problems import problems
 from gateway.schemas import Health, Readiness
 
 
@@ -13,7 +13,7 @@ def routes(catalogue: Catalogue) -> APIRouter:
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz", summary="Is the gateway alive?", response_description="It is.")
-    async def healthz() -> Health:
+    async def health() -> Health:
         """Answers as long as the process does; asks nobody else."""
         return Health(status="ok")
 
@@ -21,9 +21,9 @@ def routes(catalogue: Catalogue) -> APIRouter:
         "/readyz",
         summary="Does the model answer?",
         response_description="The default version has workers that are ready.",
-        responses=openapi.problems("model_unavailable"),
+        responses=problems("model_unavailable"),
     )
-    async def readyz() -> Readiness:
+    async def ready() -> Readiness:
         """Asks TorchServe for the workers of the default version."""
         now = await catalogue.status()
         default = now.find(now.default_version)

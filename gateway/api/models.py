@@ -1,16 +1,20 @@
 """What is served: models, their versions, and the legend of each."""
 
+import hashlib
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
 
-from gateway import openapi
-from gateway.api.segmentation import VERSION
+from gateway.api.parameters import VERSION
 from gateway.catalogue import Catalogue
-from gateway.errors import NotFoundError
 from gateway.management import ModelStatus
-from gateway.palette import hex_colour
+from gateway.openapi import images as openapi_images
+from gateway.openapi.problems import problems
+from gateway.pipeline import about, unknown_model
+from gateway.pixels.palette import hex_colour
 from gateway.schemas import Colours, Label, Labels, Model, Models, ModelVersion
+from gateway.torchserve import Target
 
 MODEL = Path(description="Name of the model.", examples=["deeplabv3"], max_length=64)
 
@@ -30,8 +34,23 @@ def _model(name: str, now: ModelStatus) -> Model:
 
 
 def _label(class_id: int, name: str) -> Label:
-    colours = Colours(seed=hex_colour("seed", class_id), voc=hex_colour("voc", class_id))
+    colours = Colours(
+        seed=hex_colour("seed", class_id),
+        voc=hex_colour("voc", class_id),
+        safe=hex_colour("safe", class_id),
+    )
     return Label(id=class_id, name=name, colours=colours)
+
+
+def _cached(request: Request, legend: Labels, headers: dict[str, str]) -> Response:
+    """The legend, or 304 where the client has it already."""
+    body = legend.model_dump_json().encode()
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = headers | {"ETag": tag, "Cache-Control": "no-cache"}
+    known = request.headers.get("If-None-Match", "")
+    if tag in (each.strip().removeprefix("W/") for each in known.split(",")):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def routes(catalogue: Catalogue) -> APIRouter:
@@ -42,9 +61,9 @@ def routes(catalogue: Catalogue) -> APIRouter:
         "",
         summary="List the models",
         response_description="Every model with its versions.",
-        responses=openapi.problems("model_unavailable"),
+        responses=problems("model_unavailable"),
     )
-    async def models() -> Models:
+    async def list_models() -> Models:
         """Every model with its versions, as TorchServe has them now."""
         return Models(models=[_model(catalogue.model, await catalogue.status())])
 
@@ -52,22 +71,26 @@ def routes(catalogue: Catalogue) -> APIRouter:
         "/{model}/labels",
         summary="The legend of a model",
         response_description="Every class with its colour in each palette.",
-        responses=openapi.problems("not_found", "invalid_request", "model_unavailable")
-        | openapi.LEGEND,
+        response_model=Labels,
+        responses=problems("not_found", "invalid_request", "model_unavailable")
+        | openapi_images.LEGEND,
     )
     async def labels(
-        response: Response,
+        request: Request,
         model: Annotated[str, MODEL],
         version: Annotated[str | None, VERSION] = None,
-    ) -> Labels:
-        """Every class of a version: its id in the mask, its name, its colour in each palette."""
+    ) -> Response:
+        """Every class of a version: its id in the mask, its name, its colour in each palette.
+
+        Clients may keep it: send the `ETag` back as `If-None-Match`, and while the legend is the
+        same the answer is 304 and empty.
+        """
         if model != catalogue.model:
-            raise NotFoundError(f"There is no model {model!r}. There is: {catalogue.model}.")
+            raise unknown_model(model, catalogue.model)
         chosen = version or await catalogue.default_version()
         found = await catalogue.labels(chosen)
-        response.headers["X-Model"] = model
-        response.headers["X-Model-Version"] = chosen
         listed = [_label(class_id, name) for class_id, name in sorted(found.items())]
-        return Labels(model=model, version=chosen, labels=listed)
+        legend = Labels(model=model, version=chosen, labels=listed)
+        return _cached(request, legend, about(Target(model, chosen)))
 
     return router

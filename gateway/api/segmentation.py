@@ -1,18 +1,19 @@
 """The drop-in endpoint: a photograph in, a colour map out."""
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway import openapi
-from gateway.pipeline import Pipeline
-
-VERSION = Query(
-    pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$",
-    description="Version of the model; the default version if absent.",
-    examples=["1.0"],
-)
+from gateway.api.parameters import VERSION
+from gateway.openapi import images as openapi_images
+from gateway.openapi.problems import IMAGE_PROBLEMS, problems
+from gateway.pipeline import Pipeline, trusting
+from gateway.pixels.palette import SEED
+from gateway.pixels.rendering import colour_map
+from gateway.uploads import read_image
+from gateway.wishes import Wish
 
 
 class PngResponse(Response):
@@ -30,28 +31,21 @@ def routes(pipeline: Pipeline) -> APIRouter:
         summary="Segment a photograph",
         response_class=PngResponse,
         response_description="Indexed PNG of the image's size; pixel index = class id.",
-        responses=openapi.COLOUR_MAP
-        | openapi.problems(
-            "invalid_request",
-            "unreadable_image",
-            "unsupported_format",
-            "image_too_large",
-            "too_many_pixels",
-            "not_found",
-            "overloaded",
-            "model_unavailable",
-            "deadline_exceeded",
-        ),
-        openapi_extra=openapi.IMAGE_FORM,
+        responses=openapi_images.COLOUR_MAP | problems(*IMAGE_PROBLEMS),
+        openapi_extra=openapi_images.IMAGE_FORM,
     )
-    async def segment(request: Request, version: Annotated[str | None, VERSION] = None) -> Response:
+    async def segmentation(
+        request: Request, version: Annotated[str | None, VERSION] = None
+    ) -> Response:
         """Finds the classes that the model knows in one photograph.
 
         Takes JPEG, PNG, WebP, GIF, TIFF, BMP and AVIF, recognised by their content and not by
         the part's declared type. EXIF orientation is applied first, so that the answer has the
         size at which the image is seen. The legend is at `/v1/models/{model}/labels`.
         """
-        found = await pipeline.segment(request, version)
-        return PngResponse(found.png, headers=found.headers)
+        read = partial(read_image, request, pipeline.max_image_bytes)
+        found = await pipeline.segment(request, Wish(version=version), read)
+        with trusting(found):
+            return PngResponse(colour_map(found.prediction.png, SEED), headers=found.headers)
 
     return router

@@ -20,10 +20,20 @@ class GatewayPredictor:
 
     concurrency = 2  # the next picture travels while one is segmented
 
-    def __init__(self, url: str, version: str | None, transport: httpx.BaseTransport | None = None):
+    def __init__(
+        self,
+        url: str,
+        version: str | None,
+        transport: httpx.BaseTransport | None = None,
+        api_key: str | None = None,
+    ):
         # The gateway is given by address: a proxy of the environment has no place in between.
         self._http = httpx.Client(
-            base_url=url, timeout=TIMEOUT_S, transport=transport, trust_env=False
+            base_url=url,
+            timeout=TIMEOUT_S,
+            transport=transport,
+            trust_env=False,
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
         )
         ready = self._ask("/readyz", {})
         self._version = version or str(ready["version"])

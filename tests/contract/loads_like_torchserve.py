@@ -25,6 +25,10 @@ class Context:
     def get_request_header(self, _index: int, _key: str) -> None:
         """The client sent none."""
 
+    def get_all_request_header(self, _index: int) -> dict[str, str]:
+        """The client sent none."""
+        return {}
+
     def set_response_header(self, _index: int, key: str, value: str) -> None:
         """Remember it."""
         self.headers[key] = value

@@ -78,6 +78,11 @@ def test_a_worker_loads_nothing_of_the_other_parts(loaded: dict[str, Any], packa
     assert package not in {name.split(".")[0] for name in loaded["modules"]}
 
 
+def test_a_worker_loads_nothing_for_traces_that_nobody_wants(loaded: dict[str, Any]) -> None:
+    """It would cost memory in every worker."""
+    assert "opentelemetry" not in {name.split(".")[0] for name in loaded["modules"]}
+
+
 def test_torchserve_imports_pytorch_into_every_worker() -> None:
     """Else the handler's own import would cost 200 MB and seconds, and it only resizes with it."""
     code = "import sys, ts.protocol.otf_message_handler; print('torch' in sys.modules)"

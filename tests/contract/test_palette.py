@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.palette import PALETTES
+from gateway.pixels.palette import PALETTES
 
 VOC_CLASSES = range(21)
 

@@ -9,11 +9,13 @@ from threading import Thread
 from typing import Any
 
 import httpx
+import numpy as np
 import uvicorn
 from PIL import Image
 from starlette.types import ASGIApp
 
 from gateway.app import create_app
+from gateway.pixels.masks import encode_grey
 from gateway.protocol import ProblemProtocol
 from gateway.settings import Settings
 
@@ -33,6 +35,8 @@ def mask_png(size: tuple[int, int] = (4, 3), mode: str = "L") -> bytes:
     """A mask as the handler sends it: class 15 on the left column, background elsewhere."""
     mask = Image.new(mode, size, 0)
     mask.paste(15, (0, 0, 1, size[1]))
+    if mode == "L":
+        return encode_grey(np.asarray(mask))
     buffer = io.BytesIO()
     mask.save(buffer, "PNG")
     return buffer.getvalue()
@@ -49,13 +53,16 @@ def form(*parts: bytes) -> bytes:
     return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
 
 
-def mask_answer(mask: bytes | None = None) -> httpx.Response:
-    """The handler's answer to an image."""
+def mask_answer(mask: bytes | None = None, form: str = "{}") -> httpx.Response:
+    """The handler's answer to an image; whatever its form, the picture is a mask."""
     headers = {
         "Content-Type": "image/png",
         "X-Class-Pixels": "0=9,15=3",
         "Server-Timing": "infer;dur=17.0",
+        "X-Confidence": "0.9312",
     }
+    if json.loads(form).get("confidence"):
+        headers["X-Class-Confidence"] = "0=0.9512,15=0.8712"
     return httpx.Response(200, content=mask_png() if mask is None else mask, headers=headers)
 
 
@@ -91,7 +98,7 @@ class TorchServeDouble(httpx.AsyncBaseTransport):
         self.predict: Predict = self._mask
 
     async def _mask(self, request: httpx.Request) -> httpx.Response:
-        return mask_answer()
+        return mask_answer(form=request.headers.get("X-Segserve-Form", "{}"))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.down is not None:
@@ -124,7 +131,7 @@ def client(torchserve: httpx.AsyncBaseTransport, **changes: Any) -> httpx.AsyncC
     """A client of a gateway in this process, which talks to the given TorchServe."""
     app = create_app(settings(**changes), torchserve)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://gateway")
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
 
 
 async def send(

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.unit.gateway.doubles import STARTED, TorchServeDouble
+from tests.unit.gateway.doubles import STARTED, TorchServeDouble, client
 
 pytestmark = pytest.mark.anyio
 
@@ -75,8 +75,8 @@ async def test_the_legend_has_a_name_and_colours_for_every_class(
     """Names are the archive's, colours the gateway's."""
     answer = await gateway.get(f"/v1/models/deeplabv3/labels{query}")
     colours = [
-        {"seed": "#000000", "voc": "#000000"},
-        {"seed": "#0f78d2", "voc": "#c08080"},
+        {"seed": "#000000", "voc": "#000000", "safe": "#000000"},
+        {"seed": "#0f78d2", "voc": "#c08080", "safe": "#f1ca73"},
     ]
     assert answer.json() == {
         "model": "deeplabv3",
@@ -87,6 +87,23 @@ async def test_the_legend_has_a_name_and_colours_for_every_class(
         ],
     }
     assert (answer.headers["X-Model"], answer.headers["X-Model-Version"]) == ("deeplabv3", "1.0")
+
+
+async def test_the_legend_is_sent_once(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
+) -> None:
+    """While it does not change, a client that has it gets an empty 304."""
+    url = "/v1/models/deeplabv3/labels"
+    first = await gateway.get(url)
+    tag = first.headers["ETag"]
+    for known in (tag, f"W/{tag}", f'"other", {tag}'):
+        again = await gateway.get(url, headers={"If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["ETag"] == tag
+    torchserve.labels = {"0": "background", "15": "human"}
+    async with client(torchserve) as other:
+        changed = await other.get(url, headers={"If-None-Match": tag})
+    assert (changed.status_code, changed.json()["labels"][1]["name"]) == (200, "human")
 
 
 async def test_the_documentation_is_served(gateway: httpx.AsyncClient) -> None:

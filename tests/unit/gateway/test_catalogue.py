@@ -108,6 +108,16 @@ async def test_labels_are_asked_for_once(
     assert torchserve.questions.count(DESCRIBE) == 1
 
 
+async def test_labels_are_remembered_without_asking_anybody(
+    catalogue: Catalogue, torchserve: TorchServeDouble
+) -> None:
+    """What counts masks must not delay them."""
+    assert catalogue.remembered_labels("1.0") == {}
+    assert torchserve.questions == []
+    await catalogue.labels("1.0")
+    assert catalogue.remembered_labels("1.0") == {0: "background", 15: "person"}
+
+
 async def test_labels_survive_workers_that_die(
     catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
 ) -> None:

@@ -47,9 +47,20 @@ async def test_a_wrong_request_is_a_problem_document(
     assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
 
 
-async def test_a_wrong_method_is_told_the_right_one(gateway: httpx.AsyncClient) -> None:
-    """Allow is part of a 405."""
-    assert (await gateway.get("/segmentation")).headers["Allow"] == "POST"
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/segmentation", "POST"),
+        ("/v1/admin/keys", "GET, POST"),
+        ("/v1/admin/keys/abc", "DELETE"),
+        ("/docs", "GET"),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_ones(
+    gateway: httpx.AsyncClient, path: str, allowed: str
+) -> None:
+    """Allow is part of a 405, and names all methods of the path."""
+    assert (await gateway.put(path)).headers["Allow"] == allowed
 
 
 async def test_an_invalid_parameter_is_named(gateway: httpx.AsyncClient) -> None:

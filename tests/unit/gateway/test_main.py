@@ -7,8 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
+
+from gateway.keys.file import KeyFile
 
 
 @contextmanager
@@ -52,3 +55,25 @@ def test_a_wrong_setting_is_one_message_and_an_exit() -> None:
         assert process.returncode == 1
         assert "SEGSERVE_GATEWAY_" in log
         assert "Traceback" not in log
+
+
+def test_an_open_address_without_keys_is_one_line_and_an_exit(tmp_path: Path) -> None:
+    """The line names both ways out."""
+    keys = {"KEYS_FILE": str(tmp_path / "keys.json")}
+    with gateway(HOST="0.0.0.0", PORT="0", AUTH="auto", **keys) as process:  # noqa: S104
+        _, log = process.communicate(timeout=15)
+        assert process.returncode == 1
+    (line,) = log.splitlines()
+    assert "python -m gateway.keys add" in line
+    assert "SEGSERVE_GATEWAY_AUTH=off" in line
+
+
+def test_with_a_key_it_starts_and_asks_for_it(tmp_path: Path) -> None:
+    """Also on loopback, where it is told to."""
+    _, key = KeyFile(tmp_path / "keys.json").add("app", "user")
+    with gateway(PORT="0", AUTH="on", KEYS_FILE=str(tmp_path / "keys.json")) as process:
+        url = _url(process)
+        paths = ("/healthz", "/v1/models")
+        assert [httpx.get(url + path, trust_env=False).status_code for path in paths] == [200, 401]
+        with_key = httpx.get(url + "/v1/admin/keys", headers={"X-API-Key": key}, trust_env=False)
+        assert with_key.status_code == 403

@@ -48,3 +48,17 @@ def test_the_bytes_are_gone_in_the_end_whoever_holds_the_buffer() -> None:
     with Memory(100).buffer() as buffer:
         buffer.append(memoryview(b"photo"))
     assert buffer.blocks == []
+
+
+def test_what_is_taken_out_is_no_part_of_the_budget() -> None:
+    """A body that is unpacked makes room for what was in it."""
+    memory = Memory(600_000)
+    data = bytes(range(250)) * 2000
+    with memory.buffer() as buffer:
+        buffer.fill(data)
+        assert (memory.held, max(len(block) for block in buffer.blocks)) == (500_000, 256 * 1024)
+        assert buffer.take_out() == data
+        assert (memory.held, buffer.size, buffer.blocks) == (0, 0, [])
+        buffer.fill(data)
+        assert b"".join(buffer.blocks) == data
+    assert memory.held == 0

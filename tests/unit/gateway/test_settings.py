@@ -31,6 +31,12 @@ def test_the_environment_sets_values(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MAX_QUEUE", "-1"),
         ("LOG_LEVEL", "loud"),
         ("MAX_BUFFERED_BYTES", "1000"),
+        ("AUTH", "maybe"),
+        ("RATE_LIMIT", "often"),
+        ("KEY_CONCURRENCY", "-1"),
+        ("LIMITS_URL", "memcached://127.0.0.1"),
+        ("CORS_ORIGINS", "app.test"),
+        ("CORS_ORIGINS", "https://app.test/page"),
     ],
 )
 def test_a_senseless_value_is_refused(
@@ -40,3 +46,34 @@ def test_a_senseless_value_is_refused(
     monkeypatch.setenv(f"SEGSERVE_GATEWAY_{name}", value)
     with pytest.raises(ValidationError):
         Settings()
+
+
+def test_a_value_that_is_refused_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could hold a password, and the message goes to a log."""
+    monkeypatch.setenv("SEGSERVE_GATEWAY_LIMITS_URL", "http://:secret@127.0.0.1")
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", ()),
+        ("*", ("*",)),
+        ("https://a.test, http://b.test:81", ("https://a.test", "http://b.test:81")),
+    ],
+)
+def test_origins_are_separated_by_commas(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: tuple[str, ...]
+) -> None:
+    """As a person writes them into an environment file."""
+    monkeypatch.setenv("SEGSERVE_GATEWAY_CORS_ORIGINS", value)
+    assert Settings().cors_origins == expected
+
+
+@pytest.mark.parametrize("name", ["RATE_LIMIT", "LIMITS_URL"])
+def test_an_empty_limit_is_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A line of an environment file that was left open."""
+    monkeypatch.setenv(f"SEGSERVE_GATEWAY_{name}", "")
+    assert getattr(Settings(), name.lower()) is None

@@ -5,7 +5,7 @@ import pytest
 
 from gateway.errors import ModelUnavailableError
 from gateway.memory import Memory
-from gateway.torchserve import Target, TorchServe
+from gateway.torchserve import Question, Target, TorchServe
 from tests.unit.gateway.doubles import TorchServeDouble, mask_answer, mask_png
 
 pytestmark = pytest.mark.anyio
@@ -13,12 +13,14 @@ pytestmark = pytest.mark.anyio
 TARGET = Target("deeplabv3", "1.0")
 
 
-async def _predict(torchserve: TorchServeDouble, data: bytes = b"photo") -> object:
+async def _predict(
+    torchserve: TorchServeDouble, data: bytes = b"photo", form: str | None = None
+) -> object:
     async with httpx.AsyncClient(transport=torchserve) as client:
         with Memory(len(data)).buffer() as image:
             image.append(memoryview(data))
             found = TorchServe(client, "http://127.0.0.1:8080/")
-            return await found.predict(TARGET, image, "an-id")
+            return await found.predict(TARGET, image, Question("an-id", form, 1234.5678))
 
 
 @pytest.mark.parametrize("size", [1, 1000, 1_000_000])
@@ -34,15 +36,25 @@ async def test_the_image_is_sent_raw_to_an_explicit_version(
     assert sent.headers["Content-Length"] == str(size)
     assert "Transfer-Encoding" not in sent.headers
     assert sent.headers["X-Request-ID"] == "an-id"
+    assert sent.headers["X-Segserve-Deadline"] == "1234.568"
+    assert "X-Segserve-Form" not in sent.headers
+
+
+async def test_the_form_goes_along(torchserve: TorchServeDouble) -> None:
+    """In the handler's words."""
+    await _predict(torchserve, form='{"render":"cutout"}')
+    assert torchserve.predictions[0].headers["X-Segserve-Form"] == '{"render":"cutout"}'
 
 
 async def test_the_answer_is_the_mask_and_its_facts(torchserve: TorchServeDouble) -> None:
     """Facts travel as headers, so that no pixel needs to be decoded."""
     found = await _predict(torchserve)
     assert vars(found) == {
-        "mask": mask_png(),
+        "png": mask_png(),
         "class_pixels": "0=9,15=3",
         "timings": "infer;dur=17.0",
+        "confidence": "0.9312",
+        "class_confidence": "",
     }
 
 

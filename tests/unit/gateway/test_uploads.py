@@ -48,9 +48,9 @@ class Upload:
         more = self.taken < len(self._pieces) or not self._complete
         return {"type": "http.request", "body": piece, "more_body": more}
 
-    async def read(self, budget: int = 10_000) -> bytes:
+    async def read(self, budget: int = 10_000, *, raw: bool = False) -> bytes:
         with Memory(budget).buffer() as image:
-            await read_image(self.request, LIMIT, image)
+            await read_image(self.request, LIMIT, image, raw=raw)
             return b"".join(image.blocks)
 
 
@@ -186,3 +186,32 @@ async def test_a_client_that_leaves_is_no_error_of_its_form() -> None:
     """A lost connection is told from a wrong form."""
     with pytest.raises(ClientDisconnect):
         await Upload([form(part(PHOTO))[:100]], complete=False).read()
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+@pytest.mark.parametrize("kind", ["image/jpeg", "", "application/x-www-form-urlencoded", "\xff;;="])
+async def test_a_body_that_is_no_form_may_be_the_image(kind: str, size: int) -> None:
+    """What curl --data-binary sends, whatever it declares."""
+    assert await Upload(pieces(PHOTO, size), kind).read(raw=True) == PHOTO
+
+
+async def test_a_form_is_read_as_one_where_both_are_taken() -> None:
+    """The declared type tells them apart."""
+    assert await Upload([form(part(PHOTO))]).read(raw=True) == PHOTO
+
+
+async def test_a_body_has_the_limit_of_an_image() -> None:
+    """Without the room that a form needs."""
+    assert len(await Upload([bytes(LIMIT)], "").read(raw=True)) == LIMIT
+    upload = Upload([bytes(LIMIT), b"x", b"y"], "")
+    with pytest.raises(ImageTooLargeError):
+        await upload.read(raw=True)
+    assert upload.taken == 2
+    with pytest.raises(ImageTooLargeError):
+        await Upload([b""], "", length=str(LIMIT + 1)).read(raw=True)
+
+
+async def test_an_empty_body_is_no_image() -> None:
+    """As an empty file is none."""
+    with pytest.raises(UnreadableImageError, match="empty"):
+        await Upload([b""], "image/jpeg").read(raw=True)

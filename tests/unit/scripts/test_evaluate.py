@@ -1,7 +1,9 @@
 """The command measures, writes what it was asked to write, and refuses in one line."""
 
 import json
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -83,6 +85,33 @@ def test_a_bad_mask_is_found_before_anything_is_predicted(
     assert main(["--data", str(tmp_path), "--archive", str(archive)]) == 1
     errors = capsys.readouterr().err
     assert errors == f"evaluate: {mask}: 3 x 3 pixels, but its picture has 96 x 80\n"
+
+
+def test_the_key_of_the_environment_is_sent_to_the_gateway(
+    photographs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And a refusal is told in the gateway's words, without the key."""
+    sent = []
+
+    class Gateway(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # the name is http.server's
+            sent.append(self.headers["Authorization"])
+            self.send_response(401)
+            self.end_headers()
+            self.wfile.write(b'{"detail": "The key is not valid."}')
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Keep quiet."""
+
+    monkeypatch.setenv("SEGSERVE_API_KEY", "sgs_1_2")
+    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        assert main(["--data", str(photographs), "--gateway", url]) == 1
+    assert sent == ["Bearer sgs_1_2"]
+    assert capsys.readouterr().err == (
+        "evaluate: the gateway answered 401: The key is not valid.\n"
+    )
 
 
 def test_two_sources_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

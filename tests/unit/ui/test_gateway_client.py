@@ -198,3 +198,26 @@ def test_other_class_pixels_are_refused(header: str) -> None:
     """A header that does not say counts is a ValueError."""
     with pytest.raises(ValueError, match="invalid literal"):
         parse_class_pixels(header)
+
+
+@pytest.mark.parametrize(("key", "sent"), [(None, None), ("", None), ("sgs_1_2", "Bearer sgs_1_2")])
+def test_the_pages_key_goes_with_every_request(key: str | None, sent: str | None) -> None:
+    """Where it has one."""
+    seen = []
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("Authorization"))
+        return httpx.Response(503, json={})
+
+    asking = GatewayClient("http://gateway", 60, httpx.MockTransport(gateway), key)
+    for ask in (asking.readiness, asking.models, lambda: asking.segment(b"jpeg", None)):
+        with pytest.raises(GatewayError):
+            ask()
+    assert seen == [sent] * 3
+
+
+def test_a_page_without_a_key_says_who_can_help() -> None:
+    """The gateway's words are for those who send headers."""
+    with pytest.raises(RefusedError, match="SEGSERVE_UI_API_KEY") as caught:
+        answering(401, headers={"X-Request-ID": "req-9"}).models()
+    assert caught.value.request_id == "req-9"

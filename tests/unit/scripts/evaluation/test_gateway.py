@@ -107,3 +107,12 @@ def test_no_gateway_is_told() -> None:
 
     with pytest.raises(EvaluationError, match=r"connection refused.*make run.*--gateway"):
         _predictor(unreachable)
+
+
+@pytest.mark.parametrize(("key", "sent"), [(None, None), ("sgs_1_2", "Bearer sgs_1_2")])
+def test_a_key_goes_with_every_request(key: str | None, sent: str | None) -> None:
+    """Where the gateway asks for one."""
+    served = Served()
+    predictor = GatewayPredictor(URL, None, httpx.MockTransport(served), key)
+    predictor.predict(b"jpeg")
+    assert [each.headers.get("Authorization") for each in served.asked] == [sent] * 3

@@ -1,0 +1,66 @@
+"""The routes of whoever runs the gateway: its keys."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from gateway.keys.api_key import Key
+from gateway.keys.file import KeyFile
+from gateway.keys.register import Register
+from gateway.openapi.problems import problems
+from gateway.schemas import KeyEntry, Keys, NewKey, ShownKey
+
+KEY_ID = Path(description="Id of the key.", examples=["0f3a2b1c4d5e"], max_length=64)
+
+
+def _entry(key: Key) -> KeyEntry:
+    return KeyEntry(**key.model_dump(exclude={"digest"}))
+
+
+def routes(file: KeyFile, register: Register | None) -> APIRouter:
+    """The endpoints, bound to the file; the register is that of a gateway that asks for keys.
+
+    What happens to the file happens in a thread: it waits for whoever else changes it.
+    """
+    router = APIRouter(prefix="/v1/admin/keys", tags=["admin"])
+
+    @router.get(
+        "",
+        summary="List the keys",
+        response_description="Every key without its secret, which is kept nowhere.",
+    )
+    async def list_keys() -> Keys:
+        """Every key as the file has it now, in the order of their making."""
+        found = await asyncio.to_thread(file.read)
+        return Keys(keys=[_entry(key) for key in found])
+
+    @router.post(
+        "",
+        status_code=201,
+        summary="Make a key",
+        response_description="The key itself, which is shown this once.",
+        responses=problems("invalid_request", "conflict"),
+    )
+    async def add_key(wanted: NewKey, response: Response) -> ShownKey:
+        """Makes a key; every gateway knows it within seconds, this one at once."""
+        key, presented = await asyncio.to_thread(file.add, **wanted.model_dump())
+        if register is not None:
+            await register.look_again()
+        response.headers["Cache-Control"] = "no-store"
+        return ShownKey(key=presented, **_entry(key).model_dump())
+
+    @router.delete(
+        "/{key_id}",
+        status_code=204,
+        summary="Revoke a key",
+        response_description="The key is refused, everywhere within seconds.",
+        responses=problems("not_found", "conflict", "invalid_request"),
+    )
+    async def revoke_key(key_id: Annotated[str, KEY_ID]) -> None:
+        """Takes a key back. The last one with the role admin stays while keys are asked for."""
+        await asyncio.to_thread(file.revoke, key_id, keep_an_admin=register is not None)
+        if register is not None:
+            await register.look_again()
+
+    return router

@@ -1,0 +1,87 @@
+"""POST /v1/hf/{model}: image segmentation for Hugging Face's inference clients."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from gateway.api.parameters import VERSION
+from gateway.errors import UnreadableImageError
+from gateway.json_body import is_object, receive, room_for
+from gateway.memory import Buffer
+from gateway.offload import Offload
+from gateway.openapi import protocols as openapi_protocols
+from gateway.openapi.problems import IMAGE_PROBLEMS, problems
+from gateway.pipeline import Found, Pipeline, trusting
+from gateway.pixels.masks import size_of
+from gateway.protocols.hugging_face import Inputs, Segment, read_inputs, segments
+from gateway.uploads import too_large
+from gateway.wishes import Wish
+
+MODEL = Path(description="Name of the model.", examples=["deeplabv3"], max_length=64)
+JSON = "application/json"
+
+
+class _Reader:
+    """Reads a request's image, and notes the threshold that came with it."""
+
+    def __init__(self, request: Request, max_image_bytes: int, offload: Offload) -> None:
+        self.threshold = 0.0
+        self._request = request
+        self._max_bytes = max_image_bytes
+        self._offload = offload
+
+    async def __call__(self, image: Buffer) -> None:
+        """Fills the buffer, whichever of the two ways the image came."""
+        await receive(self._request, room_for(self._max_bytes), image)
+        # The client's library calls bytes "application/json" too: the content decides.
+        if is_object(image):
+            await self._unpack(image)
+        if image.size > self._max_bytes:
+            raise too_large(self._max_bytes)
+        if image.size == 0:
+            raise UnreadableImageError("The image is empty. Send an image.")
+
+    async def _unpack(self, image: Buffer) -> None:
+        size, body = image.size, image.take_out()
+        found: Inputs = await self._offload.run(size, lambda: read_inputs(body, self._max_bytes))
+        self.threshold = found.threshold
+        image.fill(found.image)
+
+
+def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
+    """The endpoint, bound to what does the work."""
+    router = APIRouter(prefix="/v1/hf", tags=["protocols"])
+
+    async def answer(found: Found, threshold: float) -> bytes:
+        with trusting(found):
+            width, height = size_of(found.prediction.png)
+            return await offload.run(width * height, lambda: segments(found, threshold))
+
+    @router.post(
+        "/{model}",
+        summary="Segment a photograph for a Hugging Face client",
+        response_model=list[Segment],
+        response_description="A black and white mask for each class that occurs.",
+        responses=openapi_protocols.HUGGING_FACE_ANSWER | problems(*IMAGE_PROBLEMS),
+        openapi_extra=openapi_protocols.HUGGING_FACE_BODY,
+    )
+    async def segment_for_hugging_face(
+        request: Request,
+        model: Annotated[str, MODEL],
+        version: Annotated[str | None, VERSION] = None,
+    ) -> Response:
+        """Takes what `InferenceClient(model=URL).image_segmentation(...)` sends.
+
+        The body is the image itself, or JSON with the image in base64 and parameters. Classes
+        whose mean confidence is below `threshold` are left out. The answer lists the classes
+        ascending by id, background included, as the library's own semantic segmentation does.
+        """
+        read = _Reader(request, pipeline.max_image_bytes, offload)
+        found = await pipeline.segment(request, Wish(model, version, "labels", facts=True), read)
+        body = await answer(found, read.threshold)
+        return Response(
+            body, media_type=JSON, headers=found.headers | {"Cache-Control": "no-store"}
+        )
+
+    return router

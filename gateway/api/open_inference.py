@@ -1,0 +1,90 @@
+"""Open Inference Protocol: images in tensors, as the clients of Triton and KServe send them."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from gateway.api.open_inference_models import MODEL, VERSION
+from gateway.errors import UnreadableImageError
+from gateway.json_body import receive, room_for
+from gateway.memory import Buffer
+from gateway.offload import Offload
+from gateway.openapi import protocols as openapi_protocols
+from gateway.openapi.problems import IMAGE_PROBLEMS, problems
+from gateway.pipeline import Found, Pipeline, trusting
+from gateway.pixels.masks import size_of
+from gateway.protocols.open_inference import HEADER_LENGTH, Inference, read_inference
+from gateway.protocols.open_inference_answer import Answer, answer
+from gateway.wishes import Wish
+
+
+class _Reader:
+    """Reads a request's image, and keeps what else was asked."""
+
+    def __init__(self, request: Request, max_image_bytes: int, offload: Offload) -> None:
+        self._request = request
+        self._max_bytes = max_image_bytes
+        self._offload = offload
+        self.asked = Inference(b"", (), None)
+
+    async def __call__(self, image: Buffer) -> None:
+        """Fills the buffer with the one element of the input."""
+        await receive(self._request, room_for(self._max_bytes), image)
+        size, body = image.size, image.take_out()
+        header_length = self._request.headers.get(HEADER_LENGTH)
+        found = await self._offload.run(
+            size, lambda: read_inference(body, header_length, self._max_bytes)
+        )
+        image.fill(found.image)
+        self.asked = replace(found, image=b"")
+        if image.size == 0:
+            raise UnreadableImageError("The image is empty. Send an image.")
+
+
+def _response(made: Answer, found: Found) -> Response:
+    headers = found.headers | {"Cache-Control": "no-store"}
+    if made.header_length is None:
+        return Response(made.body, media_type="application/json", headers=headers)
+    headers[HEADER_LENGTH] = str(made.header_length)
+    return Response(made.body, media_type="application/octet-stream", headers=headers)
+
+
+def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
+    """The endpoints, bound to what does the work."""
+    router = APIRouter(prefix="/v2/models", tags=["protocols"])
+
+    async def infer(request: Request, model: str, version: str | None) -> Response:
+        read = _Reader(request, pipeline.max_image_bytes, offload)
+        found = await pipeline.segment(request, Wish(model, version, "labels", facts=True), read)
+        with trusting(found):
+            width, height = size_of(found.prediction.png)
+            made = await offload.run(width * height, lambda: answer(found, read.asked))
+        return _response(made, found)
+
+    documented: dict[str, Any] = {
+        "response_class": Response,
+        "response_description": "The tensors that were asked for.",
+        "responses": openapi_protocols.INFERRED | problems(*IMAGE_PROBLEMS),
+        "openapi_extra": openapi_protocols.INFERENCE,
+    }
+
+    @router.post("/{model}/infer", summary="Infer with the default version", **documented)
+    async def model_infer(request: Request, model: Annotated[str, MODEL]) -> Response:
+        """Takes the tensor `image`, an image file, in JSON as base64 or in binary.
+
+        Answers with the tensors `mask` (the class of each pixel), `png` (the same as a grey PNG)
+        and `classes` (a list in JSON), or those that `outputs` names. In JSON, `png` is base64.
+        Errors have a member `error` beside those of every problem document.
+        """
+        return await infer(request, model, None)
+
+    @router.post("/{model}/versions/{version}/infer", summary="Infer with a version", **documented)
+    async def model_version_infer(
+        request: Request, model: Annotated[str, MODEL], version: Annotated[str, VERSION]
+    ) -> Response:
+        """The same with the version that is named."""
+        return await infer(request, model, version)
+
+    return router

@@ -1,0 +1,26 @@
+"""Work on many pixels, done in a thread so that it holds up nobody else's request."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+# Less than that takes about as long as to hand it to a thread and back.
+_INLINE_PIXELS: Final = 1_000_000
+# Each may need ten bytes for a pixel.
+_AT_ONCE: Final = 2
+
+
+class Offload:
+    """At most a few threads at once, and none for what is quickly done."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def run(self, pixels: int, work: Callable[[], T]) -> T:
+        """What the work gives; pixels: how many it goes through."""
+        if pixels <= _INLINE_PIXELS:
+            return work()
+        async with self._turns:
+            return await asyncio.to_thread(work)

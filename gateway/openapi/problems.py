@@ -1,0 +1,74 @@
+"""The errors of each route, as the OpenAPI document describes them."""
+
+from typing import Any, Final
+
+from gateway import errors
+from gateway.openapi.headers import REQUEST_ID, retry_after
+from gateway.openapi.schemas import reference
+from gateway.schemas import Problem
+
+Responses = dict[int | str, dict[str, Any]]
+
+# What every route that takes an image may answer.
+IMAGE_PROBLEMS: Final = (
+    "invalid_request",
+    "unreadable_image",
+    "unsupported_format",
+    "image_too_large",
+    "too_many_pixels",
+    "not_found",
+    "overloaded",
+    "model_unavailable",
+    "deadline_exceeded",
+)
+
+_DETAILS: Final = {
+    "not_acceptable": "The answer is image/png or application/json. Name one of them in Accept.",
+    "invalid_request": "The form has no field 'file'.",
+    "unauthorized": "This gateway asks for a key. Send it as `Authorization: Bearer KEY`.",
+    "forbidden": "This needs a key with the role admin, not user.",
+    "unreadable_image": "The image is truncated. Send the complete file.",
+    "unsupported_format": "PDF is not supported. Send JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF.",
+    "image_too_large": "The image has more than 33554432 bytes (32 MiB). Send a smaller one.",
+    "too_many_pixels": "The image has 100000000 pixels; the limit is 50000000. Scale it down.",
+    "conflict": "This is the last key with the role admin. Add another one first.",
+    "too_many_requests": "600/minute is the limit. Send it again in 12 seconds.",
+    "not_found": "deeplabv3 has no version 9.9. It has: 1.0.",
+    "overloaded": "Too many requests are waiting. Send the image again shortly.",
+    "model_unavailable": "The model's worker stopped while it computed, and is being restarted.",
+    "deadline_exceeded": "No answer after 30 seconds. Try again later.",
+}
+_ERRORS: Final = {
+    error.code: error for error in errors.GatewayError.__subclasses__() if error.code in _DETAILS
+}
+
+
+def _example(error: type[errors.GatewayError]) -> dict[str, Any]:
+    problem = Problem(
+        type="about:blank",
+        title=error.title,
+        status=error.status,
+        detail=_DETAILS[error.code],
+        code=error.code,
+        request_id="3f2a9c",
+    )
+    return {"summary": error.title, "value": problem.model_dump()}
+
+
+def _answer(error: type[errors.GatewayError]) -> dict[str, Any]:
+    seconds = error.retry_after_s
+    return {
+        "description": "",
+        "headers": REQUEST_ID | (retry_after(seconds) if seconds is not None else {}),
+        "content": {errors.PROBLEM_JSON: {"schema": reference(Problem), "examples": {}}},
+    }
+
+
+def problems(*codes: str) -> Responses:
+    """The documented answers for these kinds of problem, those of one status together."""
+    responses: Responses = {}
+    for error in (_ERRORS[code] for code in codes):
+        answer = responses.setdefault(error.status, _answer(error))
+        answer["content"][errors.PROBLEM_JSON]["examples"][error.code] = _example(error)
+        answer["description"] = " or ".join(filter(None, [answer["description"], error.title]))
+    return responses

@@ -1,0 +1,1 @@
+"""Masks as pixels: read, described, drawn; pure functions that know no HTTP."""

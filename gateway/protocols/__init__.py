@@ -1,0 +1,1 @@
+"""Translations into the words of other interfaces."""

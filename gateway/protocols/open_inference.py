@@ -1,0 +1,191 @@
+"""Requests of the Open Inference Protocol, version 2: the image in them, and what is asked for."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.errors import InvalidRequestError
+from gateway.json_body import BASE64, decode_base64, narrowed, parse
+from gateway.uploads import too_large
+
+# The header that says where the JSON ends and binary tensors begin.
+HEADER_LENGTH: Final = "Inference-Header-Content-Length"
+INPUT: Final = "image"
+OutputName = Literal["mask", "png", "classes"]
+OUTPUTS: Final[tuple[OutputName, ...]] = ("mask", "png", "classes")
+
+# In binary each element of a BYTES tensor is preceded by its length, little-endian.
+LENGTH_BYTES: Final = 4
+
+_NOT_OFFERED: Final[Any] = Field(
+    default=None, description="Not offered.", json_schema_extra=narrowed(type="null")
+)
+
+
+class InputParameters(BaseModel):
+    """Where the image is, if not in the JSON."""
+
+    binary_data_size: int | None = Field(
+        default=None,
+        description="Bytes of the tensor behind the JSON; not in a body that is JSON alone.",
+        json_schema_extra=narrowed(type="null"),
+    )
+    shared_memory_region: str | None = _NOT_OFFERED
+
+
+class InferenceInput(BaseModel):
+    """The tensor that the model takes: one image file."""
+
+    # In a body that is JSON alone, which is what the document's schema is of.
+    model_config = ConfigDict(json_schema_extra={"required": ["name", "datatype", "shape", "data"]})
+
+    name: str = Field(description="Its name.", json_schema_extra={"enum": [INPUT]})
+    datatype: str = Field(description="A file's bytes.", json_schema_extra={"enum": ["BYTES"]})
+    shape: list[int] = Field(
+        max_length=8,
+        description="One file: [1].",
+        json_schema_extra=narrowed(
+            type="array",
+            items={"type": "integer", "minimum": 1, "maximum": 1},
+            minItems=1,
+            maxItems=1,
+        ),
+    )
+    parameters: InputParameters = Field(
+        default=InputParameters(), description="How it is sent, for clients that send it in binary."
+    )
+    data: list[str] | None = Field(
+        default=None,
+        max_length=1,
+        description="The file in base64.",
+        json_schema_extra=narrowed(type="array", items=BASE64, minItems=1, maxItems=1),
+    )
+
+
+class OutputParameters(BaseModel):
+    """How a tensor is wanted."""
+
+    binary_data: bool | None = Field(default=None, description="In binary, behind the JSON.")
+    classification: int | None = _NOT_OFFERED
+    shared_memory_region: str | None = _NOT_OFFERED
+
+
+class InferenceOutput(BaseModel):
+    """A tensor that is asked for."""
+
+    name: str = Field(
+        description="`mask`, the class of each pixel; `png`, the same as a grey PNG; `classes`, a "
+        "list in JSON.",
+        json_schema_extra={"enum": list(OUTPUTS)},
+    )
+    parameters: OutputParameters = Field(
+        default=OutputParameters(), description="How it is wanted."
+    )
+
+
+class InferenceParameters(BaseModel):
+    """How all tensors are wanted that say nothing themselves."""
+
+    binary_data_output: bool = Field(default=False, description="In binary, behind the JSON.")
+
+
+class InferenceRequest(BaseModel):
+    """An image, and the tensors that are asked for."""
+
+    id: Annotated[str, Field(max_length=1024)] | None = Field(
+        default=None, description="The client's own id, which comes back."
+    )
+    parameters: InferenceParameters = Field(
+        default=InferenceParameters(), description="Of the whole request."
+    )
+    inputs: list[InferenceInput] = Field(max_length=1, min_length=1, description="The image.")
+    outputs: list[InferenceOutput] = Field(
+        default=[], max_length=len(OUTPUTS), description="The tensors to answer; all if empty."
+    )
+
+
+@dataclass(frozen=True)
+class Output:
+    """One tensor that is asked for, and whether in binary or in JSON."""
+
+    name: OutputName
+    binary: bool
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What a request asks: an image, the tensors to answer with, and the client's own id."""
+
+    image: bytes
+    outputs: tuple[Output, ...]
+    identity: str | None
+
+
+def read_inference(body: bytes, header_length: str | None, max_image_bytes: int) -> Inference:
+    """The request in a body.
+
+    header_length: of the JSON before binary tensors, as Inference-Header-Content-Length has it;
+    None if all is JSON. Raises InvalidRequestError and ImageTooLargeError.
+    """
+    length = len(body) if header_length is None else _length(header_length, len(body))
+    found = parse(body[:length], InferenceRequest)
+    image = _image(found.inputs[0], memoryview(body)[length:], max_image_bytes)
+    return Inference(image, _outputs(found), found.id)
+
+
+def _length(header: str, size: int) -> int:
+    length = int(header) if header.isdecimal() and len(header) < 20 else size + 1
+    if length > size:
+        raise InvalidRequestError(
+            f"{HEADER_LENGTH} is not the length of the JSON that the body begins with."
+        )
+    return length
+
+
+def _image(tensor: InferenceInput, binary: memoryview, max_bytes: int) -> bytes:
+    if (tensor.name, tensor.datatype, tensor.shape) != (INPUT, "BYTES", [1]):
+        raise InvalidRequestError(
+            f"The input is {INPUT!r} of datatype BYTES and shape [1]: one image file."
+        )
+    if tensor.parameters.shared_memory_region is not None:
+        raise InvalidRequestError("Shared memory is not offered. Send the image in the request.")
+    if tensor.parameters.binary_data_size is not None:
+        return _element(binary, tensor.parameters.binary_data_size, max_bytes)
+    if not tensor.data:
+        raise InvalidRequestError(
+            "The input has neither `data`, the image in base64, nor `binary_data_size`."
+        )
+    return decode_base64(tensor.data[0], "The input's `data`", max_bytes)
+
+
+def _element(binary: memoryview, size: int, max_bytes: int) -> bytes:
+    """The only element of a binary BYTES tensor."""
+    length = int.from_bytes(binary[:LENGTH_BYTES], "little")
+    if size != len(binary) or size != LENGTH_BYTES + length:
+        raise InvalidRequestError(
+            f"`binary_data_size` is {size}, {len(binary)} bytes follow the JSON, and they say that "
+            f"the image has {length}. Send 4 bytes of length and the image."
+        )
+    if length > max_bytes:
+        raise too_large(max_bytes)
+    return bytes(binary[LENGTH_BYTES:])
+
+
+def _outputs(found: InferenceRequest) -> tuple[Output, ...]:
+    usual = found.parameters.binary_data_output
+    if not found.outputs:
+        return tuple(Output(name, usual) for name in OUTPUTS)
+    return tuple(_output(each, usual) for each in found.outputs)
+
+
+def _output(asked: InferenceOutput, usual: bool) -> Output:
+    name = next((name for name in OUTPUTS if name == asked.name), None)
+    if name is None:
+        raise InvalidRequestError(
+            f"There is no output {asked.name[:64]!r}. There are: {', '.join(OUTPUTS)}."
+        )
+    if asked.parameters.classification or asked.parameters.shared_memory_region is not None:
+        raise InvalidRequestError("Neither classification nor shared memory is offered.")
+    binary = asked.parameters.binary_data
+    return Output(name, usual if binary is None else binary)

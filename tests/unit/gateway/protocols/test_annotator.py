@@ -1,0 +1,87 @@
+"""Label Studio's tasks: several at once, each of which fails for itself."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from tests.unit.gateway.doubles import TorchServeDouble, client, json_answer, mask_answer
+from tests.unit.gateway.label_studio_tasks import tasks, uri
+
+pytestmark = pytest.mark.anyio
+
+PREDICT = "/v1/label-studio/predict"
+URI = uri(b"a photo")
+
+
+async def test_an_image_that_fails_harms_no_other(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
+) -> None:
+    """Whether the gateway or the model refuses it."""
+
+    async def predict(request: httpx.Request) -> httpx.Response:
+        if request.content == b"damaged":
+            return json_answer(422, {"code": "unreadable_image", "detail": "It is damaged."})
+        return mask_answer(form=request.headers["X-Segserve-Form"])
+
+    torchserve.predict = predict
+    images = (URI, "http://127.0.0.1/a.jpg", uri(b"damaged"), URI)
+    results = (await gateway.post(PREDICT, json=tasks(*images))).json()["results"]
+    assert [len(each["result"]) for each in results] == [1, 0, 0, 1]
+    assert [each["error"] for each in results][::3] == [None, None]
+    assert "Nothing is fetched" in results[1]["error"]
+    assert results[2]["error"] == "It is damaged."
+    assert len(torchserve.predictions) == 3
+
+
+async def test_a_service_that_fails_fails_the_request(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
+) -> None:
+    """An empty prediction would be kept; and what is still computed is given up."""
+    cancelled: list[bytes] = []
+
+    async def predict(request: httpx.Request) -> httpx.Response:
+        if request.content == b"first":
+            return json_answer(503, {"code": 503, "type": "InternalServerException"})
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.append(request.content)
+            raise
+        return mask_answer()
+
+    torchserve.predict = predict
+    answer = await gateway.post(PREDICT, json=tasks(uri(b"other"), uri(b"first")))
+    assert (answer.status_code, answer.json()["code"]) == (503, "model_unavailable")
+    assert "Retry-After" in answer.headers
+    assert cancelled == [b"other"]
+
+
+async def test_few_tasks_of_a_request_are_computed_at_once(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
+) -> None:
+    """So that others get their turn between them."""
+    running = most = 0
+
+    async def predict(request: httpx.Request) -> httpx.Response:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.005)
+        running -= 1
+        return mask_answer(form=request.headers["X-Segserve-Form"])
+
+    torchserve.predict = predict
+    assert (await gateway.post(PREDICT, json=tasks(*[URI] * 32))).status_code == 200
+    assert most == 8
+
+
+async def test_a_request_may_be_as_large_as_the_budget(torchserve: TorchServeDouble) -> None:
+    """Nothing of it is left afterwards, so that the next one has as much."""
+    limits = {"max_image_bytes": 100_000, "max_buffered_bytes": 300_000}
+    images = [uri(bytes([1]) * 65_000)] * 3
+    async with client(torchserve, **limits) as gateway:
+        statuses = [(await gateway.post(PREDICT, json=tasks(*images))).status_code for _ in "abc"]
+        refused = await gateway.post(PREDICT, json=tasks(*images, URI, "a" * 50_000))
+    assert statuses == [200, 200, 200]
+    assert (refused.status_code, refused.json()["code"]) == (413, "image_too_large")

@@ -1,0 +1,150 @@
+"""POST /v1/hf/{model}, as Hugging Face's own client and others use it."""
+
+import base64
+import json
+from collections.abc import Iterator
+
+import httpx
+import numpy as np
+import pytest
+from huggingface_hub import InferenceClient
+from huggingface_hub.errors import HfHubHTTPError
+
+from gateway.app import create_app
+from tests.unit.gateway.doubles import TorchServeDouble, client, json_answer, serving, settings
+
+pytestmark = pytest.mark.anyio
+
+PATH = "/v1/hf/deeplabv3"
+PHOTO = base64.b64encode(b"a photo").decode()
+
+
+@pytest.fixture
+def hugging_face(torchserve: TorchServeDouble) -> Iterator[InferenceClient]:
+    """The library's client of a gateway on a real socket."""
+    with serving(create_app(settings(), torchserve)) as port:
+        # A token of its own, so that it looks for nobody's.
+        yield InferenceClient(model=f"http://127.0.0.1:{port}{PATH}", token="none")
+
+
+async def segment(gateway: httpx.AsyncClient, body: bytes, **options: object) -> httpx.Response:
+    """Posts a body as the library does, which calls all of them JSON."""
+    headers = {"Content-Type": "application/json"}
+    return await gateway.post(PATH, content=body, headers=headers, **options)  # type: ignore[arg-type]
+
+
+def test_the_librarys_client_gets_masks(
+    hugging_face: InferenceClient, torchserve: TorchServeDouble
+) -> None:
+    """The image goes as it is; each class comes back as a picture."""
+    found = hugging_face.image_segmentation(b"a photo")
+    assert [(each.label, each.score) for each in found] == [
+        ("background", 0.9512),
+        ("person", 0.8712),
+    ]
+    assert np.array_equal(np.asarray(found[1].mask)[:, :2], [[255, 0]] * 3)
+    assert [each.content for each in torchserve.predictions] == [b"a photo"]
+
+
+def test_the_librarys_parameters_are_honoured(
+    hugging_face: InferenceClient, torchserve: TorchServeDouble
+) -> None:
+    """With parameters it sends JSON, in which the image is the same."""
+    found = hugging_face.image_segmentation(b"a photo", threshold=0.9, subtask="semantic")
+    assert [each.label for each in found] == ["background"]
+    assert [each.content for each in torchserve.predictions] == [b"a photo"]
+
+
+def test_the_librarys_user_reads_why_it_failed(hugging_face: InferenceClient) -> None:
+    """The detail is part of the exception's text."""
+    with pytest.raises(HfHubHTTPError, match="tells classes apart"):
+        hugging_face.image_segmentation(b"a photo", subtask="instance")
+
+
+async def test_the_answer_says_who_made_it(gateway: httpx.AsyncClient) -> None:
+    """The headers are those of every segmentation."""
+    answer = await segment(gateway, b"a photo", params={"version": "1.0"})
+    assert answer.status_code == 200
+    assert (answer.headers["X-Model"], answer.headers["X-Model-Version"]) == ("deeplabv3", "1.0")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 422, "unreadable_image"),
+        (b'{"inputs": ""}', 422, "unreadable_image"),
+        (b"{", 422, "invalid_request"),
+        (b"{" + b'"a":{' * 100_000, 422, "invalid_request"),
+        (b'{"inputs": "%%%"}', 422, "invalid_request"),
+        (b'{"inputs": ["' + PHOTO.encode() + b'"]}', 422, "invalid_request"),
+        (bytes(101), 413, "image_too_large"),
+        (json.dumps({"inputs": PHOTO * 20}).encode(), 422, "invalid_request"),
+        (json.dumps({"inputs": base64.b64encode(bytes(101)).decode()}).encode(), 413, None),
+        (bytes(2**21), 413, "image_too_large"),
+    ],
+)
+async def test_bad_bodies_are_the_clients_fault(
+    torchserve: TorchServeDouble, body: bytes, status: int, code: str | None
+) -> None:
+    """And nobody else is asked about them."""
+    async with client(torchserve, max_image_bytes=100) as gateway:
+        answer = await segment(gateway, body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code or "image_too_large")
+    assert torchserve.predictions == []
+
+
+async def test_the_budget_is_for_the_image_or_its_json_and_not_for_both(
+    torchserve: TorchServeDouble,
+) -> None:
+    """The largest image arrives in JSON too, though the budget is not twice as large."""
+    photo = bytes(3_000_000)
+    body = json.dumps({"inputs": base64.b64encode(photo).decode()}).encode()
+    async with client(torchserve, max_image_bytes=len(photo), max_buffered_bytes=4_000_100) as it:
+        answers = [(await segment(it, body)).status_code for _ in range(3)]
+    assert answers == [200, 200, 200]
+    assert torchserve.predictions[0].content == photo
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/v1/hf/other", 404), (f"{PATH}?version=9", 404), (f"{PATH}?version=!", 422)],
+)
+async def test_an_unknown_model_or_version_is_said_to_be(
+    gateway: httpx.AsyncClient, path: str, status: int
+) -> None:
+    """As everywhere."""
+    assert (await gateway.post(path, content=b"a photo")).status_code == status
+
+
+async def test_the_models_verdict_on_the_image_is_passed_on(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
+) -> None:
+    """What is neither JSON nor an image is judged by the handler."""
+
+    async def refuse(_: httpx.Request) -> httpx.Response:
+        return json_answer(422, {"code": "unreadable_image", "detail": "No picture."})
+
+    torchserve.predict = refuse
+    answer = await segment(gateway, b"[1, 2]")
+    assert (answer.status_code, answer.json()["detail"]) == (422, "No picture.")
+
+
+async def test_a_model_that_sends_no_mask_is_unavailable(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
+) -> None:
+    """It is not the client's fault, and no failure of the gateway."""
+
+    async def confuse(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=b"no mask")
+
+    torchserve.predict = confuse
+    answer = await segment(gateway, b"a photo")
+    assert (answer.status_code, answer.json()["code"]) == (503, "model_unavailable")
+
+
+async def test_a_compressed_body_is_refused(gateway: httpx.AsyncClient) -> None:
+    """Its size could not be bounded while it arrives."""
+    answer = await gateway.post(PATH, content=b"x", headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")

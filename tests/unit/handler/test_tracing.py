@@ -1,0 +1,156 @@
+"""A worker's spans hang below the gateway's; where no traces are wanted, nothing happens."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from deeplab.tracing import Tracing, is_wanted, start_tracing
+from tests.collector import collector
+
+ROOT = Path(__file__).parents[3]
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+HEADERS = {"traceparent": f"00-{TRACE}-{PARENT}-01", "content-type": "image/png"}
+DELAYED = {"OTEL_BSP_SCHEDULE_DELAY": "60000"}
+WORKER = """
+import os, sys, time
+from deeplab.tracing import start_tracing
+tracing = start_tracing(os.environ, print)
+with tracing.picture({}) as took:
+    took({"decode": 1.0})
+print("made", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def spans() -> InMemorySpanExporter:
+    """Where spans end."""
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def tracing(spans: InMemorySpanExporter) -> Tracing:
+    """Traces that are wanted."""
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    return Tracing(provider)
+
+
+def named(spans: InMemorySpanExporter, name: str) -> ReadableSpan:
+    """The one span of that name."""
+    (found,) = [span for span in spans.get_finished_spans() if span.name == name]
+    return found
+
+
+def test_a_picture_is_a_span_below_the_one_in_its_header(
+    tracing: Tracing, spans: InMemorySpanExporter
+) -> None:
+    """The trace goes on in another process."""
+    with tracing.picture(HEADERS):
+        pass
+    span = named(spans, "segment")
+    assert span.kind is SpanKind.SERVER
+    assert span.parent is not None
+    assert f"{span.context.trace_id:032x}-{span.parent.span_id:016x}" == f"{TRACE}-{PARENT}"
+
+
+@pytest.mark.parametrize("headers", [{}, {"traceparent": "nonsense"}])
+def test_without_such_a_header_it_begins_a_trace(
+    tracing: Tracing, spans: InMemorySpanExporter, headers: dict[str, str]
+) -> None:
+    """Whoever asks TorchServe directly is traced as well."""
+    with tracing.picture(headers):
+        pass
+    assert named(spans, "segment").parent is None
+
+
+def test_the_stages_are_its_children_one_after_the_other(
+    tracing: Tracing, spans: InMemorySpanExporter
+) -> None:
+    """From the timings that travel to the gateway as well."""
+    with tracing.picture(HEADERS) as took:
+        took({"decode": 3.0, "infer": 17.0})
+    picture, decode, infer = (named(spans, name) for name in ("segment", "decode", "infer"))
+    for child in (decode, infer):
+        assert child.parent is not None
+        assert child.parent.span_id == picture.context.span_id
+    assert decode.start_time is not None
+    assert picture.start_time is not None
+    assert decode.start_time >= picture.start_time
+    assert decode.end_time == decode.start_time + 3_000_000 == infer.start_time
+    assert infer.end_time == decode.end_time + 17_000_000
+
+
+def test_a_failure_marks_the_span_and_goes_on(
+    tracing: Tracing, spans: InMemorySpanExporter
+) -> None:
+    """The handler decides what becomes of it."""
+    with pytest.raises(KeyError), tracing.picture(HEADERS):
+        raise KeyError
+    assert named(spans, "segment").status.status_code is StatusCode.ERROR
+
+
+@pytest.mark.parametrize(
+    ("environment", "wanted"),
+    [
+        ({}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, True),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318/v1/traces"}, True),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, True),
+        ({"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}, False),
+        ({"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}, False),
+    ],
+)
+def test_the_standard_variables_decide(environment: Mapping[str, str], wanted: bool) -> None:
+    """The same as for the gateway."""
+    assert is_wanted(environment) is wanted
+
+
+def test_without_them_nothing_is_made_or_told() -> None:
+    """And the handler's code is the same."""
+    said: list[str] = []
+    tracing = start_tracing({}, said.append)
+    with tracing.picture(HEADERS) as took:
+        took({"decode": 1.0})
+    tracing.close()
+    assert said == []
+
+
+def test_a_machine_without_opentelemetry_serves_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The archive brings no library; one warning says what is missing."""
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.resources", None)
+    said: list[str] = []
+    tracing = start_tracing({"OTEL_TRACES_EXPORTER": "otlp"}, said.append)
+    with tracing.picture(HEADERS) as took:
+        took({"decode": 1.0})
+    assert len(said) == 1
+    assert "opentelemetry" in said[0]
+
+
+def test_a_worker_that_is_ended_sends_its_last_spans() -> None:
+    """TorchServe kills its workers, and no batch is lost by that."""
+    with collector() as received:
+        process = subprocess.Popen(
+            [sys.executable, "-c", WORKER],
+            env=os.environ | received.variables | DELAYED | {"PYTHONPATH": str(ROOT / "handler")},
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"made\n"
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+        assert sorted(span.name for span in received.spans("segserve-worker")) == [
+            "decode",
+            "segment",
+        ]
