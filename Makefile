@@ -7,10 +7,11 @@ REQ := deploy/requirements
 RUN_PARTS := export serving gateway ui
 
 OUT ?= trained
+CLIENT := .cache/client
 further = $(if $($(1)),--$(2) "$($(1))")
 needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
 
-.PHONY: help run test check test-browser test-telemetry test-compose openapi evaluate train bench bench-quick clean
+.PHONY: help run test check test-browser test-schema test-telemetry test-compose openapi client evaluate train bench bench-quick clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +31,9 @@ check: $(VENV)/test.stamp  ## lint, types, spelling
 test-browser: $(VENV)/test.stamp  ## the page in a real browser (needs chromium)
 	@$(BIN)/python -m pytest tests/browser
 
+test-schema: $(VENV)/test.stamp  ## thousands of generated requests, and answers as the OpenAPI document says
+	@$(BIN)/python -m pytest tests/schema
+
 test-telemetry: $(VENV)/test.stamp  ## a real Prometheus at a real gateway (needs prometheus)
 	@$(BIN)/python -m pytest tests/telemetry
 
@@ -38,6 +42,12 @@ test-compose: $(VENV)/test.stamp  ## build, start and use the containers (needs 
 
 openapi: $(VENV)/run.stamp  ## write the OpenAPI document to docs/openapi.json
 	@$(BIN)/python -m gateway.openapi.file docs/openapi.json
+
+client: OUT := $(CLIENT)
+client: .cache/generator/installed  ## write a typed Python client of the API into .cache/client, or OUT=folder
+	@PATH="$(CURDIR)/.cache/generator/bin:$$PATH" openapi-python-client generate --fail-on-warning \
+		--path docs/openapi.json --config deploy/client.yaml \
+		--output-path "$(OUT)" $(if $(filter $(CLIENT),$(OUT)),--overwrite)
 
 evaluate: $(VENV)/train.stamp  ## measure the served model: DATA=folder [VERSION=] [ARCHIVE=] [WEIGHTS=] [JSON=] [REPORT=]
 	$(needs_data)
@@ -67,6 +77,11 @@ $(VENV)/run.stamp: $(RUN_PARTS:%=$(REQ)/%.txt) $(REQ)/constraints.txt
 		{ echo "Python 3.11 is needed: PYTHON=/path/to/python3.11 make ..."; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) $(RUN_PARTS:%=-r $(REQ)/%.txt)
+	@touch $@
+
+.cache/generator/installed: $(REQ)/client.txt $(REQ)/constraints.txt
+	@$(PYTHON) -m venv --clear .cache/generator
+	@.cache/generator/bin/python -m pip install --quiet --disable-pip-version-check -r $(REQ)/client.txt
 	@touch $@
 
 $(VENV)/train.stamp: $(VENV)/run.stamp $(REQ)/train.txt

@@ -173,6 +173,12 @@ class Pipeline:
         request.state.target = found.target
         return found
 
+    async def check(self, wish: Wish) -> None:
+        """Raises now what every image would fail with: an unknown model, version or class."""
+        self._check_model(wish)
+        version = wish.version or await self._catalogue.default_version()
+        form_of(wish, await self._catalogue.labels(version))
+
     def failed(self, error: GatewayError) -> None:
         """Counts a failure that is told within an answer, where nobody else sees it."""
         self._stages.metrics.failed(error.code)
@@ -190,14 +196,17 @@ class Pipeline:
 
     async def predict(self, client: Client, image: Buffer, wish: Wish, clock: StageClock) -> Found:
         """The model's answer to an image that has been read."""
-        if wish.model not in (None, self._catalogue.model):
-            raise unknown_model(wish.model, self._catalogue.model)
+        self._check_model(wish)
         limit = self._settings.deadline_s
         expires = time.time() + limit
         async with _deadline(limit, f"No answer after {limit:g} seconds. Try again later."):
             target, labels, prediction = await self._ask(client, image, wish, expires, clock)
         clock.answered(target, prediction)
         return Found(target, prediction, labels, clock.seconds, clock)
+
+    def _check_model(self, wish: Wish) -> None:
+        if wish.model not in (None, self._catalogue.model):
+            raise unknown_model(wish.model, self._catalogue.model)
 
     async def _ask(
         self, client: Client, image: Buffer, wish: Wish, expires: float, clock: StageClock

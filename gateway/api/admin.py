@@ -13,6 +13,8 @@ from gateway.schemas import KeyEntry, Keys, NewKey, ShownKey
 
 KEY_ID = Path(description="Id of the key.", examples=["0f3a2b1c4d5e"], max_length=64)
 
+_TOO_LONG = "A parameter is not valid: path key_id: String should have at most 64 characters."
+
 
 def _entry(key: Key) -> KeyEntry:
     return KeyEntry(**key.model_dump(exclude={"digest"}))
@@ -40,7 +42,10 @@ def routes(file: KeyFile, register: Register | None) -> APIRouter:
         status_code=201,
         summary="Make a key",
         response_description="The key itself, which is shown this once.",
-        responses=problems("invalid_request", "conflict"),
+        responses=problems(
+            invalid_request="A parameter is not valid: body name: Field required.",
+            conflict="The file of the keys cannot be changed here: Read-only file system.",
+        ),
     )
     async def add_key(wanted: NewKey, response: Response) -> ShownKey:
         """Makes a key; every gateway knows it within seconds, this one at once."""
@@ -55,7 +60,11 @@ def routes(file: KeyFile, register: Register | None) -> APIRouter:
         status_code=204,
         summary="Revoke a key",
         response_description="The key is refused, everywhere within seconds.",
-        responses=problems("not_found", "conflict", "invalid_request"),
+        responses=problems(
+            "conflict",
+            not_found="There is no key with this id. The list has those there are.",
+            invalid_request=_TOO_LONG,
+        ),
     )
     async def revoke_key(key_id: Annotated[str, KEY_ID]) -> None:
         """Takes a key back. The last one with the role admin stays while keys are asked for."""

@@ -99,7 +99,14 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
         response_class=StreamingResponse,
         response_description="A line of JSON for each image, in the order in which they are ready.",
         responses=openapi_images.BATCH
-        | problems("invalid_request", "image_too_large", "overloaded", "deadline_exceeded"),
+        | problems(
+            "invalid_request",
+            "image_too_large",
+            "not_found",
+            "overloaded",
+            "model_unavailable",
+            "deadline_exceeded",
+        ),
         openapi_extra=openapi_images.IMAGES_FORM,
     )
     async def segment_batch(
@@ -111,8 +118,10 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
 
         Computing begins while the others still arrive; the answer begins when all have arrived,
         and each image's line is sent as soon as it is ready. An image that cannot be segmented
-        has a problem on its line and harms no other.
+        has a problem on its line and harms no other; an unknown model, version or class is told
+        before anything is read.
         """
+        await pipeline.check(wish)
         client = Client(request.state.request_id, _still_here)
         lines = _Lines(pipeline, offload, client, wish, detail)
         async with AsyncExitStack() as stack:

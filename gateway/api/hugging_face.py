@@ -63,7 +63,11 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
         summary="Segment a photograph for a Hugging Face client",
         response_model=list[Segment],
         response_description="A black and white mask for each class that occurs.",
-        responses=openapi_protocols.HUGGING_FACE_ANSWER | problems(*IMAGE_PROBLEMS),
+        responses=openapi_protocols.HUGGING_FACE_ANSWER
+        | problems(
+            *IMAGE_PROBLEMS,
+            invalid_request="The JSON is not what is expected: inputs: Field required.",
+        ),
         openapi_extra=openapi_protocols.HUGGING_FACE_BODY,
     )
     async def segment_for_hugging_face(

@@ -14,13 +14,13 @@ from gateway.protocols.annotator import Annotator
 from gateway.protocols.label_studio import Predictions, version_name
 from gateway.wishes import Wish
 
-_TASK_PROBLEMS: Final = (
-    "invalid_request",
+_PROBLEMS: Final = problems(
     "image_too_large",
     "not_found",
     "overloaded",
     "model_unavailable",
     "deadline_exceeded",
+    invalid_request="The labelling configuration is not well-formed XML.",
 )
 
 
@@ -50,7 +50,7 @@ def routes(annotator: Annotator, model: str) -> APIRouter:
         "/setup",
         summary="Connect a project",
         response_description="The version that answers.",
-        responses=openapi_protocols.CONNECTED | problems(*_TASK_PROBLEMS),
+        responses=openapi_protocols.CONNECTED | _PROBLEMS,
         openapi_extra=openapi_protocols.LABEL_STUDIO_PROJECT,
     )
     async def label_studio_setup(
@@ -70,7 +70,7 @@ def routes(annotator: Annotator, model: str) -> APIRouter:
         summary="Predict tasks",
         response_model=Predictions,
         response_description="A prediction for each task, in their order.",
-        responses=openapi_protocols.PREDICTED | problems(*_TASK_PROBLEMS),
+        responses=openapi_protocols.PREDICTED | _PROBLEMS,
         openapi_extra=openapi_protocols.LABEL_STUDIO_TASKS,
     )
     async def label_studio_predict(

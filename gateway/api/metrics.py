@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from gateway.catalogue import Catalogue
 from gateway.errors import GatewayError
+from gateway.openapi.examples import METRICS
 from gateway.telemetry.metrics import CONTENT_TYPE, Metrics
 
 # A scrape must not wait for TorchServe: what cannot be asked in time is not ready.
@@ -52,6 +53,7 @@ def routes(metrics: Metrics, catalogue: Catalogue) -> APIRouter:
         "/metrics",
         summary="Metrics for Prometheus",
         response_class=MetricsResponse,
+        responses={200: {"content": {CONTENT_TYPE: {"example": METRICS}}}},
         response_description="Counters, gauges and histograms in Prometheus' text format.",
     )
     async def get_metrics() -> Response:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from gateway.api.parameters import VERSION
+from gateway.api.parameters import VERSION, VERSION_PATTERN
 from gateway.catalogue import Catalogue
 from gateway.management import ModelStatus
 from gateway.openapi import images as openapi_images
@@ -72,7 +72,12 @@ def routes(catalogue: Catalogue) -> APIRouter:
         summary="The legend of a model",
         response_description="Every class with its colour in each palette.",
         response_model=Labels,
-        responses=problems("not_found", "invalid_request", "model_unavailable")
+        responses=problems(
+            "not_found",
+            "model_unavailable",
+            invalid_request="A parameter is not valid: query version: String should match pattern "
+            f"'{VERSION_PATTERN}'.",
+        )
         | openapi_images.LEGEND,
     )
     async def labels(

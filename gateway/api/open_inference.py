@@ -66,7 +66,11 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
     documented: dict[str, Any] = {
         "response_class": Response,
         "response_description": "The tensors that were asked for.",
-        "responses": openapi_protocols.INFERRED | problems(*IMAGE_PROBLEMS),
+        "responses": openapi_protocols.INFERRED
+        | problems(
+            *IMAGE_PROBLEMS,
+            invalid_request="The input is 'image' of datatype BYTES and shape [1]: one image file.",
+        ),
         "openapi_extra": openapi_protocols.INFERENCE,
     }
 

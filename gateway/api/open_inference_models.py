@@ -23,7 +23,12 @@ from gateway.protocols.open_inference_metadata import (
 MODEL = Path(description="Name of the model.", examples=["deeplabv3"], max_length=64)
 VERSION = Path(description="Version of the model.", examples=["1.0"], pattern=VERSION_PATTERN)
 
-_NO_MODEL = problems("not_found", "invalid_request", "model_unavailable")
+_NO_MODEL = problems(
+    "model_unavailable",
+    not_found="There is no model 'other'. There is: deeplabv3.",
+    invalid_request="A parameter is not valid: path model: String should have at most 64 "
+    "characters.",
+)
 
 
 class _Models:

@@ -106,6 +106,11 @@ _PREDICTION: Final = {
     "error": None,
 }
 
+METRICS: Final = """# HELP segserve_images_total Images that were answered.
+# TYPE segserve_images_total counter
+segserve_images_total{model="deeplabv3",version="1.0"} 23.0
+"""
+
 # Name of a schema -> an instance of it.
 BY_SCHEMA: Final[dict[str, dict[str, Any]]] = {
     "SegmentationFound": SEGMENTATION,

@@ -43,12 +43,12 @@ _ERRORS: Final = {
 }
 
 
-def _example(error: type[errors.GatewayError]) -> dict[str, Any]:
+def _example(error: type[errors.GatewayError], detail: str) -> dict[str, Any]:
     problem = Problem(
         type="about:blank",
         title=error.title,
         status=error.status,
-        detail=_DETAILS[error.code],
+        detail=detail,
         code=error.code,
         request_id="3f2a9c",
     )
@@ -64,11 +64,16 @@ def _answer(error: type[errors.GatewayError]) -> dict[str, Any]:
     }
 
 
-def problems(*codes: str) -> Responses:
-    """The documented answers for these kinds of problem, those of one status together."""
+def problems(*codes: str, **details: str) -> Responses:
+    """The documented answers for these kinds of problem, those of one status together.
+
+    details: code -> what the route itself says of it.
+    """
     responses: Responses = {}
-    for error in (_ERRORS[code] for code in codes):
+    for error in (_ERRORS[code] for code in dict.fromkeys([*codes, *details])):
         answer = responses.setdefault(error.status, _answer(error))
-        answer["content"][errors.PROBLEM_JSON]["examples"][error.code] = _example(error)
+        answer["content"][errors.PROBLEM_JSON]["examples"][error.code] = _example(
+            error, details.get(error.code, _DETAILS[error.code])
+        )
         answer["description"] = " or ".join(filter(None, [answer["description"], error.title]))
     return responses

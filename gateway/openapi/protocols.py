@@ -31,8 +31,8 @@ HUGGING_FACE_ANSWER: Final[Responses] = {
 
 _LENGTH: Final = {
     "description": "Bytes of the JSON that the body begins with, if binary tensors follow it.",
-    "schema": {"type": "integer", "minimum": 1},
-    "example": 186,
+    # Not as an example of the header itself: the page at /docs would send it.
+    "schema": {"type": "integer", "minimum": 1, "examples": [186]},
 }
 INFERENCE: Final = _takes(InferenceRequest, "application/octet-stream") | {
     "parameters": [_LENGTH | {"name": HEADER_LENGTH, "in": "header", "required": False}]

@@ -1,6 +1,7 @@
 """A real Prometheus scrapes a real gateway, and what is deployed finds its data."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -10,6 +11,7 @@ from gateway.app import create_app
 from tests.telemetry.prometheus import ROOT, Prometheus, prometheus
 from tests.unit.gateway.doubles import FORM_TYPE, TorchServeDouble, form, part, serving, settings
 
+RECIPES = ROOT / "docs" / "recipes.md"
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboards" / "segserve.json"
 IMAGES = 20
 COUNTED = 'segserve_images_total{model="deeplabv3",version="1.0"}'
@@ -96,6 +98,14 @@ def test_every_query_of_the_dashboard_is_one(watched: Prometheus) -> None:
     shown = [query for query in queries if watched.query(query.replace("$job", "segserve"))]
     # Confidences need a worker that sends them, and a day before; errors have not happened.
     assert len(shown) >= len(queries) - 5, set(queries) - set(shown)
+
+
+def test_every_query_of_the_recipes_has_an_answer(watched: Prometheus) -> None:
+    """A few images suffice, one of them with a person."""
+    queries = re.findall(r"```promql\n(.*?)```", RECIPES.read_text(), re.DOTALL)
+    assert len(queries) == 3
+    for query in queries:
+        watched.wait_for(query, lambda values: len(values) > 0 and values[0] > 0)
 
 
 def test_a_model_that_goes_away_is_seen(watched: Prometheus, torchserve: TorchServeDouble) -> None:

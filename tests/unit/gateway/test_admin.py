@@ -57,6 +57,12 @@ async def test_a_key_that_was_made_works_at_once_and_is_shown_once(
     assert made["key"] not in (await gateway.get("/v1/admin/keys")).text
 
 
+async def test_a_whole_number_may_have_a_point(gateway: httpx.AsyncClient) -> None:
+    """JSON knows one kind of numbers."""
+    made = await gateway.post("/v1/admin/keys", json={"name": "app", "concurrency": 4.0})
+    assert made.json()["concurrency"] == 4
+
+
 async def test_a_name_is_all_that_a_key_needs(gateway: httpx.AsyncClient) -> None:
     """The least that a key may do is the default."""
     made = (await gateway.post("/v1/admin/keys", json={"name": "app"})).json()
@@ -75,6 +81,9 @@ async def test_a_name_is_all_that_a_key_needs(gateway: httpx.AsyncClient) -> Non
         {"json": {"name": "app", "rate": "often"}},
         {"json": {"name": "app", "concurrency": 0}},
         {"json": {"name": "app", "concurrency": 10**400}},
+        {"json": {"name": "app", "concurrency": "4"}},
+        {"json": {"name": "app", "concurrency": True}},
+        {"json": {"name": "app", "concurrency": 4.5}},
         {"json": {"name": "app", "digest": "0" * 64}},
         {"content": b"{"},
         {"content": b""},

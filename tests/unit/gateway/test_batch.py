@@ -97,10 +97,21 @@ async def test_parameters_are_those_of_each_image(gateway: httpx.AsyncClient) ->
     assert lines(answer)[0]["result"]["mask"]
 
 
-async def test_an_unknown_class_is_every_lines_problem(gateway: httpx.AsyncClient) -> None:
-    """It depends on the version that answers."""
-    told = lines(await send(gateway, form(file(b"one"), file(b"two")), classes="unicorn"))
-    assert [line["problem"]["code"] for line in told] == ["invalid_request"] * 2
+@pytest.mark.parametrize(
+    ("query", "status", "says"),
+    [
+        ({"classes": "unicorn"}, 422, "It knows: background, person"),
+        ({"model": "other"}, 404, "There is: deeplabv3"),
+        ({"version": "9.9"}, 404, "It has: 1.0"),
+    ],
+)
+async def test_what_every_image_would_fail_with_is_told_at_once(
+    gateway: httpx.AsyncClient, query: dict[str, str], status: int, says: str
+) -> None:
+    """Not on every line, after 256 MiB have been sent."""
+    answer = await send(gateway, form(file(b"one"), file(b"two")), **query)
+    assert answer.status_code == status
+    assert says in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from gateway.errors import ImageTooLargeError, InvalidRequestError
-from gateway.json_body import MAX_VALUES, decode_base64, is_object, parse
+from gateway.json_body import MAX_VALUES, decode_base64, is_object, narrowed, parse
 from gateway.memory import Memory
 
 
@@ -26,6 +26,8 @@ def test_an_object_of_the_shape_is_parsed() -> None:
     ("body", "fault"),
     [
         (b"", "EOF"),
+        (b'{"name": "a", "sizes": [false]}', "sizes.0: Input should be a valid integer"),
+        (b'{"name": "a", "sizes": ["1"]}', "sizes.0: Input should be a valid integer"),
         (b"\xff", "expected value"),
         (b"{", "EOF"),
         (b"[]", "should be an object"),
@@ -59,6 +61,21 @@ def test_a_refusal_does_not_repeat_what_was_sent() -> None:
         parse(f'{{"name": 1, "sizes": [{values}]}}'.encode(), Shape)
     assert "secret" not in refused.value.detail
     assert len(refused.value.detail) < 400
+
+
+def test_the_document_may_say_less_than_is_parsed() -> None:
+    """What is parsed beyond that is refused in words."""
+
+    class Wide(BaseModel):
+        task: str | None = Field(
+            default=None, description="A task.", json_schema_extra=narrowed(type="null")
+        )
+
+    assert Wide.model_json_schema()["properties"]["task"] == {
+        "title": "Task",
+        "description": "A task.",
+        "type": "null",
+    }
 
 
 def test_base64_is_decoded() -> None:

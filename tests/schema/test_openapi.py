@@ -1,0 +1,78 @@
+"""Generated requests, valid and not, at the gateway: every answer is as the document says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.app import create_app
+from gateway.keys.file import KeyFile
+from tests.schema.decoding_double import DecodingDouble
+from tests.schema.runs import Run, schemathesis
+from tests.stack import Stack, running_stack
+from tests.unit.gateway.doubles import serving, settings
+
+
+def _assert_clean(run: Run, cases: int) -> None:
+    print(f"{run.cases} cases in {run.report['running_time']:.0f} s")
+    assert (run.report["exit_code"], run.unfinished_phases) == (0, []), run.output
+    operations = run.report["operations"]
+    assert operations["tested"] == operations["total"] > 0
+    assert run.never_accepted == []
+    assert run.cases >= cases
+
+
+def test_valid_requests_are_accepted_and_others_refused(tmp_path: Path) -> None:
+    """At the gateway with TorchServe's double, where every valid request can be served."""
+    app = create_app(settings(keys_file=tmp_path / "keys.json"), DecodingDouble())
+    with serving(app) as port:
+        run = schemathesis(
+            f"http://127.0.0.1:{port}",
+            tmp_path,
+            hooks="tests.schema.valid_payloads",
+            files=("without_keys", "valid_payload"),
+            examples=50,
+        )
+    _assert_clean(run, cases=2000)
+
+
+def test_no_route_is_open_where_keys_are_asked_for(tmp_path: Path) -> None:
+    """Without a key, or with one that is not known, each protected operation answers 401."""
+    keys = KeyFile(tmp_path / "keys.json")
+    entry, key = keys.add("contract", "admin")
+    app = create_app(settings(keys_file=keys.path, auth="on"), DecodingDouble())
+    with serving(app) as port:
+        run = schemathesis(
+            f"http://127.0.0.1:{port}",
+            tmp_path,
+            hooks="tests.schema.any_payload_with_key",
+            files=("any_payload", "with_key"),
+            examples=15,
+            CONTRACT_KEY=key,
+            CONTRACT_KEY_ID=entry.id,
+        )
+    _assert_clean(run, cases=1000)
+    assert entry.id in [each.id for each in keys.read()]  # the run did not revoke its own
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """The product without its page, with a file of keys that is nobody's."""
+    with running_stack(
+        SEGSERVE_SERVE_UI="false", SEGSERVE_GATEWAY_KEYS_FILE=str(tmp_path / "keys.json")
+    ) as running:
+        yield running
+
+
+def test_torchserve_and_its_model_answer_as_documented(stack: Stack, tmp_path: Path) -> None:
+    """Images whole and cut short, and bytes that are none, through the real worker."""
+    run = schemathesis(
+        stack.gateway_url,
+        tmp_path,
+        hooks="tests.schema.payloads",
+        files=("without_keys", "any_payload"),
+        examples=5,
+    )
+    _assert_clean(run, cases=500)
+    assert httpx.get(f"{stack.gateway_url}/readyz").status_code == 200
