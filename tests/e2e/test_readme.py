@@ -1,5 +1,6 @@
 """The README's examples, run as they stand."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from scripts.places import MODEL_STORE
 from tests.e2e.pages import blocks, run_block
 from tests.stack import ROOT, Stack
 
+MODES = {"mask.png": "P", "person.png": "RGBA"}
 README = ROOT / "README.md"
 
 
@@ -22,7 +24,7 @@ def test_block_works_line_by_line(stack: Stack, tmp_path: Path, block: str) -> N
     """Every command succeeds against the running product; what it writes is a mask."""
     instead = {
         "http://127.0.0.1:8000": stack.gateway_url,
-        "-o mask.png": f"-o {tmp_path}/mask.png",
+        "-o ": f"-o {tmp_path}/",
         "curl ": "curl --fail --silent ",
     }
     try:
@@ -30,5 +32,5 @@ def test_block_works_line_by_line(stack: Stack, tmp_path: Path, block: str) -> N
     finally:
         (MODEL_STORE / "deeplabv3-1.1.mar").unlink(missing_ok=True)
     assert done.returncode == 0, done.stderr
-    if "-o mask.png" in block:
-        assert Image.open(tmp_path / "mask.png").mode == "P"
+    written = {path.name: Image.open(path).mode for path in tmp_path.glob("*.png")}
+    assert written == {name: MODES[name] for name in re.findall(r"-o (\S+)", block)}
