@@ -8,10 +8,11 @@ RUN_PARTS := export serving gateway ui
 
 OUT ?= trained
 CLIENT := .cache/client
+SECONDS ?= 600
 further = $(if $($(1)),--$(2) "$($(1))")
 needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
 
-.PHONY: help run test check test-browser test-schema test-telemetry test-compose openapi client evaluate train bench bench-quick clean
+.PHONY: help run test check test-browser test-schema test-telemetry test-compose fuzz openapi client evaluate train bench bench-quick clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +40,9 @@ test-telemetry: $(VENV)/test.stamp  ## a real Prometheus at a real gateway (need
 
 test-compose: $(VENV)/test.stamp  ## build, start and use the containers (needs a Docker engine)
 	@$(BIN)/python -m pytest tests/compose
+
+fuzz: .cache/fuzz/environment/installed  ## what strangers send, from coverage-guided fuzzers: [SECONDS=600]
+	@.cache/fuzz/environment/bin/python -m tests.fuzz $(SECONDS)
 
 openapi: $(VENV)/run.stamp  ## write the OpenAPI document to docs/openapi.json
 	@$(BIN)/python -m gateway.openapi.file docs/openapi.json
@@ -82,6 +86,14 @@ $(VENV)/run.stamp: $(RUN_PARTS:%=$(REQ)/%.txt) $(REQ)/constraints.txt
 .cache/generator/installed: $(REQ)/client.txt $(REQ)/constraints.txt
 	@$(PYTHON) -m venv --clear .cache/generator
 	@.cache/generator/bin/python -m pip install --quiet --disable-pip-version-check -r $(REQ)/client.txt
+	@touch $@
+
+# Beside its own packages it sees the product's, which come after them.
+.cache/fuzz/environment/installed: $(VENV)/run.stamp $(REQ)/fuzz.txt
+	@$(PYTHON) -m venv --clear .cache/fuzz/environment
+	@.cache/fuzz/environment/bin/python -m pip install --quiet --disable-pip-version-check -r $(REQ)/fuzz.txt
+	@echo "$(CURDIR)/$(VENV)/lib/python3.11/site-packages" \
+		>.cache/fuzz/environment/lib/python3.11/site-packages/product.pth
 	@touch $@
 
 $(VENV)/train.stamp: $(VENV)/run.stamp $(REQ)/train.txt

@@ -136,16 +136,18 @@ class Batch:
         while self._files.complete:
             while len(self._running) >= _AT_ONCE:
                 await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-            task = asyncio.create_task(self._run(self._files.complete.popleft()))
-            self._tasks.append(task)
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._begin(self._files.complete.popleft())
+
+    def _begin(self, item: Item) -> None:
+        task = asyncio.create_task(self._run(item))
+        self._tasks.append(task)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        # Not in the task itself: one that is cancelled before it began comes to no `finally`.
+        task.add_done_callback(lambda _: item.close())
 
     async def _run(self, item: Item) -> bytes:
-        try:
-            return await self._work(item)
-        finally:
-            item.close()
+        return await self._work(item)
 
     async def _until_there_is_room(self, size: int) -> None:
         """While images of our own hold what the next bytes need: one of them is waited for."""

@@ -44,6 +44,7 @@ class Form:
         self._disposition = b""
         self._wanted = False
         self._parts = 0
+        self._began = False
         self._complete = False
         try:
             self._parser = MultipartParser(boundary, self._callbacks())
@@ -52,6 +53,10 @@ class Form:
 
     def feed(self, chunk: bytes) -> None:
         """Parses the next bytes; raises InvalidRequestError, or what the receiver raises."""
+        if not self._began:
+            # After a line break the parser looks for the form's beginning, but in this chunk only.
+            chunk = chunk.lstrip(b"\r\n")
+            self._began = bool(chunk)
         try:
             self._parser.write(chunk)
         except FormParserError as exc:

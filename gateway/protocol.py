@@ -1,5 +1,6 @@
-"""What never becomes a request: bytes that are not HTTP, and headers without end."""
+"""What never becomes a request: bytes that are not HTTP, headers without end, and silence."""
 
+import asyncio
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -10,6 +11,8 @@ from gateway.protection.security_headers import protect
 from gateway.telemetry.middleware import mark, new_request_id
 
 MAX_HEAD_BYTES: Final = 64 * 1024
+# From the connection, or from the first byte after an answer, to the end of the head.
+MAX_HEAD_S: Final = 20.0
 
 
 def _answer(error: GatewayError) -> bytes:
@@ -24,13 +27,31 @@ def _answer(error: GatewayError) -> bytes:
 
 
 class ProblemProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with our error documents, and a limit on what it buffers of a head."""
+    """uvicorn's protocol with our error documents, and limits on the size and time of a head.
 
+    Without the one on time, a client that is silent, or all but silent, keeps its connection for
+    ever: uvicorn's own applies to those only that have had an answer.
+    """
+
+    max_head_s = MAX_HEAD_S
     _in_head = True
     _head_bytes = 0
+    _head_end: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The first head is awaited."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is awaited any more."""
+        self._stop_awaiting()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Counts what belongs to a head that has no end yet; the parser itself would buffer it."""
+        if self._head_end is None and (self.cycle is None or self.cycle.response_complete):
+            self._await_head()
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
@@ -46,6 +67,7 @@ class ProblemProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is over; what follows is a body."""
+        self._stop_awaiting()
         self._in_head = False
         self._head_bytes = 0
         super().on_headers_complete()
@@ -53,6 +75,14 @@ class ProblemProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Renders what the parser refuses like every other error."""
         self._refuse(MalformedHttpError(msg))
+
+    def _await_head(self) -> None:
+        self._head_end = self.loop.call_later(self.max_head_s, self.transport.close)
+
+    def _stop_awaiting(self) -> None:
+        if self._head_end is not None:
+            self._head_end.cancel()
+            self._head_end = None
 
     def _refuse(self, error: GatewayError) -> None:
         if not self.transport.is_closing():

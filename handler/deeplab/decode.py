@@ -9,12 +9,22 @@ import zlib
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import ExifTags, Image
+from PIL import AvifImagePlugin, ExifTags, Image
 
 from deeplab.formats import FORMAT_NAMES, FORMATS, is_other_format
 from deeplab.jpeg import has_more_scans
+from deeplab.memory_limit import memory_limit
+from deeplab.refusals import RejectedImageError as RejectedImageError
+from deeplab.refusals import TooManyPixelsError as TooManyPixelsError
+from deeplab.refusals import UnreadableImageError as UnreadableImageError
+from deeplab.refusals import UnsupportedFormatError as UnsupportedFormatError
+from deeplab.webp import canvas_size
 
 MAX_PIXELS = 50_000_000
+# The most that decoding may take: WebP takes 16 bytes for a pixel, no other format more than 12.
+PIXEL_BYTES = 16
+# Pillow keeps some files' metadata once for each mention: a megabyte can become gigabytes.
+METADATA_BYTES = 160 * 1024 * 1024
 MAX_FULL_SCANS = 20  # of a JPEG with as many pixels as the limit; smaller ones may have more
 
 # What Pillow's decoders raise on damaged data, as seen by feeding them such data.
@@ -32,42 +42,15 @@ DECODER_ERRORS = (
     AssertionError,
     NotImplementedError,
     RuntimeError,
+    SystemError,  # C code that found no memory and did not say so
     struct.error,
     zlib.error,
 )
 
+# Pillow would give a small picture a thread for each of a large machine's cores, with a stack each.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 4
+
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
-
-
-class RejectedImageError(Exception):
-    """Base of the image policy's refusals.
-
-    RejectedImageError
-    |-- UnreadableImageError      422 unreadable_image
-    |-- UnsupportedFormatError    415 unsupported_format
-    `-- TooManyPixelsError        413 too_many_pixels
-    """
-
-    status: int
-    code: str
-
-
-class UnreadableImageError(RejectedImageError):
-    """The bytes are no picture, or a damaged one."""
-
-    status, code = 422, "unreadable_image"
-
-
-class UnsupportedFormatError(RejectedImageError):
-    """A picture or document, but in a format that we do not take."""
-
-    status, code = 415, "unsupported_format"
-
-
-class TooManyPixelsError(RejectedImageError):
-    """The header announces more pixels than the limit; nothing was decoded."""
-
-    status, code = 413, "too_many_pixels"
 
 
 @dataclass(frozen=True)
@@ -91,12 +74,21 @@ def decode(data: bytes, wanted_side: int, max_pixels: int = MAX_PIXELS) -> Decod
 
     Raises a RejectedImageError, whose text says what to do.
     """
-    picture = _open(data, max_pixels)
+    try:
+        picture = _open(data, max_pixels)
+        with memory_limit(_budget(picture.size), _too_much_memory):
+            return _load(picture, wanted_side)
+    except MemoryError as exc:
+        raise _too_much_memory() from exc
+
+
+def _load(picture: Image.Image, wanted_side: int) -> Decoded:
     width, height = picture.size
     shrink = wanted_side / max(width, height)
+    wanted = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     try:
         # A JPEG can be decoded at 1/2, 1/4 or 1/8 for a fraction of the time.
-        drafted = picture.draft(None, (round(width * shrink), round(height * shrink)))
+        drafted = picture.draft(None, wanted)
         picture.load()
         if drafted is None:
             width, height = picture.size  # a TIFF is turned upright while it is loaded
@@ -112,18 +104,39 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     """Read the header only."""
     if not data:
         raise UnreadableImageError("The file is empty. Send the bytes of a picture.")
+    canvas = canvas_size(data) or (0, 0)
+    _check_pixels(canvas, max_pixels)
+    with memory_limit(_budget(canvas), _too_much_memory):
+        picture = _identify(data, max_pixels)
+    _check_pixels(picture.size, max_pixels)
+    if picture.format in ("JPEG", "MPO"):
+        _check_scans(data, picture.width * picture.height, max_pixels)
+    return picture
+
+
+def _identify(data: bytes, max_pixels: int) -> Image.Image:
     try:
-        picture = Image.open(BytesIO(data), formats=FORMATS)
+        return Image.open(BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as exc:
         raise TooManyPixelsError(_too_many("more", max_pixels)) from exc
     except DECODER_ERRORS as exc:
         raise _refusal(data) from exc
-    width, height = picture.size
+
+
+def _budget(size: tuple[int, int]) -> int:
+    return METADATA_BYTES + PIXEL_BYTES * size[0] * size[1]
+
+
+def _too_much_memory() -> UnreadableImageError:
+    return UnreadableImageError(
+        "The picture takes far more memory than its size explains. Save it again, plainly."
+    )
+
+
+def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
     if width * height > max_pixels:
         raise TooManyPixelsError(_too_many(f"{width} x {height}", max_pixels))
-    if picture.format in ("JPEG", "MPO"):
-        _check_scans(data, width * height, max_pixels)
-    return picture
 
 
 def _check_scans(data: bytes, pixels: int, max_pixels: int) -> None:
@@ -142,7 +155,11 @@ def _too_many(found: str, max_pixels: int) -> str:
 
 def _refusal(data: bytes) -> RejectedImageError:
     """Why Pillow could not open the bytes: another format, or no picture at all."""
-    if is_other_format(data):
+    try:
+        other = is_other_format(data)
+    except DECODER_ERRORS:
+        other = False
+    if other:
         return UnsupportedFormatError(f"This format is not taken. Send {FORMAT_NAMES}.")
     return UnreadableImageError(
         f"The bytes are no picture, or only its beginning. Send {FORMAT_NAMES}."

@@ -20,7 +20,7 @@ from deeplab.spec import InputSize
 from deeplab.upsample import class_ids
 
 # Pillow reads some files in quadratic time (a GIF's comment); the largest photograph takes 2 s.
-MAX_DECODE_CPU_S = 4.0
+MAX_DECODE_CPU_S = 3.0
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,17 @@ async def test_a_wrong_form_is_refused_as_a_whole(
     assert says in answer.json()["detail"]
 
 
+async def test_a_refused_batch_leaves_the_memory_to_others(torchserve: TorchServeDouble) -> None:
+    """Also what its first images held, which were complete and had not begun to be computed."""
+    cut = form(file(bytes(800)), file(b"x"))[:-10]
+    limits = {"max_image_bytes": 1000, "max_buffered_bytes": 1000}
+    async with client(torchserve, **limits) as gateway:
+        refused = await send(gateway, cut)
+        answer = await send(gateway, form(file(bytes(800))))
+    assert refused.status_code == 422
+    assert [line["status"] for line in lines(answer)] == [200]
+
+
 async def test_a_batch_has_a_limit_of_its_own(torchserve: TorchServeDouble) -> None:
     """In bytes of all images together."""
     body = form(*[file(bytes(800_000))] * 4)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from gateway.app import create_app
+from gateway.protocol import ProblemProtocol
 from tests.unit.gateway.doubles import (
     FORM_TYPE,
     TorchServeDouble,
@@ -229,3 +230,39 @@ def test_a_client_that_left_the_queue_costs_no_prediction() -> None:
         assert parsed(_all(patient))[0] == 200
         assert parsed(talk(port, body))[0] == 200
     assert len(torchserve.predictions) == 2
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        (),
+        (b"POST /segm",),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n"),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /healthz HTTP/1.1\r\nHo"),
+    ],
+    ids=["silent", "half a head", "an empty line after an answer", "half a head after an answer"],
+)
+def test_a_connection_without_a_head_is_closed(
+    port: int, sent: tuple[bytes, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise as many silent clients as the gateway may have files lock everybody else out."""
+    monkeypatch.setattr(ProblemProtocol, "max_head_s", 0.3)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        for piece in sent:
+            connection.sendall(piece)
+            time.sleep(0.1)  # an answer lies between
+        started = time.monotonic()
+        while connection.recv(65536):
+            pass
+        assert time.monotonic() - started < 2
+
+
+def test_a_long_upload_is_no_silence(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is the head's; a body has one of its own."""
+    monkeypatch.setattr(ProblemProtocol, "max_head_s", 0.1)
+    request = post(form(part(b"photo")))
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(request[:-20])
+        time.sleep(0.3)  # longer than a head may take
+        connection.sendall(request[-20:])
+        assert parsed(_all(connection))[0] == 200

@@ -146,6 +146,15 @@ async def test_a_wrong_form_is_refused_with_words(
         await Upload([body], content_type).read()
 
 
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+async def test_text_before_a_form_is_refused_however_it_is_cut(size: int) -> None:
+    """Also behind a line break, which alone is passed over."""
+    sound, wrong = b"\r\n\r\n" + form(part(PHOTO)), b"\r\na preamble\r\n" + form(part(PHOTO))
+    assert await Upload(pieces(sound, size)).read() == PHOTO
+    with pytest.raises(InvalidRequestError, match="malformed"):
+        await Upload(pieces(wrong, size)).read()
+
+
 async def test_a_file_of_exactly_the_limit_is_taken() -> None:
     """The limit itself is allowed."""
     assert len(await Upload([form(part(bytes(LIMIT)))]).read()) == LIMIT

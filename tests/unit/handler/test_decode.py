@@ -190,6 +190,12 @@ def test_extreme_shapes_are_taken(size: tuple[int, int]) -> None:
     assert preprocess(decoded, INPUT)[0, 0, 0].tolist() == [255, 0, 0]
 
 
+@pytest.mark.parametrize("size", [(1, 20_000), (20_000, 1), (3, 10_000)])
+def test_a_jpeg_thinner_than_its_reduced_scale_is_taken(size: tuple[int, int]) -> None:
+    """Its short side would have less than a pixel."""
+    assert decode(encode(Image.new("RGB", size, "red"), "JPEG"), SIDE).size == size
+
+
 def test_the_declared_name_of_the_format_does_not_matter() -> None:
     """The bytes decide; the decoder never sees a file name or a content type."""
     data = encode(quarters(), "PNG")

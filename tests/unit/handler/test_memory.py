@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from deeplab.decode import METADATA_BYTES
+from tests.odd_files.containers import DELTA, bmp
+from tests.odd_files.metadata import unfolding
 from tests.unit.handler.files import CLAIMS, chunk, encode
 
 ROOT = Path(__file__).parents[3]
@@ -91,6 +94,21 @@ def test_bombs_cost_nothing(tmp_path: Path) -> None:
     grown, seen = _measure(tmp_path, *bombs)
     assert seen == ["too_many_pixels"] * len(CLAIMS)
     assert grown < 20
+
+
+@pytest.mark.parametrize("carrier", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_metadata_that_unfolds_is_refused(tmp_path: Path, carrier: str) -> None:
+    """One megabyte under six thousand names is kept six thousand times."""
+    grown, seen = _measure(tmp_path, unfolding(carrier))
+    assert seen == ["unreadable_image"]
+    assert grown < METADATA_BYTES // 2**20 + 50
+
+
+def test_run_lengths_that_skip_a_gigabyte_cost_nothing(tmp_path: Path) -> None:
+    """Four bytes of a BMP move by 255 rows of any length."""
+    grown, seen = _measure(tmp_path, bmp(40_000_000, 1, DELTA))
+    assert seen == ["unreadable_image"]
+    assert grown < 50
 
 
 def test_a_long_thin_picture_fits(tmp_path: Path) -> None:

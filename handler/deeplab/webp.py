@@ -1,0 +1,24 @@
+"""What a WebP announces: Pillow asks for its canvas twice before it tells the size."""
+
+_KIND = slice(12, 16)
+_LOSSY = b"VP8 "
+_LOSSLESS = b"VP8L"
+_EXTENDED = b"VP8X"
+
+
+def canvas_size(data: bytes) -> tuple[int, int] | None:
+    """(width, height) in pixels, or None where the bytes are no WebP or only its beginning."""
+    if not (data.startswith(b"RIFF") and data[8:12] == b"WEBP" and len(data) >= 30):
+        return None
+    if data[_KIND] == _EXTENDED:
+        return _number(data[24:27]) + 1, _number(data[27:30]) + 1
+    if data[_KIND] == _LOSSLESS:  # 14 bits each
+        sides = _number(data[21:25])
+        return (sides & 0x3FFF) + 1, (sides >> 14 & 0x3FFF) + 1
+    if data[_KIND] == _LOSSY:
+        return _number(data[26:28]) & 0x3FFF, _number(data[28:30]) & 0x3FFF
+    return None
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data, "little")

@@ -1,0 +1,95 @@
+"""Fuzzes all targets, one after the other: python -m tests.fuzz SECONDS (of all together)."""
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from tests.fuzz.target import Target
+
+ROOT = Path(__file__).parents[2]
+CACHE = ROOT / ".cache" / "fuzz"
+FINDINGS = CACHE / "findings"
+TARGETS = ("forms", "pictures", "masks", "json_bodies")
+LIMITS = ("-timeout=10", "-rss_limit_mb=2048", "-max_len=4096")
+STATUS = re.compile(r"^#(\d+)\s.*\bcov: (\d+) ft: \d+ corp: (\d+)/", re.MULTILINE)
+SHOWN_LINES = 40
+
+
+@dataclass(frozen=True)
+class Run:
+    """How one target fared.
+
+    branches: of the instrumented code, reached. corpus: inputs that reached something new.
+    """
+
+    name: str
+    executions: int
+    branches: int
+    corpus: int
+    failed: bool
+    output: str
+
+
+def fuzz(name: str, seconds: int) -> Run:
+    """Runs one target; what it learnt in earlier runs is where it begins."""
+    target: Target = import_module(f"tests.fuzz.{name}").TARGET
+    corpus = CACHE / "corpus" / name
+    corpus.mkdir(parents=True, exist_ok=True)
+    for index, seed in enumerate(target.seeds()):
+        (corpus / f"seed-{index:02}").write_bytes(seed)
+    words = CACHE / f"{name}.dict"
+    words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words))
+    options = [f"-dict={words}", f"-max_total_time={seconds}", *LIMITS]
+    options.append(f"-artifact_prefix={FINDINGS}/{name}-")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.fuzz.worker", name, str(corpus), *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    return outcome(name, done.returncode, done.stdout.decode("utf-8", "replace"))
+
+
+def _escaped(word: bytes) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in word)
+
+
+def outcome(name: str, status: int, output: str) -> Run:
+    """What libFuzzer's exit status and its last status line say; no line at all is a failure."""
+    found = STATUS.findall(output)
+    executions, branches, corpus = map(int, found[-1]) if found else (0, 0, 0)
+    return Run(name, executions, branches, corpus, status != 0 or not executions, output)
+
+
+def report(run: Run, seconds: int) -> None:
+    """Prints the figures, and after a failure what the fuzzer said and how to see it again."""
+    verdict = "FAILED" if run.failed else "passed"
+    print(
+        f"{run.name:12} {verdict}: {run.executions} executions, "
+        f"{run.executions / seconds:.0f} a second, {run.branches} branches, {run.corpus} inputs",
+        flush=True,
+    )
+    if run.failed:
+        print("\n".join(run.output.splitlines()[-SHOWN_LINES:]))
+        for kept in sorted(FINDINGS.glob(f"{run.name}-*")):
+            print(f"See it again: python -m tests.fuzz.{run.name} {kept.relative_to(ROOT)}")
+
+
+def main() -> int:
+    """0 if nothing was found."""
+    share = max(1, int(sys.argv[1]) // len(TARGETS))
+    FINDINGS.mkdir(parents=True, exist_ok=True)
+    failed = False
+    for name in TARGETS:
+        run = fuzz(name, share)
+        report(run, share)
+        failed |= run.failed
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""Masks: what the handler writes the gateway reads the same, and any other bytes it refuses.
+
+An input is a byte, the width of a mask, and its class ids; or a zero and what is to be read.
+"""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from deeplab.postprocess import count_classes, encode_png
+from gateway.pixels.brush import brush_rle
+from gateway.pixels.masks import NotAMaskError, decode_mask, encode_grey, size_of
+from gateway.pixels.palette import PALETTES
+from gateway.pixels.polygons import Ring, polygons
+from gateway.pixels.regions import regions
+from gateway.pixels.rendering import colour_map
+from tests.fuzz.target import Target, replay
+
+SEED = PALETTES["seed"]
+# Outlines take long: of no more classes, and none of the rest.
+OUTLINED = 3
+
+
+def check(data: bytes) -> None:
+    """The round trip of a mask, or the reading of any bytes."""
+    width = data[0] if data else 0
+    height = (len(data) - 1) // width if width else 0
+    if height:
+        ids = np.frombuffer(data, np.uint8, width * height, offset=1).reshape(height, width)
+        _round_trip(ids)
+    else:
+        _read(data[1:])
+
+
+def _read(data: bytes) -> None:
+    try:
+        ids = decode_mask(data)
+    except NotAMaskError:
+        return
+    height, width = ids.shape
+    assert (width, height) == size_of(data)
+    _round_trip(ids)
+
+
+def _round_trip(ids: NDArray[np.uint8]) -> None:
+    png = encode_png(ids)
+    assert png == encode_grey(ids)
+    assert np.array_equal(decode_mask(png), ids)
+    coloured = Image.open(io.BytesIO(colour_map(png, SEED)))
+    assert coloured.mode == "P"
+    assert np.array_equal(np.asarray(coloured), ids)
+    assert {each.class_id: each.pixels for each in regions(ids)} == count_classes(ids)
+    for region in regions(ids)[:OUTLINED]:
+        mask = ids == region.class_id
+        brush_rle(mask)
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        left, top, right, bottom = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+        assert region.bbox == (left, top, right - left, bottom - top)
+        outlines = polygons(ids, region.class_id, 0)
+        assert sum(_area(ring) for polygon in outlines for ring in polygon) == region.pixels
+
+
+def _area(ring: Ring) -> float:
+    """Positive for exteriors and negative for holes, which run the other way round."""
+    x, y = np.array(ring, np.int64).T
+    return float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1])) / 2
+
+
+def seeds() -> list[bytes]:
+    """Masks of some sizes, and PNGs that are masks and that are none."""
+    patches = np.random.default_rng(7).integers(0, 4, (6, 8)).astype(np.uint8)
+    picture = io.BytesIO()
+    Image.fromarray(patches).save(picture, "PNG")
+    return [
+        *(bytes([width]) + patches.tobytes() for width in (1, 8, 48)),
+        b"\4" + patches.repeat(5).tobytes(),
+        b"\0" + encode_png(patches),
+        b"\0" + encode_png(patches.repeat(200, axis=0)),
+        b"\0" + colour_map(encode_png(patches), SEED),
+        b"\0" + picture.getvalue(),
+    ]
+
+
+WORDS = (b"IHDR", b"IDAT", b"IEND", b"PLTE", b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82")
+TARGET = Target(check, seeds, WORDS)
+
+if __name__ == "__main__":
+    replay(TARGET)

@@ -1,0 +1,116 @@
+"""Photographs: any bytes, through the handler's every stage but the network."""
+
+import io
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from deeplab.decode import RejectedImageError
+from deeplab.form import Form
+from deeplab.pipeline import segment
+from deeplab.spec import InputSize, Precision
+from tests.fuzz.target import Target, replay
+
+# Far below the service's own, so that an execution takes milliseconds.
+MAX_PIXELS = 500_000
+WANTED = InputSize(long_side=97, grid=16)
+COLOURS = ((1, (255, 0, 0)), (2, (0, 255, 0)))
+FORMS = (
+    Form(),
+    Form(render="overlay", colours=COLOURS),
+    Form(render="cutout", classes=frozenset({1, 3})),
+    Form(render="confidence", classes=frozenset({0, 2}), confidence=True),
+)
+
+
+class Patches:
+    """In place of the network: the same patches of four classes for every picture."""
+
+    name = "patches"
+    precision: Precision = "f32"
+    aligned = True
+
+    def __init__(self) -> None:
+        self._all = np.random.default_rng(7).normal(size=(4, 7, 7)).astype(np.float32)
+
+    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(1, h, w, 3) uint8 RGB -> (4, h', w') logits."""
+        _, height, width, _ = pixels.shape
+        return self._all[:, : 1 + height // WANTED.grid, : 1 + width // WANTED.grid]
+
+
+ENGINE = Patches()
+
+
+def check(data: bytes) -> None:
+    """Refused in words, or answered with a PNG of the picture's size.
+
+    The form of the answer depends on the bytes, so that a finding is a picture and nothing else.
+    """
+    form = FORMS[zlib.crc32(data) % len(FORMS)]
+    try:
+        found = segment(data, ENGINE, WANTED, MAX_PIXELS, form)
+    except RejectedImageError:
+        return
+    answer = Image.open(io.BytesIO(found.png))
+    answer.load()
+    assert answer.width * answer.height == sum(found.class_pixels.values()) <= MAX_PIXELS
+    assert 0 <= found.confidence <= 1
+
+
+def _encode(picture: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _photograph() -> Image.Image:
+    levels = np.random.default_rng(7).integers(0, 256, (3, 4, 3)).astype(np.uint8)
+    return Image.fromarray(levels).resize((20, 15), Image.Resampling.BILINEAR)
+
+
+def seeds() -> list[bytes]:
+    """Small files of each format and of the modes and structures that these have."""
+    picture = _photograph()
+    alpha, palette = picture.convert("RGBA"), picture.quantize(8)
+    deep = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    return [
+        *(_encode(picture, kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")),
+        *(_encode(picture, kind, exif=exif) for kind in ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")),
+        *(_encode(alpha, kind) for kind in ("PNG", "WEBP", "TIFF", "BMP", "AVIF")),
+        *(_encode(palette, kind, transparency=3) for kind in ("PNG", "GIF")),
+        *(_encode(deep, kind) for kind in ("PNG", "TIFF")),
+        *(_encode(picture.convert("L"), kind) for kind in ("JPEG", "PNG", "TIFF", "BMP")),
+        *(_encode(picture.convert("1"), kind) for kind in ("PNG", "TIFF", "BMP")),
+        *(_encode(picture.convert("CMYK"), kind) for kind in ("JPEG", "TIFF")),
+        *(_compressed(picture, how) for how in ("tiff_lzw", "tiff_deflate", "packbits", "jpeg")),
+        _encode(picture, "JPEG", progressive=True),
+        _encode(picture, "WEBP", lossless=True),
+        _encode(picture.convert("F"), "TIFF"),
+        *(_film(picture, kind) for kind in ("GIF", "PNG", "WEBP", "TIFF")),
+    ]
+
+
+def _compressed(picture: Image.Image, how: str) -> bytes:
+    return _encode(picture, "TIFF", compression=how)
+
+
+def _film(picture: Image.Image, kind: str) -> bytes:
+    turned = picture.transpose(Image.Transpose.ROTATE_180)
+    return _encode(picture, kind, save_all=True, append_images=[turned])
+
+
+WORDS = (
+    *(b"\xff\xd8", b"\xff\xc0", b"\xff\xc2", b"\xff\xda", b"\xff\xe1", b"Exif\0\0", b"MPF\0"),
+    *(b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"iCCP", b"eXIf", b"iTXt", b"zTXt", b"acTL", b"fcTL"),
+    *(b"GIF89a", b"\x21\xf9", b"\x21\xfe", b"\x21\xff\x0bNETSCAPE2.0", b"II*\0", b"MM\0*", b"BM"),
+    *(b"RIFF", b"WEBP", b"VP8 ", b"VP8L", b"VP8X", b"ANMF", b"ftypavif", b"ispe", b"ipco", b"irot"),
+)
+TARGET = Target(check, seeds, WORDS)
+
+if __name__ == "__main__":
+    replay(TARGET)
