@@ -34,6 +34,7 @@ class Item:
         self._max_bytes = max_bytes
         self._stack = ExitStack()
         self.image: Buffer = self._stack.enter_context(memory.buffer())
+        self.image.begin()
 
     def append(self, data: memoryview) -> None:
         """Keeps the next bytes, or drops them all when they are too many."""
@@ -49,6 +50,10 @@ class Item:
 
     def complete(self) -> None:
         """All bytes have arrived."""
+        try:
+            self.image.end()
+        except GatewayError as exc:
+            self.error = self.error or exc
         if self.error is None and self.image.size == 0:
             self.error = UnreadableImageError("The file is empty. Send an image.")
 

@@ -167,7 +167,7 @@ class Pipeline:
         self.refuse_if_full()
         with self._memory.buffer() as image:
             with clock.stage("read"):
-                async with self.upload():
+                async with self.upload(image):
                     await read(image)
             found = await self.predict(client_of(request), image, wish, clock)
         request.state.target = found.target
@@ -188,11 +188,12 @@ class Pipeline:
         self._admission.refuse_if_full()
 
     @asynccontextmanager
-    async def upload(self) -> AsyncIterator[None]:
-        """The time in which an upload is read."""
+    async def upload(self, into: Buffer) -> AsyncIterator[None]:
+        """The time in which an upload is read into a buffer."""
         limit = self._settings.upload_deadline_s
         async with _deadline(limit, f"The upload took longer than {limit:g} seconds."):
-            yield
+            with into.arriving():
+                yield
 
     async def predict(self, client: Client, image: Buffer, wish: Wish, clock: StageClock) -> Found:
         """The model's answer to an image that has been read."""

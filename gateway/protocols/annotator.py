@@ -68,7 +68,7 @@ class Annotator:
 
     async def _body(self, request: Request, max_bytes: int) -> bytes:
         with self._memory.buffer() as buffer:
-            async with self._pipeline.upload():
+            async with self._pipeline.upload(buffer):
                 await receive(request, max_bytes, buffer)
             return buffer.take_out()
 

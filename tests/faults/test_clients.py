@@ -118,6 +118,21 @@ def test_uploads_that_trickle_in(stack: Stack) -> None:
             check()
 
 
+def test_uploads_that_stop_with_all_the_memory(stack: Stack) -> None:
+    """Two of them hold the whole budget; from five seconds on they are given up for others."""
+    almost = 32 * 2**20 - 1024
+    announced = head(b"Content-Length: %d" % (almost + 1000))
+    with connect(stack, announced) as first, connect(stack, announced) as second:
+        for each in (first, second):
+            each.sendall(bytes(almost))
+        time.sleep(6.0)  # that long nothing comes
+        assert served(stack) > 0
+        for each in (first, second):
+            each.sendall(b"x")
+        given_up, _, _ = select.select([first, second], [], [], 5.0)
+        assert [status(each) for each in given_up] == [503]
+
+
 def test_heads_that_trickle_in(stack: Stack) -> None:
     """Requests that never get as far as a body."""
     with others_are_served(stack) as check, ExitStack() as sockets:

@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.batch import Item
+from gateway.errors import OverloadedError
+from gateway.memory import Memory
 from tests.unit.gateway.doubles import (
     FORM_TYPE,
     TorchServeDouble,
@@ -225,3 +228,15 @@ async def test_a_fault_of_the_gateway_is_one_images_problem(
     assert [line["status"] for line in told] == [200, 500]
     assert told[1]["problem"]["code"] == "internal_error"
     assert "unforeseen" not in json.dumps(told)
+
+
+async def test_an_image_given_up_for_others_is_its_own_lines_problem() -> None:
+    """The rest of the batch goes on."""
+    memory = Memory(1000)
+    item = Item(0, "slow.jpg", memory, 1000)
+    item.append(memoryview(bytes(600)))
+    item.image.give_up()
+    item.append(memoryview(bytes(10)))
+    item.complete()
+    assert isinstance(item.error, OverloadedError)
+    assert (memory.held, memory.arriving) == (0, set())

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.errors import OverloadedError
-from gateway.memory import Memory
+from gateway.errors import OverloadedError, UnreadableImageError
+from gateway.memory import Buffer, Memory
 
 
 def test_the_budget_is_shared_and_given_back() -> None:
@@ -62,3 +62,98 @@ def test_what_is_taken_out_is_no_part_of_the_budget() -> None:
         buffer.fill(data)
         assert b"".join(buffer.blocks) == data
     assert memory.held == 0
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _append(buffer: Buffer, size: int) -> None:
+    buffer.append(memoryview(bytes(size)))
+
+
+@pytest.mark.parametrize("trickle", [0, 1])
+def test_a_client_that_stops_in_the_middle_makes_room_for_others(trickle: int) -> None:
+    """Also one that sends a byte now and then; its own upload ends with words that say why."""
+    clock = Clock()
+    memory = Memory(10_000_000, clock)
+    with memory.buffer() as stopped, memory.buffer() as other:
+        stopped.begin()
+        _append(stopped, 9_000_000)
+        for _ in range(6):
+            clock.now += 1
+            if trickle:
+                _append(stopped, trickle)
+        other.begin()
+        _append(other, 5_000_000)
+        assert (stopped.size, stopped.blocks) == (0, [])
+        with pytest.raises(OverloadedError, match="slow"):
+            _append(stopped, 1)
+        with pytest.raises(OverloadedError, match="slow"):
+            stopped.end()
+        other.end()
+        assert memory.held == 5_000_000
+
+
+def test_a_steady_client_keeps_what_it_has() -> None:
+    """A phone's 100 KB a second are no reason to give an upload up."""
+    clock = Clock()
+    memory = Memory(2_000_000, clock)
+    with memory.buffer() as steady, memory.buffer() as other:
+        steady.begin()
+        for _ in range(15):
+            clock.now += 1
+            _append(steady, 100_000)
+        with pytest.raises(OverloadedError, match="arrive at once"):
+            _append(other, 1_000_000)
+        steady.end()
+        assert steady.size == 1_500_000
+
+
+def test_an_image_that_has_arrived_is_never_given_up() -> None:
+    """It waits for its turn, not for its client."""
+    clock = Clock()
+    memory = Memory(2_000_000, clock)
+    with memory.buffer() as waiting, memory.buffer() as other:
+        with waiting.arriving():
+            _append(waiting, 1_500_000)
+        clock.now += 60
+        with pytest.raises(OverloadedError):
+            _append(other, 1_000_000)
+        assert waiting.size == 1_500_000
+
+
+def test_no_more_is_given_up_than_is_needed() -> None:
+    """The largest first."""
+    clock = Clock()
+    memory = Memory(1_000_000, clock)
+    with memory.buffer() as small, memory.buffer() as large, memory.buffer() as other:
+        for buffer, size in ((small, 300_000), (large, 600_000)):
+            buffer.begin()
+            _append(buffer, size)
+        clock.now += 10
+        _append(other, 500_000)
+        assert (small.size, large.size) == (300_000, 0)
+
+
+def test_what_was_given_up_is_not_taken_for_a_broken_image() -> None:
+    """Its reader finds nothing, and says what is wrong with that: but it was not the client."""
+    clock = Clock()
+    memory = Memory(1_000, clock)
+
+    def read(slow: Buffer, other: Buffer) -> None:
+        with slow.arriving():
+            _append(slow, 900)
+            clock.now += 10
+            _append(other, 500)
+            raise UnreadableImageError("The file is empty.")
+
+    slow, other = Buffer(memory), Buffer(memory)
+    with pytest.raises(OverloadedError, match="slow"):
+        read(slow, other)
