@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import ExitStack
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import Request
 
@@ -21,7 +21,7 @@ from gateway.uploads import FORM_ALLOWANCE, limited, too_large
 MAX_FILES: Final = 100
 # Images of one request that are computed or wait for it at once: enough to keep the workers busy,
 # and few enough that others get their turn between them.
-_AT_ONCE: Final = 8
+AT_ONCE: Final = 8
 
 
 class Item:
@@ -93,7 +93,7 @@ class _Files:
             item.close()
 
 
-Work = Callable[[Item], Awaitable[bytes]]
+Work = Callable[[Item], Coroutine[Any, Any, bytes]]
 
 
 class Batch:
@@ -139,20 +139,17 @@ class Batch:
 
     async def _start(self) -> None:
         while self._files.complete:
-            while len(self._running) >= _AT_ONCE:
+            while len(self._running) >= AT_ONCE:
                 await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
             self._begin(self._files.complete.popleft())
 
     def _begin(self, item: Item) -> None:
-        task = asyncio.create_task(self._run(item))
+        task = asyncio.create_task(self._work(item))
         self._tasks.append(task)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         # Not in the task itself: one that is cancelled before it began comes to no `finally`.
         task.add_done_callback(lambda _: item.close())
-
-    async def _run(self, item: Item) -> bytes:
-        return await self._work(item)
 
     async def _until_there_is_room(self, size: int) -> None:
         """While images of our own hold what the next bytes need: one of them is waited for."""

@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from gateway.pipeline import Found, trusting
+from gateway.pixels.masks import size_of
+
 T = TypeVar("T")
 
 # Less than that takes about as long as to hand it to a thread and back.
@@ -17,6 +20,15 @@ class Offload:
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def read(self, found: Found, work: Callable[[], T], effort: int = 1) -> T:
+        """What the work makes of a model's mask; effort: how often it goes through its pixels.
+
+        Raises ModelUnavailableError if the model sent no mask.
+        """
+        with trusting(found):
+            width, height = size_of(found.prediction.png)
+            return await self.run(width * height * effort, work)
 
     async def run(self, pixels: int, work: Callable[[], T]) -> T:
         """What the work gives; pixels: how many it goes through."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.pipeline import Found
-from gateway.pixels.masks import decode_mask, encode_grey, size_of
+from gateway.pixels.masks import decode_mask, encode_grey
 from gateway.pixels.palette import hex_colour
 from gateway.pixels.polygons import polygons
 from gateway.pixels.regions import Region, regions
@@ -36,11 +36,10 @@ class Detail:
     tolerance: float = 1.0
     mask: bool = False
 
-
-def effort(found: Found, detail: Detail) -> int:
-    """About as much work as going once through so many pixels; raises NotAMaskError."""
-    width, height = size_of(found.prediction.png)
-    return width * height * (_OUTLINES if detail.polygons else 1)
+    @property
+    def effort(self) -> int:
+        """About how often the mask's pixels are gone through for it."""
+        return _OUTLINES if self.polygons else 1
 
 
 def describe(found: Found, wish: Wish, detail: Detail, request_id: str) -> SegmentationFound:

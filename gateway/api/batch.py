@@ -9,13 +9,14 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.api import parameters
+from gateway.api.answers import NOT_STORED
 from gateway.batch import Batch, Item
 from gateway.errors import GatewayError, InternalError, problem
 from gateway.offload import Offload
 from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import problems
-from gateway.pipeline import Client, Pipeline, trusting
-from gateway.results import Detail, describe, effort
+from gateway.pipeline import Client, Pipeline
+from gateway.results import Detail, describe
 from gateway.schemas import BatchLine, SegmentationFound
 from gateway.wishes import Wish
 
@@ -45,7 +46,7 @@ class _Lines:
             )
         except GatewayError as exc:
             line = self._failed(item, exc)
-        except Exception:
+        except Exception:  # a fault on one image must not cost the others their lines
             logger.exception("image %d of a batch failed", item.index)
             line = self._failed(item, InternalError("The gateway failed on this image."))
         return line.model_dump_json().encode() + b"\n"
@@ -63,11 +64,11 @@ class _Lines:
         clock, client = self._pipeline.clock(), self._client
         found = await self._pipeline.predict(client, item.image, self._wish, clock)
         item.close()
-        with trusting(found):
-            return await self._offload.run(
-                effort(found, self._detail),
-                lambda: describe(found, self._wish, self._detail, client.request_id),
-            )
+        return await self._offload.read(
+            found,
+            lambda: describe(found, self._wish, self._detail, client.request_id),
+            self._detail.effort,
+        )
 
 
 async def _still_here() -> bool:
@@ -81,7 +82,7 @@ class _BatchResponse(StreamingResponse):
     media_type = NDJSON
 
     def __init__(self, batch: Batch, stack: AsyncExitStack) -> None:
-        super().__init__(batch.answers(), headers={"Cache-Control": "no-store"})
+        super().__init__(batch.answers(), headers=NOT_STORED)
         self._stack = stack
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

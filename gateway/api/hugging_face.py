@@ -2,24 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.api.parameters import VERSION
+from gateway.api.answers import JSON, NOT_STORED
+from gateway.api.parameters import MODEL, VERSION
 from gateway.errors import UnreadableImageError
 from gateway.json_body import is_object, receive, room_for
 from gateway.memory import Buffer
 from gateway.offload import Offload
 from gateway.openapi import protocols as openapi_protocols
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
-from gateway.pipeline import Found, Pipeline, trusting
-from gateway.pixels.masks import size_of
+from gateway.pipeline import Pipeline
 from gateway.protocols.hugging_face import Inputs, Segment, read_inputs, segments
 from gateway.uploads import too_large
 from gateway.wishes import Wish
-
-MODEL = Path(description="Name of the model.", examples=["deeplabv3"], max_length=64)
-JSON = "application/json"
 
 
 class _Reader:
@@ -53,11 +50,6 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
     """The endpoint, bound to what does the work."""
     router = APIRouter(prefix="/v1/hf", tags=["protocols"])
 
-    async def answer(found: Found, threshold: float) -> bytes:
-        with trusting(found):
-            width, height = size_of(found.prediction.png)
-            return await offload.run(width * height, lambda: segments(found, threshold))
-
     @router.post(
         "/{model}",
         summary="Segment a photograph for a Hugging Face client",
@@ -83,9 +75,7 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
         """
         read = _Reader(request, pipeline.max_image_bytes, offload)
         found = await pipeline.segment(request, Wish(model, version, "labels", facts=True), read)
-        body = await answer(found, read.threshold)
-        return Response(
-            body, media_type=JSON, headers=found.headers | {"Cache-Control": "no-store"}
-        )
+        body = await offload.read(found, lambda: segments(found, read.threshold))
+        return Response(body, media_type=JSON, headers=found.headers | NOT_STORED)
 
     return router

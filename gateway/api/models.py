@@ -3,10 +3,10 @@
 import hashlib
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.api.parameters import VERSION, VERSION_PATTERN
+from gateway.api.parameters import MODEL, VERSION, VERSION_PATTERN
 from gateway.catalogue import Catalogue
 from gateway.management import ModelStatus
 from gateway.openapi import images as openapi_images
@@ -15,8 +15,6 @@ from gateway.pipeline import about, unknown_model
 from gateway.pixels.palette import hex_colour
 from gateway.schemas import Colours, Label, Labels, Model, Models, ModelVersion
 from gateway.torchserve import Target
-
-MODEL = Path(description="Name of the model.", examples=["deeplabv3"], max_length=64)
 
 
 def _model(name: str, now: ModelStatus) -> Model:

@@ -6,15 +6,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.api.open_inference_models import MODEL, VERSION
+from gateway.api.answers import JSON, NOT_STORED
+from gateway.api.open_inference_models import VERSION
+from gateway.api.parameters import MODEL
 from gateway.errors import UnreadableImageError
 from gateway.json_body import receive, room_for
 from gateway.memory import Buffer
 from gateway.offload import Offload
 from gateway.openapi import protocols as openapi_protocols
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
-from gateway.pipeline import Found, Pipeline, trusting
-from gateway.pixels.masks import size_of
+from gateway.pipeline import Found, Pipeline
 from gateway.protocols.open_inference import HEADER_LENGTH, Inference, read_inference
 from gateway.protocols.open_inference_answer import Answer, answer
 from gateway.wishes import Wish
@@ -44,9 +45,9 @@ class _Reader:
 
 
 def _response(made: Answer, found: Found) -> Response:
-    headers = found.headers | {"Cache-Control": "no-store"}
+    headers = found.headers | NOT_STORED
     if made.header_length is None:
-        return Response(made.body, media_type="application/json", headers=headers)
+        return Response(made.body, media_type=JSON, headers=headers)
     headers[HEADER_LENGTH] = str(made.header_length)
     return Response(made.body, media_type="application/octet-stream", headers=headers)
 
@@ -58,9 +59,7 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
     async def infer(request: Request, model: str, version: str | None) -> Response:
         read = _Reader(request, pipeline.max_image_bytes, offload)
         found = await pipeline.segment(request, Wish(model, version, "labels", facts=True), read)
-        with trusting(found):
-            width, height = size_of(found.prediction.png)
-            made = await offload.run(width * height, lambda: answer(found, read.asked))
+        made = await offload.read(found, lambda: answer(found, read.asked))
         return _response(made, found)
 
     documented: dict[str, Any] = {

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from gateway.api.parameters import VERSION_PATTERN
+from gateway.api.parameters import MODEL, VERSION_PATTERN
 from gateway.catalogue import Catalogue
 from gateway.errors import ModelUnavailableError
 from gateway.openapi import document as openapi
@@ -20,7 +20,6 @@ from gateway.protocols.open_inference_metadata import (
     metadata,
 )
 
-MODEL = Path(description="Name of the model.", examples=["deeplabv3"], max_length=64)
 VERSION = Path(description="Version of the model.", examples=["1.0"], pattern=VERSION_PATTERN)
 
 _NO_MODEL = problems(

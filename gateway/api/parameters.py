@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import Query
+from fastapi import Path, Query
 
 from gateway.errors import InvalidRequestError
 from gateway.results import Detail
@@ -16,6 +16,8 @@ VERSION = Query(
 )
 Palette = Literal["seed", "voc", "safe"]
 
+# In the path; the next one in the query.
+MODEL = Path(description="Name of the model.", examples=["deeplabv3"], max_length=64)
 _MODEL = Query(
     max_length=64,
     description="Name of the model; the one there is if absent.",

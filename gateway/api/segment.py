@@ -2,27 +2,23 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated
 
 import mimeparse
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from gateway.api import parameters
-from gateway.api.segmentation import PngResponse
+from gateway.api.answers import JSON, NOT_STORED, PNG, PngResponse
 from gateway.errors import NotAcceptableError
 from gateway.offload import Offload
 from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
 from gateway.pipeline import Found, Pipeline, trusting
 from gateway.pixels.rendering import picture
-from gateway.results import Detail, describe, effort
+from gateway.results import Detail, describe
 from gateway.uploads import read_image
 from gateway.wishes import Wish
-
-JSON: Final = "application/json"
-PNG: Final = "image/png"
-_NOT_STORED: Final = {"Cache-Control": "no-store"}
 
 
 def wants_json(request: Request) -> bool:
@@ -47,8 +43,7 @@ async def document(
     def made() -> bytes:
         return describe(found, wish, detail, request_id).model_dump_json().encode()
 
-    with trusting(found):
-        return await offload.run(effort(found, detail), made)
+    return await offload.read(found, made, detail.effort)
 
 
 def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
@@ -79,7 +74,7 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
             wish = replace(wish, render="labels", facts=True)
         read = partial(read_image, request, pipeline.max_image_bytes, raw=True)
         found = await pipeline.segment(request, wish, read)
-        headers = found.headers | _NOT_STORED
+        headers = found.headers | NOT_STORED
         if as_json:
             body = await document(found, wish, detail, request.state.request_id, offload)
             return Response(body, media_type=JSON, headers=headers)

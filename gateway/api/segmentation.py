@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from gateway.api.answers import PngResponse
 from gateway.api.parameters import VERSION
 from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
@@ -14,12 +15,6 @@ from gateway.pixels.palette import SEED
 from gateway.pixels.rendering import colour_map
 from gateway.uploads import read_image
 from gateway.wishes import Wish
-
-
-class PngResponse(Response):
-    """An answer that is an image."""
-
-    media_type = "image/png"
 
 
 def routes(pipeline: Pipeline) -> APIRouter:

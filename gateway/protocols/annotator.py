@@ -6,13 +6,13 @@ from typing import Final
 
 from starlette.requests import Request
 
+from gateway.batch import AT_ONCE
 from gateway.catalogue import Catalogue
 from gateway.errors import GatewayError, NotFoundError
 from gateway.json_body import receive
 from gateway.memory import Buffer, Memory
 from gateway.offload import Offload
-from gateway.pipeline import Client, Pipeline, client_of, trusting
-from gateway.pixels.masks import size_of
+from gateway.pipeline import Client, Pipeline, client_of
 from gateway.protocols.label_config import LabelConfig
 from gateway.protocols.label_studio import (
     Prediction,
@@ -27,8 +27,6 @@ from gateway.settings import MIB
 from gateway.torchserve import Target
 from gateway.wishes import Wish
 
-# Of one request's tasks: enough for the workers, and others get their turn between them.
-_AT_ONCE: Final = 8
 _MAX_PROJECT_BYTES: Final = MIB
 
 Image = Buffer | GatewayError
@@ -104,7 +102,7 @@ class _Work:
         self._wish = wish
         self._config = config
         self._version = version
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def all(self, images: list[Image]) -> list[Prediction]:
         """All answers in order; the first failure of the service ends the others."""
@@ -133,6 +131,4 @@ class _Work:
             self._client, image, self._wish, self._pipeline.clock()
         )
         image.clear()
-        with trusting(found):
-            width, height = size_of(found.prediction.png)
-            return await self._offload.run(width * height, lambda: prediction(found, self._config))
+        return await self._offload.read(found, lambda: prediction(found, self._config))

@@ -74,8 +74,7 @@ class Telemetry:
         self._metrics.began()
         try:
             await self._app(scope, exchange.receive, exchange.send)
-        except Exception:
-            # Starlette answers the unforeseen outside of every middleware.
+        except Exception:  # Starlette answers the unforeseen outside of every middleware
             exchange.state["error_code"] = InternalError.code
             raise
         finally:
