@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from deeplab.decode import MAX_PIXELS, RejectedImageError
+from deeplab.decode import MAX_PIXELS
 from deeplab.engines import Engine, load_engine, load_shared_engine
 from deeplab.form import LABELS, Form, InvalidFormError, read_form
 from deeplab.formats import FORMATS
 from deeplab.neighbours import Neighbours
 from deeplab.pipeline import Segmentation, segment
 from deeplab.preprocess import network_size
+from deeplab.refusals import RejectedImageError
 from deeplab.spec import read_labels, read_spec
 from deeplab.tracing import start_tracing
 

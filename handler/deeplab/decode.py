@@ -14,10 +14,12 @@ from PIL import AvifImagePlugin, ExifTags, Image
 from deeplab.formats import FORMAT_NAMES, FORMATS, is_other_format
 from deeplab.jpeg import has_more_scans
 from deeplab.memory_limit import memory_limit
-from deeplab.refusals import RejectedImageError as RejectedImageError
-from deeplab.refusals import TooManyPixelsError as TooManyPixelsError
-from deeplab.refusals import UnreadableImageError as UnreadableImageError
-from deeplab.refusals import UnsupportedFormatError as UnsupportedFormatError
+from deeplab.refusals import (
+    RejectedImageError,
+    TooManyPixelsError,
+    UnreadableImageError,
+    UnsupportedFormatError,
+)
 from deeplab.webp import canvas_size
 
 MAX_PIXELS = 50_000_000

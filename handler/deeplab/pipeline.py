@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from deeplab.compose import compose
 from deeplab.confidence import class_confidences, confidence_map, grey_levels, mean_confidence
 from deeplab.cpu_limit import cpu_limit
-from deeplab.decode import Decoded, UnreadableImageError, decode
+from deeplab.decode import Decoded, decode
 from deeplab.engines import Engine
 from deeplab.form import LABELS, Form
 from deeplab.postprocess import count_classes, encode_png, keep_classes, resize_class_ids
 from deeplab.preprocess import preprocess
+from deeplab.refusals import UnreadableImageError
 from deeplab.spec import InputSize
 from deeplab.upsample import class_ids
 

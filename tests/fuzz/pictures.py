@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from deeplab.decode import RejectedImageError
 from deeplab.form import Form
 from deeplab.pipeline import segment
+from deeplab.refusals import RejectedImageError
 from deeplab.spec import InputSize, Precision
 from tests.fuzz.target import Target, replay
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import httpx
 
-from deeplab.decode import RejectedImageError, decode
+from deeplab.decode import decode
+from deeplab.refusals import RejectedImageError
 from tests.stack import ROOT
 from tests.unit.gateway.doubles import TorchServeDouble, json_answer, mask_answer, mask_png
 

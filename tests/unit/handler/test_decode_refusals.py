@@ -6,16 +6,14 @@ from contextlib import suppress
 import pytest
 from PIL import Image
 
-from deeplab.decode import (
-    MAX_FULL_SCANS,
-    MAX_PIXELS,
+from deeplab.decode import MAX_FULL_SCANS, MAX_PIXELS, decode
+from deeplab.formats import FORMATS
+from deeplab.refusals import (
     RejectedImageError,
     TooManyPixelsError,
     UnreadableImageError,
     UnsupportedFormatError,
-    decode,
 )
-from deeplab.formats import FORMATS
 from tests.unit.handler.files import CLAIMS, encode, quarters
 
 SIDE = 96

@@ -23,7 +23,7 @@ PROGRAM = """
 import json, resource, sys
 from pathlib import Path
 import numpy as np
-from deeplab.decode import RejectedImageError
+from deeplab.refusals import RejectedImageError
 from deeplab.pipeline import segment
 from deeplab.spec import InputSize
 
