@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     max_response_bytes: int = Field(
         default=64 * 1024 * 1024, description="The largest mask: one byte a pixel at the limit."
     )
-    heap: str = Field(default="512m", description="Java's largest heap.")
+    heap: str = Field(default="384m", description="Java's largest heap.")
     startup_s: float = Field(default=120.0, description="Seconds until everything must answer.")
     min_memory_mb: int = Field(default=1500, description="Free memory needed to start.")
     model_store: Path = Field(default=MODEL_STORE, description="Folder of the archives.")

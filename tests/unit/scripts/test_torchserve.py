@@ -126,7 +126,7 @@ def test_the_command_starts_without_snapshots_in_bounded_memory(
 ) -> None:
     """A snapshot would overrule our configuration; a full heap ends the server."""
     arguments = command(settings, tmp_path / "config.properties", tmp_path)
-    for wanted in ("-ncs", "-Xmx512m", "-XX:+ExitOnOutOfMemoryError"):
+    for wanted in ("-ncs", "-Xmx384m", "-XX:+ExitOnOutOfMemoryError"):
         assert wanted in arguments
     assert arguments[arguments.index("-f") + 1] == str(tmp_path / "config.properties")
     logging = next(each for each in arguments if each.startswith("-Dlog4j"))
