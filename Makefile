@@ -2,12 +2,16 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+SITE := $(VENV)/lib/python3.11/site-packages
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 REQ := deploy/requirements
-RUN_PARTS := export serving gateway ui
+RUN_PARTS := export serving gateway ui client
 
 OUT ?= trained
 CLIENT := .cache/client
+# It finds ruff, which tidies what it writes, on the path.
+generate = PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --fail-on-warning \
+	--path docs/openapi.json --config deploy/client.yaml --output-path
 SECONDS ?= 600
 further = $(if $($(1)),--$(2) "$($(1))")
 needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
@@ -44,14 +48,12 @@ test-compose: $(VENV)/test.stamp  ## build, start and use the containers (needs 
 fuzz: .cache/fuzz/environment/installed  ## what strangers send, from coverage-guided fuzzers: [SECONDS=600]
 	@.cache/fuzz/environment/bin/python -m tests.fuzz $(SECONDS)
 
-openapi: $(VENV)/run.stamp  ## write the OpenAPI document to docs/openapi.json
+openapi: $(VENV)/packages.stamp  ## write the OpenAPI document to docs/openapi.json
 	@$(BIN)/python -m gateway.openapi.file docs/openapi.json
 
 client: OUT := $(CLIENT)
-client: .cache/generator/installed  ## write a typed Python client of the API into .cache/client, or OUT=folder
-	@PATH="$(CURDIR)/.cache/generator/bin:$$PATH" openapi-python-client generate --fail-on-warning \
-		--path docs/openapi.json --config deploy/client.yaml \
-		--output-path "$(OUT)" $(if $(filter $(CLIENT),$(OUT)),--overwrite)
+client: $(VENV)/packages.stamp  ## write a typed Python client of the API into .cache/client, or OUT=folder
+	@$(generate) "$(OUT)" $(if $(filter $(CLIENT),$(OUT)),--overwrite)
 
 evaluate: $(VENV)/train.stamp  ## measure the served model: DATA=folder [VERSION=] [ARCHIVE=] [WEIGHTS=] [JSON=] [REPORT=]
 	$(needs_data)
@@ -75,7 +77,7 @@ bench-quick: $(VENV)/bench.stamp  ## the same with one short round of the bundle
 clean:  ## remove the environment, the archives and what runs left behind
 	rm -rf $(VENV) .cache .run model_store/*.mar
 
-$(VENV)/run.stamp: $(RUN_PARTS:%=$(REQ)/%.txt) $(REQ)/constraints.txt
+$(VENV)/packages.stamp: $(RUN_PARTS:%=$(REQ)/%.txt) $(REQ)/constraints.txt
 	@echo "Installing the packages into $(VENV) (a few minutes the first time)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 		{ echo "Python 3.11 is needed: PYTHON=/path/to/python3.11 make ..."; exit 1; }
@@ -83,16 +85,19 @@ $(VENV)/run.stamp: $(RUN_PARTS:%=$(REQ)/%.txt) $(REQ)/constraints.txt
 	@$(PIP) $(RUN_PARTS:%=-r $(REQ)/%.txt)
 	@touch $@
 
-.cache/generator/installed: $(REQ)/client.txt $(REQ)/constraints.txt
-	@$(PYTHON) -m venv --clear .cache/generator
-	@.cache/generator/bin/python -m pip install --quiet --disable-pip-version-check -r $(REQ)/client.txt
+# The page asks the gateway by the client that everybody can have. Half a package of an interrupted
+# set-up has no list of files by which pip could remove it.
+$(VENV)/run.stamp: $(VENV)/packages.stamp docs/openapi.json deploy/client.yaml
+	@$(generate) $(CLIENT) --overwrite >/dev/null
+	@rm -rf $(SITE)/segserve_client*
+	@$(PIP) --no-deps --no-build-isolation ./$(CLIENT)
 	@touch $@
 
 # Beside its own packages it sees the product's, which come after them.
 .cache/fuzz/environment/installed: $(VENV)/run.stamp $(REQ)/fuzz.txt
 	@$(PYTHON) -m venv --clear .cache/fuzz/environment
 	@.cache/fuzz/environment/bin/python -m pip install --quiet --disable-pip-version-check -r $(REQ)/fuzz.txt
-	@echo "$(CURDIR)/$(VENV)/lib/python3.11/site-packages" \
+	@echo "$(CURDIR)/$(SITE)" \
 		>.cache/fuzz/environment/lib/python3.11/site-packages/product.pth
 	@touch $@
 

@@ -1,7 +1,8 @@
-"""What the gateway tells the page, as frozen values."""
+"""What the gateway tells the page, as frozen values whose types are checked when they are made."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from pydantic.dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -48,3 +49,12 @@ class Segmentation:
     version: str
     request_id: str
     elapsed_s: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why there is no answer, as the gateway words it."""
+
+    title: str
+    detail: str
+    request_id: str

@@ -1,44 +1,29 @@
-"""The only file that knows the gateway: its routes, headers and error bodies."""
+"""The only file that knows the gateway: asks by the generated client, and words every failure."""
 
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from typing import Any, TypeVar
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
+from segserve_client import AuthenticatedClient
+from segserve_client import models as documented
+from segserve_client.api.health import ready
+from segserve_client.api.models import labels, list_models
+from segserve_client.api.segmentation import segmentation
+from segserve_client.types import File, Response
 
-from ui.answers import Label, Model, Readiness, Segmentation
-from ui.errors import (
-    GatewayError,
-    RefusedError,
-    TimedOutError,
-    UnavailableError,
-    UnexpectedAnswerError,
-    UnreachableError,
-)
+from ui import errors
+from ui.answers import Label, Model, ModelVersion, Problem, Readiness, Segmentation
 
 Answer = TypeVar("Answer")
 
 # Questions about the model are answered from the gateway's memory: a page must not hang on them.
 _QUESTION_TIMEOUT_S = 3.0
-
-
-@dataclass(frozen=True)
-class _Models:
-    models: tuple[Model, ...]
-
-
-@dataclass(frozen=True)
-class _Labels:
-    labels: tuple[Label, ...]
-
-
-@dataclass(frozen=True)
-class _Problem:
-    title: str
-    detail: str
-    request_id: str
+# What the generated parsers, which trust the document, raise at answers of another shape.
+_UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class GatewayClient:
@@ -53,80 +38,89 @@ class GatewayClient:
     ) -> None:
         self.base_url = base_url
         self.timeout_s = timeout_s
-        # The gateway is given by address: a proxy of the environment has no place in between.
-        self._http = httpx.Client(
-            base_url=base_url,
-            transport=transport,
-            trust_env=False,
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-        )
+        self._question_timeout_s = min(timeout_s, _QUESTION_TIMEOUT_S)
+        self._connections = transport or httpx.HTTPTransport(trust_env=False)
+        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
     def readiness(self) -> Readiness:
         """Say which version serves by default; UnavailableError while none does."""
-        return self._ask(Readiness, "/readyz")
+        with self._request(self._question_timeout_s) as client:
+            found = _expected(documented.Readiness, ready.sync(client=client))
+            return Readiness(found.model, found.version)
 
     def models(self) -> tuple[Model, ...]:
         """List what is registered, ready or not."""
-        return self._ask(_Models, "/v1/models").models
+        with self._request(self._question_timeout_s) as client:
+            found = _expected(documented.Models, list_models.sync(client=client))
+            return tuple(_model(each) for each in found.models)
 
     def labels(self, model: str, version: str) -> tuple[Label, ...]:
         """List the classes of one version."""
-        path = f"/v1/models/{model}/labels"
-        return self._ask(_Labels, path, params={"version": version}).labels
+        with self._request(self._question_timeout_s) as client:
+            answer = labels.sync(model, client=client, version=version)
+            found = _expected(documented.Labels, answer)
+            return tuple(Label(each.id, each.name, each.colours.to_dict()) for each in found.labels)
 
     def segment(self, image: bytes, version: str | None) -> Segmentation:
         """Segment an encoded image with the given version, or with the default one."""
         started = time.monotonic()
-        response = self._send(
-            "POST",
-            "/segmentation",
-            timeout_s=self.timeout_s,
-            files={"file": ("picture", image, "application/octet-stream")},
-            params={"version": version} if version else {},
-        )
-        return _segmentation(response, time.monotonic() - started)
-
-    def _ask(self, shape: type[Answer], path: str, params: dict[str, str] | None = None) -> Answer:
-        response = self._send(
-            "GET", path, timeout_s=min(self.timeout_s, _QUESTION_TIMEOUT_S), params=params
-        )
-        try:
-            return TypeAdapter(shape).validate_json(response.content)
-        except ValidationError as error:
-            raise _unexpected(response) from error
-
-    def _send(self, method: str, path: str, *, timeout_s: float, **content: Any) -> httpx.Response:
-        request_id = uuid.uuid4().hex
-        try:
-            response = self._http.request(
-                method, path, timeout=timeout_s, headers={"X-Request-ID": request_id}, **content
+        file = File(BytesIO(image), "picture", "application/octet-stream")
+        with self._request(self.timeout_s) as client:
+            answer = segmentation.sync_detailed(
+                client=client, body=documented.ImageForm(file), version=version or None
             )
-        except httpx.TimeoutException as error:
-            raise _timed_out(timeout_s, request_id) from error
-        except httpx.ConnectError as error:
-            raise _unreachable(self.base_url, request_id) from error
-        except httpx.HTTPError as error:
-            raise _broken_off(self.base_url, request_id) from error
-        if response.status_code != httpx.codes.OK:
-            raise _refusal(response)
-        return response
+            return _segmentation(answer, time.monotonic() - started)
 
-
-def _segmentation(response: httpx.Response, elapsed_s: float) -> Segmentation:
-    headers = response.headers
-    try:
-        if headers["Content-Type"] != "image/png":
-            raise _unexpected(response)
-        return Segmentation(
-            mask_png=response.content,
-            class_pixels=parse_class_pixels(headers["X-Class-Pixels"]),
-            model=headers["X-Model"],
-            version=headers["X-Model-Version"],
-            request_id=headers["X-Request-ID"],
-            elapsed_s=elapsed_s,
+    @contextmanager
+    def _request(self, timeout_s: float) -> Iterator[AuthenticatedClient]:
+        """Lend a client for one request, and put into words what becomes of it."""
+        request_id = uuid.uuid4().hex
+        answers: list[httpx.Response] = []
+        # One for each request, because generated functions take no headers and no time-out;
+        # the connections stay. The gateway is given by address: no proxy of the environment.
+        http = httpx.Client(
+            base_url=self.base_url,
+            transport=self._connections,
+            trust_env=False,
+            timeout=timeout_s,
+            headers={**self._headers, "X-Request-ID": request_id},
+            event_hooks={"response": [answers.append, _refuse]},
         )
-    except (KeyError, ValueError) as error:
-        raise _unexpected(response) from error
+        try:
+            yield AuthenticatedClient(self.base_url, token="").set_httpx_client(http)
+        except httpx.TimeoutException as error:
+            raise errors.timed_out(timeout_s, request_id) from error
+        except httpx.ConnectError as error:
+            raise errors.unreachable(self.base_url, request_id) from error
+        except httpx.HTTPError as error:
+            raise errors.broken_off(self.base_url, request_id) from error
+        except _UNREADABLE as error:
+            raise _unexpected(answers[-1]) from error
+
+
+def _expected(kind: type[Answer], answer: object) -> Answer:
+    if not isinstance(answer, kind):
+        raise TypeError(type(answer))
+    return answer
+
+
+def _model(found: documented.Model) -> Model:
+    versions = (ModelVersion(each.version, each.default, each.ready) for each in found.versions)
+    return Model(found.name, tuple(versions))
+
+
+def _segmentation(answer: Response[Any], elapsed_s: float) -> Segmentation:
+    headers = answer.headers
+    if headers["Content-Type"] != "image/png":
+        raise ValueError(headers["Content-Type"])
+    return Segmentation(
+        mask_png=answer.content,
+        class_pixels=parse_class_pixels(headers["X-Class-Pixels"]),
+        model=headers["X-Model"],
+        version=headers["X-Model-Version"],
+        request_id=headers["X-Request-ID"],
+        elapsed_s=elapsed_s,
+    )
 
 
 def parse_class_pixels(header: str) -> dict[int, int]:
@@ -138,63 +132,32 @@ def parse_class_pixels(header: str) -> dict[int, int]:
     return counts
 
 
-def _refusal(response: httpx.Response) -> GatewayError:
-    if response.status_code == httpx.codes.UNAUTHORIZED:
-        return _locked_out(response)
+def _refuse(response: httpx.Response) -> None:
+    """Raise what any answer but 200 means, before a generated parser sees it."""
+    if response.status_code != httpx.codes.OK:
+        response.read()
+        raise _refusal(response)
+
+
+def _refusal(response: httpx.Response) -> errors.GatewayError:
+    status = response.status_code
+    if status == httpx.codes.UNAUTHORIZED:
+        return errors.locked_out(_request_id(response))
     if not response.headers.get("Content-Type", "").startswith("application/problem+json"):
         return _unexpected(response)
-    try:
-        problem = TypeAdapter(_Problem).validate_json(response.content)
-    except ValidationError:
-        return _unexpected(response)
-    status = response.status_code
+    found = documented.Problem.from_dict(response.json())
+    problem = Problem(found.title, found.detail, found.request_id)
     later = status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR
-    kind = UnavailableError if later else RefusedError
+    kind = errors.UnavailableError if later else errors.RefusedError
     return kind(problem.title, problem.detail, problem.request_id)
 
 
-def _timed_out(timeout_s: float, request_id: str) -> TimedOutError:
-    return TimedOutError(
-        "The gateway takes too long",
-        f"It was silent for {timeout_s:g} seconds, so the page stopped waiting. "
-        "It may be busy: try again in a moment.",
-        request_id,
-    )
+def _unexpected(response: httpx.Response) -> errors.GatewayError:
+    address = str(response.request.url.copy_with(query=None))
+    return errors.unexpected(address, response.status_code, _request_id(response))
 
 
-def _unreachable(base_url: str, request_id: str) -> UnreachableError:
-    return UnreachableError(
-        "The gateway does not answer",
-        f'Nothing answers at {base_url}. Start Segserve with "make run", '
-        "or set SEGSERVE_UI_GATEWAY_URL to the gateway's address.",
-        request_id,
-    )
-
-
-def _broken_off(base_url: str, request_id: str) -> UnreachableError:
-    return UnreachableError(
-        "The connection to the gateway broke",
-        f"{base_url} was reached, but no complete answer came back. Try again; "
-        "if it stays so, the gateway's log says more.",
-        request_id,
-    )
-
-
-def _locked_out(response: httpx.Response) -> RefusedError:
-    # Not the gateway's own words: whoever sits at the page sends no headers.
-    return RefusedError(
-        "The gateway does not know this page",
-        'It asks for a key. Make one with "python -m gateway.keys add --name page" '
-        "and start the page with SEGSERVE_UI_API_KEY set to it.",
-        response.headers.get("X-Request-ID", response.request.headers["X-Request-ID"]),
-    )
-
-
-def _unexpected(response: httpx.Response) -> UnexpectedAnswerError:
-    request = response.request
-    return UnexpectedAnswerError(
-        "The gateway gave an answer that this page does not understand",
-        f"{request.url.copy_with(query=None)} answered {response.status_code}. Check that "
-        "SEGSERVE_UI_GATEWAY_URL is Segserve's gateway, of the same release as this page.",
-        response.headers.get("X-Request-ID", request.headers["X-Request-ID"]),
-    )
+def _request_id(response: httpx.Response) -> str:
+    """The gateway's, or the one that was sent where something else answered."""
+    told: str = response.headers.get("X-Request-ID", response.request.headers["X-Request-ID"])
+    return told

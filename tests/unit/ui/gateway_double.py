@@ -42,7 +42,14 @@ class Answer:
 
 def problem(status: int, title: str, detail: str) -> Answer:
     """Make an error as the gateway words it."""
-    body = {"title": title, "status": status, "detail": detail, "request_id": "req-1"}
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": title.lower().replace(" ", "_"),
+        "request_id": "req-1",
+    }
     return Answer(status, "application/problem+json", json.dumps(body).encode())
 
 
@@ -69,13 +76,23 @@ class GatewayDouble:
         answers = {
             "/readyz": {"status": "ready", "model": "deeplabv3", "version": "1.0", "workers": 1},
             "/v1/models": {"models": [self._model()]},
-            "/v1/models/deeplabv3/labels": {"labels": [_label(id_) for id_ in LABELS]},
+            "/v1/models/deeplabv3/labels": {
+                "model": "deeplabv3",
+                "version": "1.0",
+                "labels": [_label(id_) for id_ in LABELS],
+            },
         }
         return Answer(200, "application/json", json.dumps(answers[route]).encode()), {}
 
     def _model(self) -> dict[str, object]:
         versions = [
-            {"version": version, "default": version == "1.0", "ready": True, "workers": 1}
+            {
+                "version": version,
+                "default": version == "1.0",
+                "ready": True,
+                "workers": 1,
+                "loaded_at": None,
+            }
             for version in self.versions
         ]
         return {"name": "deeplabv3", "default_version": "1.0", "versions": versions}
@@ -101,7 +118,8 @@ class GatewayDouble:
 
 def _label(class_id: int) -> dict[str, object]:
     colour = "#{:02x}{:02x}{:02x}".format(*seed_colour(class_id))
-    return {"id": class_id, "name": LABELS[class_id], "colours": {"seed": colour}}
+    colours = {"seed": colour, "voc": colour, "safe": colour}
+    return {"id": class_id, "name": LABELS[class_id], "colours": colours}
 
 
 @contextmanager

@@ -27,6 +27,18 @@ FACTS = {
     "X-Model-Version": "1.0",
     "X-Request-ID": "req-1",
 }
+PROBLEM = {"Content-Type": "application/problem+json"}
+REFUSAL = {
+    "type": "about:blank",
+    "title": "Title",
+    "status": 503,
+    "detail": "What to do.",
+    "code": "model_unavailable",
+    "request_id": "req-9",
+}
+COLOURS = {"seed": "#08f708", "voc": "#400000", "safe": "#a05195"}
+READY = {"status": "ready", "model": "deeplabv3", "version": "1.0", "workers": 2}
+VERSION = {"version": "1.0", "default": True, "ready": False, "workers": 0, "loaded_at": None}
 
 
 def client(handler: Handler) -> GatewayClient:
@@ -41,9 +53,7 @@ def answering(status: int, **content: Any) -> GatewayClient:
 
 def problem(status: int, code: str) -> GatewayClient:
     """Make a client whose gateway refuses everything."""
-    body = {"code": code, "title": "Title", "detail": "What to do.", "request_id": "req-9"}
-    headers = {"Content-Type": "application/problem+json"}
-    return answering(status, headers=headers, content=json.dumps(body))
+    return answering(status, headers=PROBLEM, json={**REFUSAL, "status": status, "code": code})
 
 
 def test_a_mask_comes_with_its_facts() -> None:
@@ -67,6 +77,21 @@ def test_the_picture_is_sent_as_the_contract_says(version: str | None, query: by
     assert (method, path, sent_query) == ("POST", "/segmentation", query)
     assert b'name="file"' in body
     assert b"\r\n\r\n\x00jpeg\xff\r\n" in body
+
+
+def test_a_picture_may_contain_what_ends_forms_elsewhere() -> None:
+    """The boundary is made by chance for each request: a fixed one could cut a picture."""
+    boundaries = []
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        boundaries.append(request.headers["Content-Type"].partition("boundary=")[2])
+        return httpx.Response(200, headers=FACTS, content=b"png")
+
+    asking = client(gateway)
+    asking.segment(b"jpeg", None)
+    asking.segment(b"\r\n--%s--\r\n" % boundaries[0].encode(), None)
+    assert len(boundaries[0]) > 16
+    assert boundaries[0] != boundaries[1]
 
 
 @pytest.mark.parametrize(
@@ -134,13 +159,23 @@ def test_a_lost_connection_is_unreachable(raised: Exception, words: str) -> None
     [
         answering(500, text="Internal Server Error"),
         answering(422, json={"detail": [{"loc": ["body", "file"]}]}),
-        answering(404, headers={"Content-Type": "application/problem+json"}, content=b"{"),
+        answering(404, headers=PROBLEM, content=b"{"),
+        answering(503, headers=PROBLEM, json={"title": "of another"}),
         answering(200, headers={**FACTS, "Content-Type": "text/html"}, content=b"<html>"),
         answering(200, headers={"Content-Type": "image/png"}, content=b"png"),
         answering(200, headers={**FACTS, "X-Class-Pixels": "many"}, content=b"png"),
         answering(302, headers={"Location": "http://elsewhere"}),
     ],
-    ids=["500", "422 of another", "no JSON", "HTML", "no facts", "wrong facts", "redirect"],
+    ids=[
+        "500",
+        "422 of another",
+        "no JSON",
+        "problem of another",
+        "HTML",
+        "no facts",
+        "wrong facts",
+        "redirect",
+    ],
 )
 def test_an_answer_of_something_else_is_never_a_mask(gateway: GatewayClient) -> None:
     """An error body is not shown as a picture; the words say what to check."""
@@ -150,8 +185,7 @@ def test_an_answer_of_something_else_is_never_a_mask(gateway: GatewayClient) -> 
 
 def test_readiness_names_what_serves() -> None:
     """A ready gateway says its default model and version."""
-    ready = {"status": "ready", "model": "deeplabv3", "version": "1.0", "workers": 2}
-    assert Readiness("deeplabv3", "1.0") == answering(200, json=ready).readiness()
+    assert Readiness("deeplabv3", "1.0") == answering(200, json=READY).readiness()
 
 
 def test_readiness_is_unavailable_while_no_version_serves() -> None:
@@ -161,8 +195,8 @@ def test_readiness_is_unavailable_while_no_version_serves() -> None:
 
 
 def test_models_lists_versions() -> None:
-    """The fields that the page does not need may come and go."""
-    version = {"version": "1.0", "default": True, "ready": False, "workers": 0, "loaded_at": None}
+    """A newer gateway may say more than the page knows."""
+    version = {**VERSION, "since": "newer"}
     body = {"models": [{"name": "deeplabv3", "default_version": "1.0", "versions": [version]}]}
     expected = (Model("deeplabv3", (ModelVersion("1.0", default=True, ready=False),)),)
     assert expected == answering(200, json=body).models()
@@ -174,18 +208,44 @@ def test_labels_are_those_of_the_version_asked_for() -> None:
 
     def gateway(request: httpx.Request) -> httpx.Response:
         asked.append(str(request.url))
-        label = {"id": 8, "name": "cat", "colours": {"seed": "#08f708"}}
+        label = {"id": 8, "name": "cat", "colours": COLOURS}
         return httpx.Response(200, json={"model": "m", "version": "2.0", "labels": [label]})
 
-    assert (Label(8, "cat", {"seed": "#08f708"}),) == client(gateway).labels("m", "2.0")
+    assert (Label(8, "cat", COLOURS),) == client(gateway).labels("m", "2.0")
     assert asked == ["http://gateway/v1/models/m/labels?version=2.0"]
 
 
-@pytest.mark.parametrize("body", [b"[]", b"{}", b"nothing", b'{"models": [{}]}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"{}",
+        b"null",
+        b"nothing",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"models": 1}',
+        b'{"models": ["m"]}',
+        b'{"models": [{}]}',
+    ],
+    ids=lambda body: body[:20],
+)
 def test_an_answer_of_another_shape_is_unexpected(body: bytes) -> None:
     """JSON of something else does not reach the page."""
-    with pytest.raises(UnexpectedAnswerError):
+    with pytest.raises(UnexpectedAnswerError, match="/v1/models answered 200"):
         answering(200, content=body).models()
+
+
+@pytest.mark.parametrize("wrong", [None, 1, ["1.0"], {}], ids=json.dumps)
+def test_a_value_of_another_type_is_unexpected(wrong: object) -> None:
+    """Generated parsers look at names only; the page draws what it gets."""
+    model = {"name": "deeplabv3", "default_version": "1.0", "versions": [VERSION]}
+    with pytest.raises(UnexpectedAnswerError):
+        answering(200, json={**READY, "version": wrong}).readiness()
+    with pytest.raises(UnexpectedAnswerError):
+        answering(200, json={"models": [{**model, "name": wrong}]}).models()
+    with pytest.raises(UnexpectedAnswerError):
+        answering(503, headers=PROBLEM, json={**REFUSAL, "detail": wrong}).models()
 
 
 def test_class_pixels_are_read_from_their_header() -> None:
