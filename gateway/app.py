@@ -53,16 +53,6 @@ from gateway.torchserve import TorchServe
 _KEEPALIVE_S = 30.0
 
 
-def _client(settings: Settings, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
-    """The one client, for TorchServe's two APIs."""
-    return httpx.AsyncClient(
-        transport=transport or Connections(_KEEPALIVE_S),
-        timeout=httpx.Timeout(settings.deadline_s, connect=settings.connect_timeout_s),
-        # Neither a proxy nor a .netrc of the environment has a say between us and TorchServe.
-        trust_env=False,
-    )
-
-
 class Gateway(FastAPI):
     """FastAPI with our additions to the document."""
 
@@ -125,7 +115,10 @@ def create_app(
     """The gateway as an ASGI application; a transport takes TorchServe's place in tests."""
     tracing = tracing or Tracing()
     counts = Metrics(settings)
-    client = _client(settings, transport)
+    transport = transport or Connections(_KEEPALIVE_S)
+    patience = httpx.Timeout(settings.deadline_s, connect=settings.connect_timeout_s)
+    # Neither a proxy nor a .netrc of the environment has a say between us and TorchServe.
+    client = httpx.AsyncClient(transport=transport, trust_env=False)
     management = Management(client, settings.management_url, settings.management_timeout_s)
     catalogue = Catalogue(management, settings.model, settings.catalogue_ttl_s)
     keys = KeyFile(settings.keys_file)
@@ -136,7 +129,7 @@ def create_app(
     pipeline = Pipeline(
         settings,
         catalogue,
-        TorchServe(client, settings.inference_url),
+        TorchServe(transport, settings.inference_url, patience),
         admission,
         memory,
         Stages(counts, tracing, catalogue.remembered_labels),

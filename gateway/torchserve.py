@@ -73,9 +73,12 @@ class _Body:
 class TorchServe:
     """Asks for masks."""
 
-    def __init__(self, client: httpx.AsyncClient, url: str) -> None:
-        self._client = client
+    def __init__(
+        self, transport: httpx.AsyncBaseTransport, url: str, timeout: httpx.Timeout
+    ) -> None:
+        self._transport = transport
         self._url = url.rstrip("/")
+        self._extensions = {"timeout": timeout.as_dict()}
 
     async def predict(self, target: Target, image: Buffer, question: Question) -> Prediction:
         """The answer to an image.
@@ -115,6 +118,12 @@ class TorchServe:
         if question.form is not None:
             headers["X-Segserve-Form"] = question.form
         headers |= outgoing()
-        return await self._client.post(
-            _endpoint(self._url, target), content=_Body(image), headers=headers
+        # Without httpx's client, whose redirects, cookies and hooks nobody wants here.
+        request = httpx.Request(
+            "POST",
+            _endpoint(self._url, target),
+            headers=headers,
+            content=_Body(image),
+            extensions=self._extensions,
         )
+        return await self._transport.handle_async_request(request)

@@ -92,6 +92,7 @@ def command(settings: Settings, configuration: Path, scratch: Path) -> list[str]
         f"-Xmx{settings.heap}",
         f"-XX:MaxDirectMemorySize={settings.heap}",
         "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
         "-XX:+ExitOnOutOfMemoryError",
         "-cp",
         str(site / "ts" / "frontend" / "*"),

@@ -1,6 +1,7 @@
 """Real sockets: connections are kept, shared by none, and dropped when they break."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -21,13 +22,15 @@ class Server:
     def __init__(self, answer: Answer) -> None:
         self.opened = 0
         self.open = 0
+        self.head = b""
         self._answer = answer
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.opened += 1
         self.open += 1
         try:
-            while await reader.readuntil(b"\r\n\r\n"):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                self.head = head
                 await self._answer(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -70,6 +73,19 @@ async def and_hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 async def with_half_an_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(OK[:-1])
     writer.close()
+
+
+async def with_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"SSH-2.0-OpenSSH\r\n\r\n")
+
+
+async def with_what_it_got(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    body = await reader.readexactly(600_000)
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 600000\r\n\r\n" + body)
+
+
+async def with_a_redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")
 
 
 async def test_one_connection_serves_request_after_request() -> None:
@@ -119,3 +135,51 @@ async def test_a_refused_connection_is_a_failure_and_the_next_is_tried() -> None
         with pytest.raises(httpx.ConnectError):
             await client.get("http://127.0.0.1:1/")
         assert (await client.get("/")).text == "ok"
+
+
+async def test_silence_is_a_time_out() -> None:
+    """Of the kind that is told apart from a server which takes no connections."""
+    async with serving(never) as (_, client):
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get("/", timeout=0.05)
+
+
+async def test_a_server_that_takes_no_connection_is_a_time_out_of_its_own() -> None:
+    """Its queue of connections is full, and nobody accepts any."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        async with httpx.AsyncClient(transport=Connections(30)) as client:
+            with socket.create_connection(address), pytest.raises(httpx.ConnectTimeout):
+                await client.get(f"http://{address[0]}:{address[1]}/", timeout=0.1)
+
+
+async def test_nonsense_is_a_failure() -> None:
+    """What answers there is no web server."""
+    async with serving(with_nonsense) as (_, client):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get("/")
+
+
+async def test_a_body_is_sent_whole_and_as_it_comes() -> None:
+    """With the length that was announced, without chunks of the protocol's own."""
+    blocks = [b"a" * 300_000, b"b" * 300_000]
+
+    async def body() -> AsyncIterator[bytes]:
+        for block in blocks:
+            yield block
+
+    async with serving(with_what_it_got) as (_, client):
+        length = {"Content-Length": str(sum(map(len, blocks)))}
+        answer = await client.post("/", content=body(), headers=length)
+        assert answer.content == b"".join(blocks)
+
+
+async def test_nothing_is_said_that_was_not_asked_for() -> None:
+    """No header of the library's own, and a redirect is an answer like any other."""
+    async with serving(with_a_redirect) as (server, client):
+        request = httpx.Request("GET", f"{client.base_url}", headers={"Host": "here"})
+        connections = Connections(30)
+        answer = await connections.handle_async_request(request)
+        await connections.aclose()
+        assert (answer.status_code, server.opened) == (302, 1)
+        assert server.head.lower().splitlines()[1:] == [b"host: here", b""]

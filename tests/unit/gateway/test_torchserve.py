@@ -16,11 +16,10 @@ TARGET = Target("deeplabv3", "1.0")
 async def _predict(
     torchserve: TorchServeDouble, data: bytes = b"photo", form: str | None = None
 ) -> object:
-    async with httpx.AsyncClient(transport=torchserve) as client:
-        with Memory(len(data)).buffer() as image:
-            image.append(memoryview(data))
-            found = TorchServe(client, "http://127.0.0.1:8080/")
-            return await found.predict(TARGET, image, Question("an-id", form, 1234.5678))
+    with Memory(len(data)).buffer() as image:
+        image.append(memoryview(data))
+        found = TorchServe(torchserve, "http://127.0.0.1:8080/", httpx.Timeout(5))
+        return await found.predict(TARGET, image, Question("an-id", form, 1234.5678))
 
 
 @pytest.mark.parametrize("size", [1, 1000, 1_000_000])
