@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from benchmarks.settings import ARCHITECTURE, ARCHIVE, ENGINE, VARIANT, WEIGHTS, WORKERS
 from deeplab.decode import decode
 from deeplab.engines import load_engine, predict
-from deeplab.postprocess import encode_png, resize_class_ids
+from deeplab.postprocess import encode_mask, full_size
 from deeplab.preprocess import network_size, preprocess
 from deeplab.spec import read_spec
 from scripts.checkpoints import Choice, load_checkpoint
@@ -52,7 +52,7 @@ class EngineSegmenter:
         pixels = preprocess(decoded, self._spec.input)
         with self._lock:
             small = predict(self._engine, pixels)
-        return encode_png(resize_class_ids(small, decoded.size))
+        return encode_mask(full_size(small, decoded.size))
 
 
 class EagerSegmenter:

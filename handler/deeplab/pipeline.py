@@ -14,7 +14,8 @@ from deeplab.cpu_limit import cpu_limit
 from deeplab.decode import Decoded, decode
 from deeplab.engines import Engine
 from deeplab.form import LABELS, Form
-from deeplab.postprocess import count_classes, encode_png, keep_classes, resize_class_ids
+from deeplab.png import encode_png
+from deeplab.postprocess import count_classes, encode_mask, full_size, keep_classes
 from deeplab.preprocess import preprocess
 from deeplab.refusals import UnreadableImageError
 from deeplab.spec import InputSize
@@ -70,14 +71,14 @@ def segment(
         logits = engine.logits(pixels)
     with clock.stage("postprocess"):
         found = _Found(logits, pixels.shape[1:3], decoded.size, aligned=engine.aligned)
-        class_pixels = count_classes(found.ids)
+        class_pixels = count_classes(found.mask)
         class_confidence = found.class_confidence() if form.confidence else {}
         confidence = mean_confidence(logits)
     with clock.stage("encode"):
         if form.render in ("overlay", "cutout"):
-            png = compose(_at_full_scale(decoded, data, max_pixels), found.ids, form)
+            png = compose(_at_full_scale(decoded, data, max_pixels), found.mask.ids, form)
         else:
-            png = encode_png(found.levels(form))
+            png = found.png(form)
     return Segmentation(png, class_pixels, clock.timings, confidence, class_confidence)
 
 
@@ -98,17 +99,21 @@ class _Found:
         self._logits, self._size, self._aligned = logits, size, aligned
         self._shape = (shape[0], shape[1])
         self._small = class_ids(logits, self._shape, aligned=aligned)
-        self.ids = resize_class_ids(self._small, size)
+        self.mask = full_size(self._small, size)
 
     def class_confidence(self) -> dict[int, float]:
         return class_confidences(self._small, self._confidences())
 
-    def levels(self, form: Form) -> NDArray[np.uint8]:
-        """(height, width) uint8: class ids, or confidences of 0..255."""
+    def png(self, form: Form) -> bytes:
+        """Class ids in 8-bit grey, or confidences of 0..255."""
         if form.render == "confidence":
             levels = grey_levels(self._confidences(), self._size)
-            return levels if form.classes is None else levels * np.isin(self.ids, [*form.classes])
-        return self.ids if form.classes is None else keep_classes(self.ids, form.classes)
+            if form.classes is not None:
+                levels = levels * np.isin(self.mask.ids, [*form.classes])
+            return encode_png(levels)
+        if form.classes is not None:
+            return encode_mask(full_size(keep_classes(self._small, form.classes), self._size))
+        return encode_mask(self.mask)
 
     def _confidences(self) -> NDArray[np.float32]:
         return confidence_map(self._logits, self._shape, aligned=self._aligned)

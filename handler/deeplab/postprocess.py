@@ -1,30 +1,62 @@
 """From the network's class ids to the answer: full size, PNG, and the facts about it."""
 
-import struct
-import zlib
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-NO_FILTER = 0
+from deeplab.png import NO_FILTER, encode_repeated
 
 
-def resize_class_ids(ids: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+@dataclass(frozen=True)
+class Mask:
+    """Class ids at a picture's size: rows that repeat, as the network has fewer.
+
+    scanlines: (n, 1 + width) uint8, the different rows as PNG has them, a filter byte first.
+    rows: (height,) which of them each row of the picture is, ascending.
+    """
+
+    scanlines: NDArray[np.uint8]
+    rows: NDArray[np.intp]
+
+    @property
+    def ids(self) -> NDArray[np.uint8]:
+        """(height, width) uint8, made anew each time."""
+        return self.scanlines[:, 1:][self.rows]
+
+
+def full_size(ids: NDArray[np.uint8], size: tuple[int, int]) -> Mask:
     """Resize (h, w) uint8 class ids to (width, height) by NEAREST.
 
     The only place where class ids are resized: any other filter would mix ids, and a mixture of
     two ids is a third class that the network never predicted.
     """
-    return np.asarray(Image.fromarray(ids).resize(size, Image.Resampling.NEAREST))
+    width, height = size
+    scanlines = np.full((len(ids), 1 + width), NO_FILTER, dtype=np.uint8)
+    scanlines[:, 1:] = ids[:, _nearest(ids.shape[1], width)]
+    return Mask(scanlines, _nearest(len(ids), height))
 
 
-def count_classes(ids: NDArray[np.uint8]) -> dict[int, int]:
+def resize_class_ids(ids: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """(h, w) uint8 class ids -> (height, width) uint8, as `full_size` does it."""
+    return full_size(ids, size).ids
+
+
+def _nearest(inputs: int, outputs: int) -> NDArray[np.intp]:
+    """For each output position the input whose area its centre lies in."""
+    return (2 * np.arange(outputs) + 1) * inputs // (2 * outputs)
+
+
+def count_classes(mask: Mask) -> dict[int, int]:
     """Class id -> number of pixels, for the classes present, in ascending order of id."""
-    # Not np.bincount: it makes 64-bit numbers of the ids first, 400 MB for 50 megapixels.
-    counts = Image.fromarray(ids).histogram()
-    return {index: pixels for index, pixels in enumerate(counts) if pixels}
+    repeats = np.bincount(mask.rows, minlength=len(mask.scanlines))
+    counts = np.zeros(256, dtype=np.int64)
+    for times in np.flatnonzero(np.bincount(repeats)):
+        rows = mask.scanlines[repeats == times, 1:]
+        # Not np.bincount: it makes 64-bit numbers of the ids first.
+        counts += times * np.array(Image.fromarray(rows).histogram())
+    return {int(index): int(counts[index]) for index in np.flatnonzero(counts)}
 
 
 def keep_classes(ids: NDArray[np.uint8], classes: frozenset[int]) -> NDArray[np.uint8]:
@@ -35,23 +67,6 @@ def keep_classes(ids: NDArray[np.uint8], classes: frozenset[int]) -> NDArray[np.
     return table[ids]
 
 
-def encode_png(ids: NDArray[np.uint8]) -> bytes:
-    """(height, width) uint8 class ids (or levels) as an 8-bit grey PNG without filters."""
-    height, width = ids.shape
-    rows = np.empty((height, width + 1), dtype=np.uint8)
-    rows[:, 0] = NO_FILTER
-    rows[:, 1:] = ids
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"".join(
-        (
-            PNG_SIGNATURE,
-            _chunk(b"IHDR", header),
-            _chunk(b"IDAT", zlib.compress(rows.data, level=1)),
-            _chunk(b"IEND", b""),
-        )
-    )
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    checksum = zlib.crc32(data, zlib.crc32(kind))
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+def encode_mask(mask: Mask) -> bytes:
+    """An 8-bit grey PNG of the class ids."""
+    return encode_repeated(mask.scanlines, mask.rows)

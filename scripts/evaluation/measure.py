@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab.postprocess import encode_png
+from deeplab.png import encode_png
 from scripts.evaluation.predictors import EvaluationError, Predictor
 from scripts.metrics import Scores, confusion_matrix, scores
 from scripts.voc import Labelled

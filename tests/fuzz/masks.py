@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deeplab.postprocess import count_classes, encode_png
+from deeplab.png import encode_png
+from deeplab.postprocess import count_classes, full_size
 from gateway.pixels.brush import brush_rle
 from gateway.pixels.masks import NotAMaskError, decode_mask, encode_grey, size_of
 from gateway.pixels.palette import PALETTES
@@ -51,7 +52,9 @@ def _round_trip(ids: NDArray[np.uint8]) -> None:
     coloured = Image.open(io.BytesIO(colour_map(png, SEED)))
     assert coloured.mode == "P"
     assert np.array_equal(np.asarray(coloured), ids)
-    assert {each.class_id: each.pixels for each in regions(ids)} == count_classes(ids)
+    assert {each.class_id: each.pixels for each in regions(ids)} == count_classes(
+        full_size(ids, (ids.shape[1], ids.shape[0]))
+    )
     for region in regions(ids)[:OUTLINED]:
         mask = ids == region.class_id
         brush_rle(mask)

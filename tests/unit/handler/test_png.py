@@ -1,0 +1,74 @@
+"""What is written is what any decoder reads, however large the picture."""
+
+import io
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from deeplab.png import BAND_BYTES, NO_FILTER, encode_png, encode_repeated
+
+SIZES = [(1, 1), (1, 17), (17, 1), (31, 257), (640, 480), (4099, 3), (BAND_BYTES + 1, 2)]
+MODES = {"L": (), "RGB": (3,), "RGBA": (4,)}
+
+
+def _noise(size: tuple[int, int], mode: str, levels: int = 256) -> NDArray[np.uint8]:
+    generator = np.random.default_rng(size[0] * 10_007 + size[1])
+    shape = (size[1], size[0], *MODES[mode])
+    return generator.integers(0, levels, shape).astype(np.uint8)
+
+
+def _read(png: bytes) -> Image.Image:
+    Image.open(io.BytesIO(png)).verify()
+    return Image.open(io.BytesIO(png))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("levels", [1, 2, 256])
+def test_every_pixel_is_read_as_it_was(size: tuple[int, int], mode: str, levels: int) -> None:
+    """Also where a band of rows ends."""
+    pixels = _noise(size, mode, levels)
+    picture = _read(encode_png(pixels))
+    assert (picture.mode, picture.size) == (mode, size)
+    assert np.array_equal(pixels, np.asarray(picture))
+
+
+def test_a_part_of_a_larger_picture_is_encoded_too() -> None:
+    """Its rows do not follow each other in memory."""
+    pixels = _noise((64, 48), "RGB")[3:40, 5:60]
+    assert np.array_equal(pixels, np.asarray(_read(encode_png(pixels))))
+
+
+def test_more_than_a_band_of_rows_is_encoded() -> None:
+    """Each row is less the one above it, also across two bands."""
+    pixels = _noise((1000, 2500), "L", levels=3)
+    assert pixels.nbytes > 2 * BAND_BYTES
+    assert np.array_equal(pixels, np.asarray(_read(encode_png(pixels))))
+
+
+def test_rows_that_repeat_are_written_out() -> None:
+    """In the order that is asked for, over many bands."""
+    pixels = _noise((1200, 7), "L", levels=21)
+    rows = np.arange(3000) * 7 // 3000
+    scanlines = np.insert(pixels, 0, NO_FILTER, axis=1)
+    assert np.array_equal(pixels[rows], np.asarray(_read(encode_repeated(scanlines, rows))))
+
+
+def test_a_photograph_takes_no_more_room_than_pillows_fast_one() -> None:
+    """Smooth areas differ little from the row above."""
+    down, right = np.mgrid[0:300, 0:400]
+    smooth = np.stack([down + right, down * 2 + right, right], axis=2) // 3
+    pixels = (smooth + _noise((400, 300), "RGB", levels=4)).astype(np.uint8)
+    theirs = io.BytesIO()
+    Image.fromarray(pixels).save(theirs, "PNG", compress_level=1)
+    assert len(encode_png(pixels)) <= 1.1 * len(theirs.getvalue())
+
+
+def test_the_png_is_8_bit_without_a_palette() -> None:
+    """The gateway makes an indexed one of a grey one by its header: the form is the wire's."""
+    png = encode_repeated(np.zeros((1, 61), dtype=np.uint8), np.zeros(40, dtype=np.intp))
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    assert png[24:29] == bytes([8, 0, 0, 0, 0])  # depth, grey, compression, filter, no interlace
+    assert b"PLTE" not in png
