@@ -1,7 +1,8 @@
 """How cost grows: ``python -m benchmarks.growth`` writes benchmarks/results/growth.json and .md.
 
 Throughput against workers, latency against picture size, the gateway's capacity with a back end
-that answers at once, memory against requests in flight. All of the bundled model, on this machine.
+that answers at once, memory against requests in flight, and what happens when eight times as much
+is asked as can be given. All of the bundled model, on this machine.
 """
 
 import argparse
@@ -11,11 +12,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psutil
 
-from benchmarks.load import Load, ask, closed_loop
+from benchmarks.load import Load, ask, closed_loop, open_loop, p99_of
 from benchmarks.models import Model, prepare
 from benchmarks.photographs import of_megapixels, usual
 from benchmarks.ports import free_ports
@@ -29,6 +31,8 @@ RESULTS = ROOT / "benchmarks" / "results" / "growth.json"
 WORKERS = (1, 2, 3, 4)
 MEGAPIXELS = (0.1, 0.3, 1, 3, 12, 48)
 IN_FLIGHT = (1, 4, 16, 64)
+OVERLOAD = 8  # times the capacity
+OVERLOADING_USERS = 400  # those whose requests wait send none: 80 of them at most
 
 
 def by_workers(model: Model, seconds: float) -> list[dict[str, float]]:
@@ -88,6 +92,31 @@ def gateway_capacity(model: Model, seconds: float) -> list[dict[str, float]]:
                 cost = {"cpu_ms": round(1e3 * spent / len(load.latencies), 3)}
                 rows.append({"connections": connections, **_figures(load), **cost})
     return rows
+
+
+def overload(model: Model, seconds: float) -> list[dict[str, object]]:
+    """How long accepted requests and refusals take at a steady rate far above the capacity."""
+    with _product(model) as (server, process):
+        capacity = _load(server, connections=8, seconds=seconds).throughput
+        before = _memory(process)
+        load = open_loop(
+            server.targets[0].request(usual().jpeg),
+            rate=OVERLOAD * capacity,
+            seconds=3 * seconds,
+            users=OVERLOADING_USERS,
+        )
+        return [
+            {
+                "asked_per_s": round((len(load.latencies) + load.failures) / load.seconds),
+                **_figures(load),
+                "longest_ms": round(max(load.latencies)),
+                "refusal_p50_ms": round(median(load.refused), 1),
+                "refusal_p99_ms": round(p99_of(load.refused), 1),
+                "neither": load.failures - len(load.refused),
+                "mb_before": before,
+                "mb": _memory(process),
+            }
+        ]
 
 
 @contextmanager
@@ -167,6 +196,7 @@ def main() -> None:
             model, options.seconds
         ),
         "Memory against requests in flight": by_requests_in_flight(model, options.seconds),
+        f"{OVERLOAD} times as much as can be given": overload(model, options.seconds),
     }
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(parts, indent=2) + "\n")

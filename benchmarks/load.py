@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -15,6 +16,7 @@ from benchmarks.environments import interpreter_of
 from benchmarks.settings import LOAD, ROOT
 
 ANSWER_S = 120.0
+REFUSALS = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
 USERS_A_SECOND = 4  # of a steady rate: each answer may take that many seconds before one is late
 
 
@@ -37,11 +39,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of load showed. Latencies in milliseconds, of answered requests only."""
+    """What one run of load showed.
+
+    latencies: milliseconds, of requests that were answered 200.
+    refused: milliseconds, of those that were answered 429 or 503.
+    failures: how many got anything but a 200, refusals and broken connections among them.
+    """
 
     seconds: float
     latencies: tuple[float, ...]
     failures: int
+    refused: tuple[float, ...] = ()
 
     @property
     def throughput(self) -> float:
@@ -56,7 +64,12 @@ class Load:
     @property
     def p99(self) -> float:
         """99th percentile of the latency in milliseconds."""
-        return sorted(self.latencies)[int(0.99 * (len(self.latencies) - 1))]
+        return p99_of(self.latencies)
+
+
+def p99_of(latencies: Sequence[float]) -> float:
+    """The 99th percentile."""
+    return sorted(latencies)[int(0.99 * (len(latencies) - 1))]
 
 
 def send_once(request: Request) -> bytes:
@@ -85,9 +98,14 @@ def closed_loop(request: Request, *, connections: int, seconds: float) -> Load:
     return _run(request, users=connections, rate=0.0, seconds=seconds)
 
 
-def open_loop(request: Request, *, rate: float, seconds: float) -> Load:
-    """``rate`` requests per second, whether or not the earlier ones are answered."""
-    return _run(request, users=max(8, round(rate * USERS_A_SECOND)), rate=rate, seconds=seconds)
+def open_loop(request: Request, *, rate: float, seconds: float, users: int | None = None) -> Load:
+    """``rate`` requests per second, whether or not the earlier ones are answered.
+
+    A user whose last request is not answered yet sends none: there are enough of them for answers
+    that take four seconds each, or as many as ``users`` says.
+    """
+    users = users or max(8, round(rate * USERS_A_SECOND))
+    return _run(request, users=users, rate=rate, seconds=seconds)
 
 
 def _run(request: Request, *, users: int, rate: float, seconds: float) -> Load:
@@ -124,11 +142,12 @@ def _run(request: Request, *, users: int, rate: float, seconds: float) -> Load:
         return _load(json.loads(answers.read_text()))
 
 
-def _load(answers: list[tuple[float, float, bool]]) -> Load:
+def _load(answers: list[tuple[float, float, int]]) -> Load:
     """From the first request sent to the last one answered."""
     if not answers:
         return Load(1.0, (), 0)
     first = min(sent for sent, _, _ in answers)
     last = max(sent + ms / 1e3 for sent, ms, _ in answers)
-    latencies = tuple(ms for _, ms, is_answered in answers if is_answered)
-    return Load(max(last - first, 1e-9), latencies, len(answers) - len(latencies))
+    latencies = tuple(ms for _, ms, status in answers if status == httpx.codes.OK)
+    refused = tuple(ms for _, ms, status in answers if status in REFUSALS)
+    return Load(max(last - first, 1e-9), latencies, len(answers) - len(latencies), refused)

@@ -84,6 +84,7 @@ def test_what_is_no_200_is_a_failure(status: int | None) -> None:
         load = closed_loop(request, connections=1, seconds=1)
     assert load.latencies == ()
     assert load.failures >= 1
+    assert len(load.refused) == (load.failures if status else 0)
     assert server.arrivals
 
 
