@@ -13,7 +13,7 @@ def start_torchserve(settings: Settings, archive: str, scratch: Path, logs: Path
     """TorchServe with one archive; its workers come up by themselves."""
     configuration = torchserve.write_configuration(settings, [archive])
     command = torchserve.command(settings, configuration, scratch)
-    return start("TorchServe", command, os.environ, logs / "torchserve.log")
+    return start("TorchServe", command, torchserve.environment(), logs / "torchserve.log")
 
 
 def start_gateway(settings: Settings, logs: Path) -> Child:

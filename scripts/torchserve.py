@@ -22,12 +22,6 @@ from scripts.settings import SettingError, Settings, read_settings
 LOG_CONFIGURATION = ROOT / "deploy" / "torchserve" / "log4j2.xml"
 ARCHIVE_NAME = re.compile(r"[^/]+-[^/-]+\.mar")
 SERVER = "org.pytorch.serve.ModelServer"
-# Left alone, the C library keeps what one large picture took for good: up to 32 MB a piece, for
-# Java and for each worker, which inherit this. Fixed, large pieces go back to the system.
-MEMORY = {
-    "MALLOC_MMAP_THRESHOLD_": str(8 * 1024 * 1024),
-    "MALLOC_TRIM_THRESHOLD_": str(16 * 1024 * 1024),
-}
 
 
 def properties(settings: Settings, archives: Sequence[str]) -> dict[str, str]:
@@ -107,6 +101,19 @@ def command(settings: Settings, configuration: Path, scratch: Path) -> list[str]
     ]
 
 
+def environment() -> dict[str, str]:
+    """Ours, and two settings of the C library for Java and its workers, unless we have them.
+
+    Left alone it keeps for good what one large picture took, up to 32 MB a piece. Fixed, large
+    pieces go back to the system.
+    """
+    memory = {
+        "MALLOC_MMAP_THRESHOLD_": str(8 * 1024 * 1024),
+        "MALLOC_TRIM_THRESHOLD_": str(16 * 1024 * 1024),
+    }
+    return {**memory, **os.environ}
+
+
 def _check_archives(store: Path, archives: Sequence[str]) -> None:
     for name in archives:
         if not ARCHIVE_NAME.fullmatch(name):
@@ -131,7 +138,7 @@ def main() -> None:
     scratch = Path(tempfile.mkdtemp(prefix="segserve-"))
     arguments = command(settings, write_configuration(settings, archives), scratch)
     os.chdir(settings.run_dir)
-    os.execve(arguments[0], arguments, {**MEMORY, **os.environ})  # noqa: S606 - no shell
+    os.execve(arguments[0], arguments, environment())  # noqa: S606 - no shell
 
 
 if __name__ == "__main__":

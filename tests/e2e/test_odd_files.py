@@ -137,7 +137,7 @@ def test_a_worker_needs_a_bounded_amount_of_memory(run: Run) -> None:
     The most is what the largest picture takes as a WebP, 760 MiB; no bomb takes more.
     """
     assert max(each.peak - each.before for each in run.workers) < 1200 * MIB
-    assert max(each.now - each.before for each in run.workers) < 450 * MIB
+    assert max(each.now - each.before for each in run.workers) < 300 * MIB
 
 
 def test_the_gateway_needs_no_more_than_its_budget_for_uploads(run: Run) -> None:

@@ -1,5 +1,6 @@
 """TorchServe is configured to stay private, and to agree with the gateway."""
 
+import os
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from gateway.settings import Settings as GatewaySettings
 from scripts import torchserve
 from scripts.settings import Settings
-from scripts.torchserve import command, properties, write_configuration
+from scripts.torchserve import command, environment, properties, write_configuration
 
 ARCHIVES = ["deeplabv3-1.0.mar", "deeplabv3-1.1.mar"]
 
@@ -131,6 +132,18 @@ def test_the_command_starts_without_snapshots_in_bounded_memory(
     assert arguments[arguments.index("-f") + 1] == str(tmp_path / "config.properties")
     logging = next(each for each in arguments if each.startswith("-Dlog4j"))
     assert Path(logging.split("file://")[1]).is_file()
+
+
+def test_large_pieces_of_memory_go_back_unless_the_environment_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is set already stays."""
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
+    monkeypatch.delenv("MALLOC_MMAP_THRESHOLD_", raising=False)
+    found = environment()
+    assert found["MALLOC_MMAP_THRESHOLD_"] == "8388608"
+    assert found["MALLOC_TRIM_THRESHOLD_"] == "1"
+    assert found["PATH"] == os.environ["PATH"]
 
 
 @pytest.mark.parametrize(
