@@ -109,10 +109,9 @@ def overload(model: Model, seconds: float) -> list[dict[str, object]]:
             {
                 "asked_per_s": round((len(load.latencies) + load.failures) / load.seconds),
                 **_figures(load),
-                "longest_ms": round(max(load.latencies)),
-                "refusal_p50_ms": round(median(load.refused), 1),
-                "refusal_p99_ms": round(p99_of(load.refused), 1),
-                "neither": load.failures - len(load.refused),
+                "longest_ms": round(max(load.latencies, default=0)),
+                "refusal_p50_ms": round(median(load.refused or [0]), 1),
+                "refusal_p99_ms": round(p99_of(load.refused or [0]), 1),
                 "mb_before": before,
                 "mb": _memory(process),
             }
@@ -160,7 +159,8 @@ def _figures(load: Load) -> dict[str, float]:
         "per_s": round(load.throughput, 2),
         "p50_ms": round(load.p50, 2),
         "p99_ms": round(load.p99, 2),
-        "refused": load.failures,
+        "refused": len(load.refused),
+        "failed": load.failures - len(load.refused),
     }
 
 

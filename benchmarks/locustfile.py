@@ -15,6 +15,7 @@ from locust import FastHttpUser, events, task
 
 LOAD = json.loads(Path(os.environ["SEGSERVE_BENCHMARK_LOAD"]).read_text())
 BODY = Path(LOAD["body"]).read_bytes()
+BAD_REQUEST = 400
 PERIOD_S = LOAD["users"] / LOAD["rate"] if LOAD["rate"] else 0.0  # of one user
 
 turns = itertools.count()
@@ -49,9 +50,16 @@ class Client(FastHttpUser):
 
 
 @events.request.add_listener
-def remember(start_time: float, response_time: float, response: Any, **_: Any) -> None:
-    """Locust gives the time of sending in seconds since the epoch; no status where none came."""
-    answers.append((start_time, response_time, response.status_code or 0))
+def remember(
+    start_time: float, response_time: float, response: Any, exception: Any, **_: Any
+) -> None:
+    """Locust gives the time of sending in seconds since the epoch.
+
+    An answer that breaks off has a status and an exception, as one that is no success has.
+    """
+    status = response.status_code or 0
+    is_broken = exception is not None and status < BAD_REQUEST
+    answers.append((start_time, response_time, 0 if is_broken else status))
 
 
 @events.quitting.add_listener

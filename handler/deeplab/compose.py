@@ -1,14 +1,12 @@
 """The picture itself, upright and at full size, with a mask laid over it or cut out by it."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from deeplab.decode import Decoded
 from deeplab.form import Form
-from deeplab.png import encode_png
+from deeplab.png import bands, encode_png
 from deeplab.preprocess import upright
 
 # Rows are worked on in bands of about so many pixels: a copy of all of them would double the
@@ -26,19 +24,13 @@ def compose(decoded: Decoded, ids: NDArray[np.uint8], form: Form) -> bytes:
     return encode_png(drawn)
 
 
-def _bands(height: int, width: int) -> Iterator[slice]:
-    step = max(1, BAND_PIXELS // width)
-    for start in range(0, height, step):
-        yield slice(start, start + step)
-
-
 def _tint(picture: NDArray[np.uint8], ids: NDArray[np.uint8], form: Form) -> NDArray[np.uint8]:
     """Each class with a colour gets ``opacity`` of it."""
     palette = np.zeros((256, 3), dtype=np.uint8)
     share = [0] * 256  # of 255
     for class_id, colour in form.colours:
         palette[class_id], share[class_id] = colour, round(form.opacity * 255)
-    for band in _bands(*ids.shape):
+    for band in bands(len(ids), ids.shape[1], BAND_PIXELS):
         classes, part = Image.fromarray(ids[band]), Image.fromarray(picture[band])
         colours = classes.copy()
         colours.putpalette(palette.tobytes())
@@ -52,7 +44,7 @@ def _cut_out(picture: NDArray[np.uint8], ids: NDArray[np.uint8], form: Form) -> 
     wanted = range(1, 256) if form.classes is None else form.classes
     opaque = [255 * (class_id in wanted) for class_id in range(256)]
     cut = np.empty((*ids.shape, 4), dtype=np.uint8)
-    for band in _bands(*ids.shape):
+    for band in bands(len(ids), ids.shape[1], BAND_PIXELS):
         alpha = Image.fromarray(ids[band]).point(opaque)
         part = Image.new("RGB", alpha.size)
         part.paste(Image.fromarray(picture[band]), mask=alpha)

@@ -13,7 +13,7 @@ _DATA = 5
 _TICK_S = 0.01  # of processor time between two looks
 # Python itself needs memory to handle a MemoryError, and loops for ever where there is none: the
 # system's limit is for single pieces that are far too large, and the looks are for all else.
-_HEADROOM = 256 * 1024 * 1024
+HEADROOM = 256 * 1024 * 1024
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def memory_limit(max_growth: int, error: Callable[[], Exception]) -> Iterator[No
         yield
         return
     most = _data_size() + max_growth
-    with _no_more_than(most + _HEADROOM), _looking(most, error):
+    with _no_more_than(most + HEADROOM), _looking(most, error):
         yield
 
 

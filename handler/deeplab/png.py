@@ -1,5 +1,7 @@
 """Writes PNG: 8 bits a channel, one filter for all rows, and igzip's compression."""
 
+import functools
+import itertools
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -24,19 +26,23 @@ def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     return _png((width, height), rows.shape[1] // width, _differences(rows))
 
 
-def encode_repeated(scanlines: NDArray[np.uint8], rows: NDArray[np.intp]) -> bytes:
+def encode_repeated(scanlines: NDArray[np.uint8], repeats: NDArray[np.intp]) -> bytes:
     """An 8-bit grey PNG of few different rows, unfiltered: right for large areas of one value.
 
-    scanlines: (n, 1 + width) uint8, each with NO_FILTER first. rows: (height,), which is where.
+    scanlines: (n, 1 + width) uint8, each with NO_FILTER first. repeats: (n,), how often each comes.
     """
-    size = scanlines.shape[1] - 1, len(rows)
-    bands = (scanlines[rows[band]] for band in _bands(len(rows), scanlines.shape[1]))
-    return _png(size, 1, bands)
+    ends = np.cumsum(repeats)
+    height, row_bytes = int(ends[-1]), scanlines.shape[1]
+    written = (
+        scanlines[np.searchsorted(ends, np.arange(band.start, band.stop), side="right")]
+        for band in bands(height, row_bytes, BAND_BYTES)
+    )
+    return _png((row_bytes - 1, height), 1, written)
 
 
 def _differences(rows: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
     """Scanlines, each row less the one above it: (height, n) -> bands of (some, 1 + n)."""
-    for band in _bands(*rows.shape):
+    for band in bands(len(rows), rows.shape[1], BAND_BYTES):
         part = rows[band]
         scanlines = np.empty((len(part), 1 + rows.shape[1]), dtype=np.uint8)
         scanlines[:, 0] = UP
@@ -46,20 +52,23 @@ def _differences(rows: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
         yield scanlines
 
 
-def _bands(height: int, row_bytes: int) -> Iterator[slice]:
-    step = max(1, BAND_BYTES // row_bytes)
+def bands(height: int, width: int, most: int) -> Iterator[slice]:
+    """Rows in bands of at most ``most`` values, but of one row at least."""
+    step = max(1, most // width)
     for start in range(0, height, step):
-        yield slice(start, start + step)
+        yield slice(start, min(start + step, height))
 
 
-def _png(size: tuple[int, int], channels: int, bands: Iterable[NDArray[np.uint8]]) -> bytes:
+def _png(size: tuple[int, int], channels: int, written: Iterable[NDArray[np.uint8]]) -> bytes:
     compressor = isal_zlib.compressobj(LEVEL)
-    data = b"".join([*(compressor.compress(band.data) for band in bands), compressor.flush()])
+    data = [*(compressor.compress(band.data) for band in written), compressor.flush()]
     header = struct.pack(">IIBBBBB", *size, 8, COLOUR_TYPES[channels], 0, 0, 0)
-    chunks = (_chunk(b"IHDR", header), _chunk(b"IDAT", data), _chunk(b"IEND", b""))
-    return SIGNATURE + b"".join(chunks)
+    chunks = (_chunk(b"IHDR", [header]), _chunk(b"IDAT", data), _chunk(b"IEND", []))
+    # Joined once: a noisy picture's data are as large as the picture.
+    return b"".join([SIGNATURE, *itertools.chain(*chunks)])
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    checksum = zlib.crc32(data, zlib.crc32(kind))
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+def _chunk(kind: bytes, data: list[bytes]) -> list[bytes]:
+    checksum = functools.reduce(lambda crc, part: zlib.crc32(part, crc), [kind, *data], 0)
+    length = struct.pack(">I", sum(map(len, data)))
+    return [length, kind, *data, struct.pack(">I", checksum)]

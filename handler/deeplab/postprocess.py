@@ -14,16 +14,16 @@ class Mask:
     """Class ids at a picture's size: rows that repeat, as the network has fewer.
 
     scanlines: (n, 1 + width) uint8, the different rows as PNG has them, a filter byte first.
-    rows: (height,) which of them each row of the picture is, ascending.
+    repeats: (n,) how many rows of the picture each of them is, at least 1.
     """
 
     scanlines: NDArray[np.uint8]
-    rows: NDArray[np.intp]
+    repeats: NDArray[np.intp]
 
     @property
     def ids(self) -> NDArray[np.uint8]:
         """(height, width) uint8, made anew each time."""
-        return self.scanlines[:, 1:][self.rows]
+        return np.repeat(self.scanlines[:, 1:], self.repeats, axis=0)
 
 
 def full_size(ids: NDArray[np.uint8], size: tuple[int, int]) -> Mask:
@@ -33,9 +33,12 @@ def full_size(ids: NDArray[np.uint8], size: tuple[int, int]) -> Mask:
     two ids is a third class that the network never predicted.
     """
     width, height = size
-    scanlines = np.full((len(ids), 1 + width), NO_FILTER, dtype=np.uint8)
-    scanlines[:, 1:] = ids[:, _nearest(ids.shape[1], width)]
-    return Mask(scanlines, _nearest(len(ids), height))
+    repeats = _repeats(len(ids), height)
+    shown = ids[repeats > 0]  # of a thin picture the network has more rows than it has itself
+    scanlines = np.full((len(shown), 1 + width), NO_FILTER, dtype=np.uint8)
+    # By columns as rows: an index of them would take eight bytes for each pixel of the width.
+    scanlines[:, 1:] = np.repeat(shown.T, _repeats(ids.shape[1], width), axis=0).T
+    return Mask(scanlines, repeats[repeats > 0])
 
 
 def resize_class_ids(ids: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -43,17 +46,17 @@ def resize_class_ids(ids: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[n
     return full_size(ids, size).ids
 
 
-def _nearest(inputs: int, outputs: int) -> NDArray[np.intp]:
-    """For each output position the input whose area its centre lies in."""
-    return (2 * np.arange(outputs) + 1) * inputs // (2 * outputs)
+def _repeats(inputs: int, outputs: int) -> NDArray[np.intp]:
+    """For each input how many output positions have their centre in its area."""
+    first = -((inputs - 2 * outputs * np.arange(inputs + 1)) // (2 * inputs))
+    return np.diff(first)
 
 
 def count_classes(mask: Mask) -> dict[int, int]:
     """Class id -> number of pixels, for the classes present, in ascending order of id."""
-    repeats = np.bincount(mask.rows, minlength=len(mask.scanlines))
     counts = np.zeros(256, dtype=np.int64)
-    for times in np.flatnonzero(np.bincount(repeats)):
-        rows = mask.scanlines[repeats == times, 1:]
+    for times in np.unique(mask.repeats):
+        rows = mask.scanlines[mask.repeats == times, 1:]
         # Not np.bincount: it makes 64-bit numbers of the ids first.
         counts += times * np.array(Image.fromarray(rows).histogram())
     return {int(index): int(counts[index]) for index in np.flatnonzero(counts)}
@@ -69,4 +72,4 @@ def keep_classes(ids: NDArray[np.uint8], classes: frozenset[int]) -> NDArray[np.
 
 def encode_mask(mask: Mask) -> bytes:
     """An 8-bit grey PNG of the class ids."""
-    return encode_repeated(mask.scanlines, mask.rows)
+    return encode_repeated(mask.scanlines, mask.repeats)

@@ -132,7 +132,7 @@ def test_no_file_costs_a_worker(run: Run, stack: Stack) -> None:
 
 
 def test_a_worker_needs_a_bounded_amount_of_memory(run: Run) -> None:
-    """Beyond what it has before: a gibibyte in between, and less than half of it afterwards.
+    """Beyond what it has before: a gibibyte in between, and a quarter of it afterwards.
 
     The most is what the largest picture takes as a WebP, 760 MiB; no bomb takes more.
     """
