@@ -62,7 +62,8 @@ def plot(results: Mapping[str, Any], models: list[str], path: Path) -> None:
         axes.barh(list(bars), list(bars.values()), color=colours)
         axes.axvline(results[model]["engine_per_s"], color="tab:red", linestyle="--")
         axes.invert_yaxis()
-        axes.set_title(f"{model}: pictures per second (dashed: the engine alone)", fontsize=9)
+        axes.set_title(model, fontsize=10)
+        axes.set_xlabel("pictures per second; dashed: the engine alone", fontsize=9)
     figure.savefig(path, dpi=110)
 
 
