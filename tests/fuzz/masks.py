@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deeplab.png import encode_png
-from deeplab.postprocess import count_classes, full_size
+from deeplab.postprocess import Mask, count_classes, encode_mask, full_size
 from gateway.pixels.brush import brush_rle
 from gateway.pixels.masks import NotAMaskError, decode_mask, encode_grey, size_of
 from gateway.pixels.palette import PALETTES
@@ -46,15 +45,14 @@ def _read(data: bytes) -> None:
 
 
 def _round_trip(ids: NDArray[np.uint8]) -> None:
-    png = encode_png(ids)
-    assert png == encode_grey(ids)
+    sent = _mask(ids)
+    png = encode_mask(sent)
     assert np.array_equal(decode_mask(png), ids)
+    assert np.array_equal(decode_mask(encode_grey(ids)), ids)
     coloured = Image.open(io.BytesIO(colour_map(png, SEED)))
     assert coloured.mode == "P"
     assert np.array_equal(np.asarray(coloured), ids)
-    assert {each.class_id: each.pixels for each in regions(ids)} == count_classes(
-        full_size(ids, (ids.shape[1], ids.shape[0]))
-    )
+    assert {each.class_id: each.pixels for each in regions(ids)} == count_classes(sent)
     for region in regions(ids)[:OUTLINED]:
         mask = ids == region.class_id
         brush_rle(mask)
@@ -63,6 +61,11 @@ def _round_trip(ids: NDArray[np.uint8]) -> None:
         assert region.bbox == (left, top, right - left, bottom - top)
         outlines = polygons(ids, region.class_id, 0)
         assert sum(_area(ring) for polygon in outlines for ring in polygon) == region.pixels
+
+
+def _mask(ids: NDArray[np.uint8]) -> Mask:
+    height, width = ids.shape
+    return full_size(ids, (width, height))
 
 
 def _area(ring: Ring) -> float:
@@ -79,9 +82,9 @@ def seeds() -> list[bytes]:
     return [
         *(bytes([width]) + patches.tobytes() for width in (1, 8, 48)),
         b"\4" + patches.repeat(5).tobytes(),
-        b"\0" + encode_png(patches),
-        b"\0" + encode_png(patches.repeat(200, axis=0)),
-        b"\0" + colour_map(encode_png(patches), SEED),
+        b"\0" + encode_mask(_mask(patches)),
+        b"\0" + encode_mask(_mask(patches.repeat(200, axis=0))),
+        b"\0" + colour_map(encode_mask(_mask(patches)), SEED),
         b"\0" + picture.getvalue(),
     ]
 
