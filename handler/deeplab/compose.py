@@ -32,9 +32,9 @@ def _tint(picture: NDArray[np.uint8], ids: NDArray[np.uint8], form: Form) -> NDA
         palette[class_id], share[class_id] = colour, round(form.opacity * 255)
     for band in bands(len(ids), ids.shape[1], BAND_PIXELS):
         classes, part = Image.fromarray(ids[band]), Image.fromarray(picture[band])
-        colours = classes.copy()
-        colours.putpalette(palette.tobytes())
-        part.paste(colours.convert("RGB"), mask=classes.point(share))
+        mask = classes.point(share)
+        classes.putpalette(palette.tobytes())
+        part.paste(classes.convert("RGB"), mask=mask)
         picture[band] = np.asarray(part)
     return picture
 
