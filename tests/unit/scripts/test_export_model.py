@@ -1,5 +1,6 @@
 """An artefact that does not do what the eager model does is never called exported."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from deeplab.engines import import_openvino
 from deeplab.spec import EngineName, ModelSpec
 from scripts import export_model, proof
 from scripts.choices import Target
@@ -73,6 +75,35 @@ def test_left_open_the_fastest_that_passes_is_taken(
 
     monkeypatch.setattr(export_model, "compare", measured)
     assert export(tiny_checkpoint(), Target("openvino"), tmp_path).spec.precision == "bf16"
+
+
+@pytest.mark.parametrize(("agreement", "channels"), [(0.995, 1), (0.985, 8)])
+def test_int8_has_a_range_for_each_channel_only_where_it_must(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agreement: float, channels: int
+) -> None:
+    """One for all channels is faster; where it does not pass, the finer kind is made too."""
+
+    def measured(_references: object, _spec: ModelSpec, folder: Path) -> Proof:
+        return Proof("int8", {"cat.jpg": agreement if folder.name == "int8" else 1.0}, 1.0)
+
+    monkeypatch.setattr(export_model, "compare", measured)
+    checkpoint = replace(tiny_checkpoint(), network=_depthwise())
+    export(checkpoint, Target("openvino", "int8"), tmp_path)
+    model = import_openvino().Core().read_model(tmp_path / "network.xml")
+    (depthwise,) = (
+        operation
+        for operation in model.get_ordered_ops()
+        if operation.get_type_name() == "GroupConvolution"
+    )
+    limits = depthwise.input_value(0).get_node().input_value(1)  # of the values that go in
+    assert math.prod(limits.get_shape()) == channels
+
+
+def _depthwise() -> nn.Module:
+    """The third convolution is depthwise, of channels that differ."""
+    torch.manual_seed(7)
+    before = (nn.Conv2d(3, 8, 1), nn.ReLU(), nn.Conv2d(8, 8, 1), nn.ReLU())
+    return nn.Sequential(*before, nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 4, 1)).eval()
 
 
 def test_a_precision_that_the_engine_lacks_is_an_error(tmp_path: Path) -> None:
