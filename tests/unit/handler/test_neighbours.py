@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import time
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from deeplab.engines import Engine, SharedCoresEngine
-from deeplab.neighbours import Neighbours
+from deeplab.neighbours import PAUSE_NS, Neighbours
 from deeplab.spec import Precision
 
 WAIT_S = 20.0
@@ -55,13 +56,25 @@ def test_those_who_compute_are_counted(tmp_path: Path, kill: bool) -> None:
         assert ours.count() == 2
         for worker in workers:
             worker.end(kill=kill)
+        time.sleep(2 * PAUSE_NS / 1e9)
         assert ours.count() == 0
 
 
-def test_an_idle_neighbour_does_not_count(tmp_path: Path) -> None:
-    """Two of one process are enough to see that: the locks are on different files."""
+def test_a_worker_between_two_pictures_still_counts(tmp_path: Path) -> None:
+    """It will have its next before ours is done; two of one process are enough to see that."""
+    ours, theirs = (Neighbours(tmp_path / "working", name) for name in ("ours", "theirs"))
+    assert ours.count() == 0
+    with theirs.working():
+        assert ours.count() == 1
+    assert ours.count() == 1
+    time.sleep(2 * PAUSE_NS / 1e9)
+    assert ours.count() == 0
+
+
+def test_other_files_are_no_workers(tmp_path: Path) -> None:
+    """Whatever lies in the folder."""
     ours = Neighbours(tmp_path / "working", "ours")
-    (tmp_path / "working" / "1.lock").touch()
+    (tmp_path / "working" / "notes.txt").touch()
     assert ours.count() == 0
 
 
