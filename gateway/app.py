@@ -26,7 +26,7 @@ from gateway.api import (
 )
 from gateway.api.documentation import add_documentation
 from gateway.catalogue import Catalogue
-from gateway.connections import Connections
+from gateway.connections import Connections, Patience, Transport
 from gateway.handlers import HANDLERS
 from gateway.keys.file import KeyFile
 from gateway.keys.register import Register
@@ -109,14 +109,14 @@ async def _watched_loop(counts: Metrics, tracing: Tracing) -> AsyncIterator[None
 
 def create_app(
     settings: Settings,
-    transport: httpx.AsyncBaseTransport | None = None,
+    transport: Transport | None = None,
     tracing: Tracing | None = None,
 ) -> FastAPI:
     """The gateway as an ASGI application; a transport takes TorchServe's place in tests."""
     tracing = tracing or Tracing()
     counts = Metrics(settings)
     transport = transport or Connections(_KEEPALIVE_S)
-    patience = httpx.Timeout(settings.deadline_s, connect=settings.connect_timeout_s)
+    patience = Patience(settings.connect_timeout_s, settings.deadline_s)
     # Neither a proxy nor a .netrc of the environment has a say between us and TorchServe.
     client = httpx.AsyncClient(transport=transport, trust_env=False)
     management = Management(client, settings.management_url, settings.management_timeout_s)

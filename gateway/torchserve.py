@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import httpx
+from yarl import URL
 
+from gateway.connections import Answer, Patience, Transport
 from gateway.memory import Buffer
 from gateway.telemetry.tracing import outgoing
 from gateway.translation import from_answer, from_transport
@@ -51,34 +53,27 @@ class Question:
 
 
 @lru_cache(maxsize=64)
-def _endpoint(url: str, target: Target) -> httpx.URL:
+def _endpoint(url: str, target: Target) -> URL:
     """Where a version answers; remembered, because to parse a URL takes a tenth of our time.
 
     Always an explicit version: TorchServe's metrics call every other one "default".
     """
-    return httpx.URL(f"{url}/predictions/{target.model}/{target.version}")
+    return URL(f"{url}/predictions/{target.model}/{target.version}", encoded=True)
 
 
-class _Body:
+async def _body(image: Buffer) -> AsyncIterator[bytes]:
     """An image as a request body, block by block, so that no layer below copies it whole."""
-
-    def __init__(self, image: Buffer) -> None:
-        self._image = image
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for block in self._image.blocks:
-            yield bytes(block)
+    for block in image.blocks:
+        yield bytes(block)
 
 
 class TorchServe:
     """Asks for masks."""
 
-    def __init__(
-        self, transport: httpx.AsyncBaseTransport, url: str, timeout: httpx.Timeout
-    ) -> None:
+    def __init__(self, transport: Transport, url: str, patience: Patience) -> None:
         self._transport = transport
         self._url = url.rstrip("/")
-        self._extensions = {"timeout": timeout.as_dict()}
+        self._patience = patience
 
     async def predict(self, target: Target, image: Buffer, question: Question) -> Prediction:
         """The answer to an image.
@@ -99,7 +94,7 @@ class TorchServe:
             class_confidence=answer.headers.get("X-Class-Confidence", ""),
         )
 
-    async def _post(self, target: Target, image: Buffer, question: Question) -> httpx.Response:
+    async def _post(self, target: Target, image: Buffer, question: Question) -> Answer:
         try:
             return await self._send(target, image, question)
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
@@ -108,7 +103,7 @@ class TorchServe:
             # so asking once more is safe and never adds to the load that TorchServe sees at once.
             return await self._send(target, image, question)
 
-    async def _send(self, target: Target, image: Buffer, question: Question) -> httpx.Response:
+    async def _send(self, target: Target, image: Buffer, question: Question) -> Answer:
         headers = {
             "Content-Type": "application/octet-stream",
             "Content-Length": str(image.size),
@@ -118,12 +113,5 @@ class TorchServe:
         if question.form is not None:
             headers["X-Segserve-Form"] = question.form
         headers |= outgoing()
-        # Without httpx's client, whose redirects, cookies and hooks nobody wants here.
-        request = httpx.Request(
-            "POST",
-            _endpoint(self._url, target),
-            headers=headers,
-            content=_Body(image),
-            extensions=self._extensions,
-        )
-        return await self._transport.handle_async_request(request)
+        address = _endpoint(self._url, target)
+        return await self._transport.post(address, headers, _body(image), self._patience)

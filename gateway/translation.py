@@ -3,7 +3,7 @@
 import json
 import logging
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import httpx
 
@@ -134,7 +134,17 @@ def _fields(body: bytes) -> dict[str, object]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def from_answer(answer: httpx.Response) -> GatewayError:
+class Told(Protocol):
+    """What is looked at of an answer: httpx's, or our own."""
+
+    @property
+    def status_code(self) -> int: ...
+
+    @property
+    def content(self) -> bytes: ...
+
+
+def from_answer(answer: Told) -> GatewayError:
     """The error for an answer that is no success: the handler's own verdict, or TorchServe's."""
     fields = _fields(answer.content)
     code = fields.get("code")

@@ -29,6 +29,8 @@ def log_to_stderr(level: str, form: LogFormat) -> None:
     lines = logging.StreamHandler()
     lines.setFormatter(formatter(form))
     logging.basicConfig(level=level.upper(), handlers=[lines])
+    # No line says which thread or process wrote it, and to find out takes a tenth of its time.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # A line per request to TorchServe says nothing that ours does not.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     # A malformed form is the client's business: it is told.

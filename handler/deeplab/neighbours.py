@@ -5,7 +5,6 @@ locks of a worker that dies, so nobody is ever counted who is not there.
 """
 
 import fcntl
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +23,8 @@ class Neighbours:
         """``own_name`` differs from worker to worker."""
         folder.mkdir(exist_ok=True)
         self._folder = folder
-        self._own = f"{own_name}{SUFFIX}"
-        self._lock = (folder / self._own).open("w")
-        _set_end(self._lock.fileno(), 0)
+        self._own = folder / f"{own_name}{SUFFIX}"
+        self._lock = self._own.open("wb", buffering=0)  # its content: when the last picture ended
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -35,27 +33,21 @@ class Neighbours:
         try:
             yield
         finally:
-            _set_end(self._lock.fileno(), time.time_ns())
+            self._lock.seek(0)
+            self._lock.write(time.monotonic_ns().to_bytes(8))
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def count(self) -> int:
         """How many others compute now, or are between two pictures."""
-        with os.scandir(self._folder) as found:
-            locks = [file for file in found if file.name.endswith(SUFFIX)]
-        return sum(_is_busy(file.path) for file in locks if file.name != self._own)
+        others = (path for path in self._folder.glob(f"*{SUFFIX}") if path != self._own)
+        return sum(map(_is_busy, others))
 
 
-def _is_busy(path: str) -> bool:
-    probe = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(probe, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return time.time_ns() - os.fstat(probe).st_mtime_ns < PAUSE_NS
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(probe)  # which lets go of the lock too
-
-
-def _set_end(file: int, end_ns: int) -> None:
-    """When a worker's last picture ended is its file's time: the system's own is too coarse."""
-    os.utime(file, ns=(end_ns, end_ns))
+def _is_busy(path: Path) -> bool:
+    with path.open("rb", buffering=0) as probe:  # its end lets go of the lock too
+        try:
+            fcntl.flock(probe, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        ended_ns = int.from_bytes(probe.read(8))
+    return time.monotonic_ns() - ended_ns < PAUSE_NS

@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Thread
 from typing import Any
@@ -13,8 +13,10 @@ import numpy as np
 import uvicorn
 from PIL import Image
 from starlette.types import ASGIApp
+from yarl import URL
 
 from gateway.app import create_app
+from gateway.connections import Answer, Patience, Transport
 from gateway.pixels.masks import encode_grey
 from gateway.protocol import ProblemProtocol
 from gateway.settings import Settings
@@ -83,7 +85,7 @@ def describe(version: str, workers: int, metadata: Any = None) -> dict[str, Any]
     }
 
 
-class TorchServeDouble(httpx.AsyncBaseTransport):
+class TorchServeDouble(Transport):
     """TorchServe's two APIs without a network; what it answers can be changed at any time."""
 
     def __init__(self) -> None:
@@ -99,6 +101,13 @@ class TorchServeDouble(httpx.AsyncBaseTransport):
 
     async def _mask(self, request: httpx.Request) -> httpx.Response:
         return mask_answer(form=request.headers.get("X-Segserve-Form", "{}"))
+
+    async def post(
+        self, url: URL, headers: Mapping[str, str], body: AsyncIterator[bytes], patience: Patience
+    ) -> Answer:
+        request = httpx.Request("POST", str(url), headers=dict(headers), content=body)
+        answer = await self.handle_async_request(request)
+        return Answer(answer.status_code, answer.headers, await answer.aread())
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.down is not None:
@@ -127,7 +136,7 @@ def settings(**changes: Any) -> Settings:
     return Settings.model_validate(Settings.model_construct().model_dump() | changes)
 
 
-def client(torchserve: httpx.AsyncBaseTransport, **changes: Any) -> httpx.AsyncClient:
+def client(torchserve: Transport, **changes: Any) -> httpx.AsyncClient:
     """A client of a gateway in this process, which talks to the given TorchServe."""
     app = create_app(settings(**changes), torchserve)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

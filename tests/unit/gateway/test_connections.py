@@ -7,19 +7,20 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from yarl import URL
 
-from gateway.connections import Connections
+from gateway.connections import Answer, Connections, Patience
 
 pytestmark = pytest.mark.anyio
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Answers = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Server:
     """Counts the connections it was given and those that are open."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answers) -> None:
         self.opened = 0
         self.open = 0
         self.head = b""
@@ -32,15 +33,15 @@ class Server:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 self.head = head
                 await self._answer(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+            pass  # the client is gone, or sent a body that nobody read
         finally:
             self.open -= 1
             writer.close()
 
 
 @asynccontextmanager
-async def serving(answer: Answer) -> AsyncIterator[tuple[Server, httpx.AsyncClient]]:
+async def serving(answer: Answers) -> AsyncIterator[tuple[Server, httpx.AsyncClient]]:
     """A server that answers so, and a client of it."""
     server = Server(answer)
     listener = await asyncio.start_server(server, "127.0.0.1")
@@ -160,18 +161,68 @@ async def test_nonsense_is_a_failure() -> None:
             await client.get("/")
 
 
-async def test_a_body_is_sent_whole_and_as_it_comes() -> None:
-    """With the length that was announced, without chunks of the protocol's own."""
-    blocks = [b"a" * 300_000, b"b" * 300_000]
+BLOCKS = (b"a" * 300_000, b"b" * 300_000)
 
+
+async def _post(connections: Connections, address: object, read_s: float = 5) -> Answer:
     async def body() -> AsyncIterator[bytes]:
-        for block in blocks:
+        for block in BLOCKS:
             yield block
 
-    async with serving(with_what_it_got) as (_, client):
-        length = {"Content-Length": str(sum(map(len, blocks)))}
-        answer = await client.post("/", content=body(), headers=length)
-        assert answer.content == b"".join(blocks)
+    length = {"Content-Length": str(sum(map(len, BLOCKS)))}
+    return await connections.post(URL(str(address)), length, body(), Patience(0.5, read_s))
+
+
+async def test_a_body_is_sent_whole_and_as_it_comes() -> None:
+    """With the length that was announced, without chunks of the protocol's own."""
+    connections = Connections(30)
+    async with serving(with_what_it_got) as (server, client):
+        for _ in range(2):
+            answer = await _post(connections, client.base_url)
+            assert (answer.status_code, answer.headers["content-length"]) == (200, "600000")
+            assert answer.content == b"".join(BLOCKS)
+        assert server.opened == 1
+        said = {line.partition(b":")[0].lower() for line in server.head.splitlines()[1:-1]}
+        assert said == {b"content-length", b"host"}
+    await connections.aclose()
+
+
+@pytest.mark.parametrize(
+    ("answers", "kind"),
+    [
+        (with_half_an_answer, httpx.RemoteProtocolError),
+        (with_nonsense, httpx.RemoteProtocolError),
+        (never, httpx.ReadTimeout),
+    ],
+)
+async def test_a_body_without_an_answer_is_the_same_failure_as_a_question(
+    answers: Answers, kind: type[httpx.HTTPError]
+) -> None:
+    """In httpx's names, which the rest of the gateway knows."""
+    connections = Connections(30)
+    async with serving(answers) as (_, client):
+        with pytest.raises(kind):
+            await _post(connections, client.base_url, read_s=0.1)
+    with pytest.raises(httpx.ConnectError):
+        await _post(connections, "http://127.0.0.1:1/")
+    await connections.aclose()
+
+
+async def test_a_redirect_of_a_body_is_an_answer() -> None:
+    """The photograph goes nowhere else."""
+    connections = Connections(30)
+    async with serving(with_a_redirect) as (server, client):
+        assert (await _post(connections, client.base_url)).status_code == 302
+        assert server.opened == 1
+    await connections.aclose()
+
+
+async def test_only_questions_go_by_httpx() -> None:
+    """A body would be left out without a word."""
+    async with serving(at_once) as (server, client):
+        with pytest.raises(httpx.UnsupportedProtocol):
+            await client.post("/", content=b"image")
+        assert server.opened == 0
 
 
 async def test_nothing_is_said_that_was_not_asked_for() -> None:

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from gateway.connections import Patience
 from gateway.errors import ModelUnavailableError
 from gateway.memory import Memory
 from gateway.torchserve import Question, Target, TorchServe
@@ -18,7 +19,7 @@ async def _predict(
 ) -> object:
     with Memory(len(data)).buffer() as image:
         image.append(memoryview(data))
-        found = TorchServe(torchserve, "http://127.0.0.1:8080/", httpx.Timeout(5))
+        found = TorchServe(torchserve, "http://127.0.0.1:8080/", Patience(5, 5))
         return await found.predict(TARGET, image, Question("an-id", form, 1234.5678))
 
 
