@@ -116,7 +116,7 @@ def create_app(
     tracing = tracing or Tracing()
     counts = Metrics(settings)
     transport = transport or Connections(_KEEPALIVE_S)
-    patience = Patience(settings.connect_timeout_s, settings.deadline_s)
+    patience = Patience(connect_s=settings.connect_timeout_s, read_s=settings.deadline_s)
     # Neither a proxy nor a .netrc of the environment has a say between us and TorchServe.
     client = httpx.AsyncClient(transport=transport, trust_env=False)
     management = Management(client, settings.management_url, settings.management_timeout_s)

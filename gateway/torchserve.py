@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import quote
 
 import httpx
 from yarl import URL
@@ -58,13 +59,18 @@ def _endpoint(url: str, target: Target) -> URL:
 
     Always an explicit version: TorchServe's metrics call every other one "default".
     """
-    return URL(f"{url}/predictions/{target.model}/{target.version}", encoded=True)
+    return URL(f"{url}/predictions/{quote(target.model)}/{quote(target.version)}", encoded=True)
 
 
 async def _body(image: Buffer) -> AsyncIterator[bytes]:
     """An image as a request body, block by block, so that no layer below copies it whole."""
     for block in image.blocks:
         yield bytes(block)
+
+
+def _fact(answer: Answer, name: str) -> str:
+    """A header of the answer, empty if it is missing; a model may send what none can pass on."""
+    return answer.headers.get(name, "").encode("ascii", "replace").decode()
 
 
 class TorchServe:
@@ -88,16 +94,16 @@ class TorchServe:
             raise from_answer(answer)
         return Prediction(
             png=answer.content,
-            class_pixels=answer.headers.get("X-Class-Pixels", ""),
-            timings=answer.headers.get("Server-Timing", ""),
-            confidence=answer.headers.get("X-Confidence", ""),
-            class_confidence=answer.headers.get("X-Class-Confidence", ""),
+            class_pixels=_fact(answer, "X-Class-Pixels"),
+            timings=_fact(answer, "Server-Timing"),
+            confidence=_fact(answer, "X-Confidence"),
+            class_confidence=_fact(answer, "X-Class-Confidence"),
         )
 
     async def _post(self, target: Target, image: Buffer, question: Question) -> Answer:
         try:
             return await self._send(target, image, question)
-        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+        except (httpx.RemoteProtocolError, httpx.ReadError):
             # A kept-alive connection may have been closed by a restart of TorchServe just as it
             # was taken from the pool. A prediction changes nothing and this one keeps its turn,
             # so asking once more is safe and never adds to the load that TorchServe sees at once.

@@ -75,13 +75,13 @@ def _views(picture: Image.Image) -> Iterator[Image.Image]:
 
 def _ranges(*, per_channel: bool) -> Any:
     """NNCF's parameters; its own choice is a range for each channel where that is possible."""
-    from nncf.quantization import advanced_parameters as nncf
-
-    return nncf.AdvancedQuantizationParameters(
-        activations_quantization_params=nncf.QuantizationParameters(
-            per_channel=None if per_channel else False
-        )
+    from nncf.quantization.advanced_parameters import (
+        AdvancedQuantizationParameters,
+        QuantizationParameters,
     )
+
+    ranges = QuantizationParameters(per_channel=None if per_channel else False)
+    return AdvancedQuantizationParameters(activations_quantization_params=ranges)
 
 
 def _nncf() -> Any:

@@ -1,18 +1,18 @@
-"""How many other workers of the same version are computing at this moment.
+"""How many other workers of the same version compute, or did until a moment ago.
 
 Each worker holds a lock on a file of its own while it has a picture. The system lets go of the
-locks of a worker that dies, so nobody is ever counted who is not there.
+locks of a worker that dies, so nobody who is gone is counted for longer than that moment.
 """
 
 import fcntl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SUFFIX = ".lock"
-# With pictures waiting, a worker has the next one some 2 ms after the last; where each waits for
-# the answer to the one before it, at least 5 ms pass between two of them.
+# With pictures waiting, a worker has the next one some 2 ms after the last; where a single client
+# waits for each answer, at least 5 ms pass between two of them.
 PAUSE_NS = 4_000_000
 
 
@@ -33,8 +33,9 @@ class Neighbours:
         try:
             yield
         finally:
-            self._lock.seek(0)
-            self._lock.write(time.monotonic_ns().to_bytes(8))
+            with suppress(OSError):  # a full disk costs nobody a picture
+                self._lock.seek(0)
+                self._lock.write(time.monotonic_ns().to_bytes(8))
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def count(self) -> int:
@@ -50,4 +51,4 @@ def _is_busy(path: Path) -> bool:
         except BlockingIOError:
             return True
         ended_ns = int.from_bytes(probe.read(8))
-    return time.monotonic_ns() - ended_ns < PAUSE_NS
+    return 0 <= time.monotonic_ns() - ended_ns < PAUSE_NS

@@ -52,6 +52,15 @@ def test_mask_agrees_with_the_golden_mask(gateway: httpx.Client, name: str) -> N
     assert np.mean(mask == golden) >= GOLDEN_AGREEMENT
 
 
+def test_torchserve_writes_nothing_for_a_request(gateway: httpx.Client, stack: Stack) -> None:
+    """The gateway's line is the one of a request: with more, a log would grow without end."""
+    log = stack.run_dir / "logs" / "torchserve.log"
+    before = log.read_text()
+    assert "Model server started" in before
+    assert post(gateway, EXAMPLES / "cat.jpg").status_code == 200
+    assert log.read_text() == before
+
+
 def test_answer_is_an_indexed_png_of_the_input_size(gateway: httpx.Client) -> None:
     """Mode P, same width and height, pixel index = class id."""
     answer = post(gateway, EXAMPLES / "cat.jpg")

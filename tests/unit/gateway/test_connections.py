@@ -170,7 +170,7 @@ async def _post(connections: Connections, address: object, read_s: float = 5) ->
             yield block
 
     length = {"Content-Length": str(sum(map(len, BLOCKS)))}
-    return await connections.post(URL(str(address)), length, body(), Patience(0.5, read_s))
+    return await connections.post(URL(str(address)), length, body(), Patience(connect_s=0.2, read_s=read_s))
 
 
 async def test_a_body_is_sent_whole_and_as_it_comes() -> None:
@@ -206,6 +206,16 @@ async def test_a_body_without_an_answer_is_the_same_failure_as_a_question(
     with pytest.raises(httpx.ConnectError):
         await _post(connections, "http://127.0.0.1:1/")
     await connections.aclose()
+
+
+async def test_a_body_for_whom_nobody_takes_a_connection_has_a_time_out_of_its_own() -> None:
+    """Long before the answer's."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        host, port = full.getsockname()
+        connections = Connections(30)
+        with socket.create_connection((host, port)), pytest.raises(httpx.ConnectTimeout):
+            await _post(connections, f"http://{host}:{port}/", read_s=60)
+        await connections.aclose()
 
 
 async def test_a_redirect_of_a_body_is_an_answer() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from deeplab import neighbours
 from deeplab.engines import Engine, SharedCoresEngine
 from deeplab.neighbours import PAUSE_NS, Neighbours
 from deeplab.spec import Precision
@@ -60,15 +61,27 @@ def test_those_who_compute_are_counted(tmp_path: Path, kill: bool) -> None:
         assert ours.count() == 0
 
 
-def test_a_worker_between_two_pictures_still_counts(tmp_path: Path) -> None:
+def test_a_worker_between_two_pictures_still_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It will have its next before ours is done; two of one process are enough to see that."""
     ours, theirs = (Neighbours(tmp_path / "working", name) for name in ("ours", "theirs"))
     assert ours.count() == 0
     with theirs.working():
         assert ours.count() == 1
+    monkeypatch.setattr(neighbours, "PAUSE_NS", 10**15)
     assert ours.count() == 1
-    time.sleep(2 * PAUSE_NS / 1e9)
+    monkeypatch.setattr(neighbours, "PAUSE_NS", 0)
     assert ours.count() == 0
+
+
+def test_a_full_disk_costs_no_picture(tmp_path: Path) -> None:
+    """The time cannot be written; the lock is let go all the same."""
+    (tmp_path / "ours.lock").symlink_to("/dev/full")
+    ours, theirs = (Neighbours(tmp_path, name) for name in ("ours", "theirs"))
+    with ours.working():
+        assert theirs.count() == 1
+    assert theirs.count() == 0
 
 
 def test_other_files_are_no_workers(tmp_path: Path) -> None:
