@@ -170,7 +170,8 @@ async def _post(connections: Connections, address: object, read_s: float = 5) ->
             yield block
 
     length = {"Content-Length": str(sum(map(len, BLOCKS)))}
-    return await connections.post(URL(str(address)), length, body(), Patience(connect_s=0.2, read_s=read_s))
+    patience = Patience(connect_s=0.2, read_s=read_s)
+    return await connections.post(URL(str(address)), length, body(), patience)
 
 
 async def test_a_body_is_sent_whole_and_as_it_comes() -> None:

@@ -2,12 +2,15 @@
 
 import io
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from ts.metrics.caching_metric import CachingMetric
+from ts.metrics.metric_type_enum import MetricTypes
 
 from segmentation_handler import SegmentationHandler
 from tests.unit.handler.files import EXAMPLES, encode, quarters, turned
@@ -56,6 +59,16 @@ def test_the_timings_follow_the_standard(handler: SegmentationHandler) -> None:
     stages = [entry.split(";dur=")[0] for entry in entries]
     assert stages == ["decode", "preprocess", "infer", "postprocess", "encode"]
     assert all(float(entry.split(";dur=")[1]) >= 0 for entry in entries)
+
+
+@pytest.mark.usefixtures("handler")
+def test_the_worker_writes_nothing_for_a_request(caplog: pytest.LogCaptureFixture) -> None:
+    """What TorchServe's own code would say wakes its server; everything else is still written."""
+    with caplog.at_level(logging.INFO):
+        logging.info("Backend received inference at: %d", 1)
+        CachingMetric("PredictionTime", "ms", [], MetricTypes.GAUGE).add_or_update(1.0)
+        logging.info("something else")
+    assert caplog.messages == ["something else"]
 
 
 def test_a_batch_of_mixed_sizes_gets_masks_of_those_sizes(handler: SegmentationHandler) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ts.context import Context, RequestProcessor  # type: ignore[import-untyped]  # has no types
+from ts.context import Context, RequestProcessor
 
 from deeplab.spec import Precision
 from segmentation_handler import SegmentationHandler
