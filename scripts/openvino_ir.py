@@ -3,7 +3,6 @@
 import warnings
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any
 
 from torch.export import ExportedProgram
 
@@ -11,7 +10,6 @@ from deeplab.engines import import_openvino
 
 PRECISE_CONVOLUTIONS = 2
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
-MARK = "DisablePrecisionConversion_0"  # OpenVINO's name for "precise" in a model that it has read
 
 
 def write_ir(program: ExportedProgram, path: Path) -> None:
@@ -39,14 +37,6 @@ def keep_first_convolutions_precise(path: Path) -> None:
         if seen == PRECISE_CONVOLUTIONS:
             break
     tree.write(path)
-
-
-def let_all_be_bf16(model: Any) -> None:
-    """Take the marks off a model that was read: beside 8-bit layers, bf16 is precise enough."""
-    for operation in model.get_ops():
-        info = operation.get_rt_info()
-        if MARK in info:
-            del info[MARK]
 
 
 def _mark_precise(layer: ET.Element) -> None:

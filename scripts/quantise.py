@@ -1,7 +1,7 @@
 """int8: the network with 8-bit weights and activations, by NNCF after training.
 
 The ranges of the activations come from photographs, in several crops and lights. The first
-two convolutions do not become 8-bit: their rounding would reach every later layer.
+two convolutions stay as they are: their rounding would reach every later layer.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from deeplab.engines import import_openvino
 from deeplab.preprocess import network_size
 from deeplab.spec import InputSize
-from scripts.openvino_ir import CONVOLUTIONS, PRECISE_CONVOLUTIONS, let_all_be_bf16
+from scripts.openvino_ir import CONVOLUTIONS, PRECISE_CONVOLUTIONS
 from scripts.proof import photographs
 
 LIGHTS = (0.6, 1.4)  # factors of the brightness
@@ -33,7 +33,6 @@ def write_int8(source: Path, target: Path, wanted: InputSize, *, per_channel: bo
     ov = import_openvino()
     nncf = _nncf()
     model = ov.Core().read_model(source)
-    let_all_be_bf16(model)
     first = [
         layer.get_friendly_name()
         for layer in model.get_ordered_ops()

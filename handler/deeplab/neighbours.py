@@ -8,12 +8,16 @@ import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
 SUFFIX = ".lock"
 # With pictures waiting, a worker has the next one some 2 ms after the last; where a single client
 # waits for each answer, at least 5 ms pass between two of them.
 PAUSE_NS = 4_000_000
+# A folder's own time is that of the system's last tick: of one that changed within this time
+# something may have come since it was looked at.
+SETTLED_NS = 1_000_000_000
 
 
 class Neighbours:
@@ -25,6 +29,8 @@ class Neighbours:
         self._folder = folder
         self._own = folder / f"{own_name}{SUFFIX}"
         self._lock = self._own.open("wb", buffering=0)  # its content: when the last picture ended
+        self._others: list[FileIO] = []
+        self._known_ns = 0  # the folder's time when it was last looked at
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -40,15 +46,27 @@ class Neighbours:
 
     def count(self) -> int:
         """How many others compute now, or are between two pictures."""
-        others = (path for path in self._folder.glob(f"*{SUFFIX}") if path != self._own)
-        return sum(map(_is_busy, others))
+        self._look_around()
+        return sum(map(_is_busy, self._others))
+
+    def _look_around(self) -> None:
+        """Open the others' files, which takes longer than all else here, only where some came."""
+        changed_ns = self._folder.stat().st_mtime_ns
+        if changed_ns == self._known_ns:
+            return
+        for file in self._others:
+            file.close()
+        paths = [path for path in self._folder.glob(f"*{SUFFIX}") if path != self._own]
+        self._others = [path.open("rb", buffering=0) for path in paths]
+        self._known_ns = changed_ns if time.time_ns() - changed_ns > SETTLED_NS else 0
 
 
-def _is_busy(path: Path) -> bool:
-    with path.open("rb", buffering=0) as probe:  # its end lets go of the lock too
-        try:
-            fcntl.flock(probe, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        ended_ns = int.from_bytes(probe.read(8))
+def _is_busy(file: FileIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    file.seek(0)
+    ended_ns = int.from_bytes(file.read(8))
+    fcntl.flock(file, fcntl.LOCK_UN)
     return 0 <= time.monotonic_ns() - ended_ns < PAUSE_NS

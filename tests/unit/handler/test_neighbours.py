@@ -84,6 +84,18 @@ def test_a_full_disk_costs_no_picture(tmp_path: Path) -> None:
     assert theirs.count() == 0
 
 
+@pytest.mark.parametrize("age_s", [0, 3600])
+def test_a_worker_that_comes_later_is_seen(tmp_path: Path, age_s: int) -> None:
+    """Also at once after the last look, which the folder's time may not show."""
+    ours = Neighbours(tmp_path / "working", "ours")
+    then = time.time() - age_s
+    os.utime(tmp_path / "working", (then, then))
+    assert ours.count() == 0
+    theirs = Neighbours(tmp_path / "working", "theirs")
+    with theirs.working():
+        assert ours.count() == 1
+
+
 def test_other_files_are_no_workers(tmp_path: Path) -> None:
     """Whatever lies in the folder."""
     ours = Neighbours(tmp_path / "working", "ours")
