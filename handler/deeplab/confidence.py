@@ -14,7 +14,9 @@ STEP = 4
 
 def mean_confidence(logits: NDArray[np.float32]) -> float:
     """Over the network's coarse output. logits: (classes, h, w)."""
-    return float(_best_share(torch.from_numpy(logits)).mean())
+    # Not by PyTorch: each of its steps takes longer to begin than this takes in all.
+    exponentials = np.exp(logits - logits.max(axis=0))
+    return float((1 / exponentials.sum(axis=0)).mean())
 
 
 def confidence_map(

@@ -9,10 +9,12 @@ import zlib
 from dataclasses import dataclass
 from io import BytesIO
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import AvifImagePlugin, ExifTags, Image
 
 from deeplab.formats import FORMAT_NAMES, FORMATS, is_other_format
-from deeplab.jpeg import has_more_scans
+from deeplab.jpeg import decode_plain, has_more_scans
 from deeplab.memory_limit import memory_limit
 from deeplab.refusals import (
     RejectedImageError,
@@ -59,16 +61,34 @@ SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 class Decoded:
     """A decoded picture, as stored: not yet turned upright, perhaps at reduced scale.
 
-    picture: of mode L, LA, RGB, RGBA, or I and F for deeper levels.
+    pixels: a picture of mode L, LA, RGB, RGBA, or I and F for deeper levels; of an ordinary JPEG
+        (h, w, 3) uint8 RGB.
     size: (width, height) in pixels of the upright picture at full scale.
     orientation: EXIF's 1..8.
     deep: the levels are 16-bit (0..65535).
     """
 
-    picture: Image.Image
+    pixels: Image.Image | NDArray[np.uint8]
     size: tuple[int, int]
     orientation: int
     deep: bool
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether the pixels are 8-bit RGB already."""
+        return isinstance(self.pixels, np.ndarray) or self.pixels.mode == "RGB"
+
+    @property
+    def decoded_size(self) -> tuple[int, int]:
+        """(width, height) of the pixels."""
+        if isinstance(self.pixels, np.ndarray):
+            return self.pixels.shape[1], self.pixels.shape[0]
+        return self.pixels.size
+
+    @property
+    def picture(self) -> Image.Image:
+        """As Pillow has it, made of an array if need be."""
+        return Image.fromarray(self.pixels) if isinstance(self.pixels, np.ndarray) else self.pixels
 
 
 def decode(data: bytes, wanted_side: int, max_pixels: int = MAX_PIXELS) -> Decoded:
@@ -79,27 +99,29 @@ def decode(data: bytes, wanted_side: int, max_pixels: int = MAX_PIXELS) -> Decod
     try:
         picture = _open(data, max_pixels)
         with memory_limit(_budget(picture.size), _too_much_memory):
-            return _load(picture, wanted_side)
+            return _load(picture, data, wanted_side)
     except MemoryError as exc:
         raise _too_much_memory() from exc
 
 
-def _load(picture: Image.Image, wanted_side: int) -> Decoded:
+def _load(picture: Image.Image, data: bytes, wanted_side: int) -> Decoded:
     width, height = picture.size
     shrink = wanted_side / max(width, height)
     wanted = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     try:
         # A JPEG can be decoded at 1/2, 1/4 or 1/8 for a fraction of the time.
         drafted = picture.draft(None, wanted)
-        picture.load()
+        pixels: Image.Image | NDArray[np.uint8] | None = decode_plain(picture, data)
+        if pixels is None:
+            picture.load()
+            pixels = _resizable(picture)
         if drafted is None:
             width, height = picture.size  # a TIFF is turned upright while it is loaded
         orientation = _orientation(picture)
-        resizable = _resizable(picture)
     except DECODER_ERRORS as exc:
         raise UnreadableImageError(_damaged(exc)) from exc
     size = (height, width) if orientation in SIDEWAYS else (width, height)
-    return Decoded(resizable, size, orientation, deep=picture.mode.startswith("I;16"))
+    return Decoded(pixels, size, orientation, deep=picture.mode.startswith("I;16"))
 
 
 def _open(data: bytes, max_pixels: int) -> Image.Image:

@@ -1,13 +1,19 @@
-"""How much work a JPEG asks for: each of its scans goes over every pixel once more.
+"""JPEG, the format of nearly all photographs: how much work one asks for, and a fast way for most.
 
-A progressive photograph has about ten scans. A scan can be as short as a hundred bytes, so a
-small file could keep a decoder busy for hours.
+Each scan goes over every pixel once more. A progressive photograph has about ten of them. A scan
+can be as short as a hundred bytes, so a small file could keep a decoder busy for hours.
 """
 
 import re
 
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image
+
 SCAN_START = b"\xff\xda"
 SCAN, END = 0xDA, 0xD9
+PLAIN_SCANS = 4  # one for each component, or one, a thumbnail's, and what looks like others
 # Not a marker inside a scan: stuffed zeros, restarts. Without a length: the start, 01.
 MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd8\xff])")
 
@@ -24,3 +30,28 @@ def has_more_scans(data: bytes, limit: int) -> bool:
         scans += kind == SCAN
         position = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
     return scans > limit
+
+
+def decode_plain(picture: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
+    """(h, w, 3) uint8 RGB of an ordinary JPEG at the size of ``picture``, or None.
+
+    picture: what Pillow opened ``data`` as, and perhaps reduced by ``draft``; not loaded.
+
+    The same library and the same pixels as Pillow's, in half the time: Pillow keeps four bytes for
+    a pixel and copies them twice. None is for all that may be odd about a file, damage above all:
+    what is still a picture is for Pillow to say.
+    """
+    if picture.format not in ("JPEG", "MPO") or picture.mode != "RGB":
+        return None
+    # Decoded in one go, which no limit of time could stop: nothing that may take long.
+    if "progressive" in picture.info or data.count(SCAN_START) > PLAIN_SCANS:
+        return None
+    width, height = picture.size
+    pixels = np.empty((height, width, 3), dtype=np.uint8)
+    try:
+        found: NDArray[np.uint8] = simplejpeg.decode_jpeg(
+            data, "RGB", min_height=height, min_width=width, buffer=pixels
+        )
+    except ValueError:
+        return None
+    return found if found.shape == pixels.shape else None

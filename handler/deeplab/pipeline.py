@@ -126,7 +126,7 @@ def _decode(data: bytes, wanted_side: int, max_pixels: int) -> Decoded:
 
 def _at_full_scale(decoded: Decoded, data: bytes, max_pixels: int) -> Decoded:
     """Decoded anew only where the network was content with a smaller scale."""
-    if sorted(decoded.picture.size) == sorted(decoded.size):
+    if sorted(decoded.decoded_size) == sorted(decoded.size):
         return decoded
     return _decode(data, max(decoded.size), max_pixels)
 

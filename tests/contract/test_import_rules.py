@@ -21,7 +21,7 @@ ALLOWED = {
 }
 OURS = {*PARTS, "deeplab", "segmentation_handler", "tests"}
 # The last one only where traces are wanted; a worker serves without it.
-HANDLER_LIBRARIES = {"numpy", "PIL", "torch", "openvino", "isal", "opentelemetry"}
+HANDLER_LIBRARIES = {"numpy", "PIL", "torch", "openvino", "isal", "simplejpeg", "opentelemetry"}
 PIXEL_MODULES = ("masks", "regions", "polygons", "brush", "palette")
 PIXEL_LIBRARIES = {"numpy", "numpy.typing", "shapely", "struct", "zlib", "typing", "dataclasses"}
 HTTP_CLIENTS = {"requests", "aiohttp", "urllib3", "httplib2", "pycurl"}

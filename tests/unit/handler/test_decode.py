@@ -171,7 +171,7 @@ def test_a_jpeg_decoded_at_reduced_scale_keeps_its_full_size(width: int, height:
     """The answer has the photograph's size, whatever was really decoded."""
     decoded = decode(encode(Image.new("RGB", (width, height)), "JPEG"), 513)
     assert decoded.size == (width, height)
-    assert 513 <= max(decoded.picture.size) < width
+    assert 513 <= max(decoded.decoded_size) < width
 
 
 def test_a_photograph_looks_the_same_at_reduced_scale() -> None:

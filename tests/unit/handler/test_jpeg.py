@@ -1,9 +1,12 @@
-"""Scans are counted as a decoder meets them."""
+"""Scans are counted as a decoder meets them; ordinary photographs are decoded without Pillow."""
 
+import io
+
+import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.jpeg import has_more_scans
+from deeplab.jpeg import PLAIN_SCANS, decode_plain, has_more_scans
 from tests.unit.handler.files import EXAMPLES, encode
 
 SCAN = b"\xff\xda\0\x08\x01\x01\x00\x00\x3f\x00" + b"data\xff\x00\xff\xd0data"
@@ -37,3 +40,78 @@ def test_photographs_have_few_scans(progressive: bool) -> None:
     """What cameras and editors write stays far below the limit."""
     photograph = Image.open(EXAMPLES / "cat.jpg")
     assert not has_more_scans(encode(photograph, "JPEG", progressive=progressive), 10)
+
+
+def _opened(data: bytes, reduction: int = 1) -> Image.Image:
+    picture = Image.open(io.BytesIO(data))
+    picture.draft(None, (picture.width // reduction, picture.height // reduction))
+    return picture
+
+
+def _photograph(kind: str = "JPEG", **options: object) -> bytes:
+    with Image.open(EXAMPLES / "cat.jpg") as photograph:
+        return encode(photograph.convert("RGB"), kind, **{"quality": 90, **options})
+
+
+@pytest.mark.parametrize("reduction", [1, 2, 4, 8])
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+def test_an_ordinary_photograph_is_decoded_as_by_pillow(reduction: int, subsampling: str) -> None:
+    """To the last level, at each scale at which a JPEG can be decoded."""
+    data = _photograph(subsampling=subsampling)
+    pixels = decode_plain(_opened(data, reduction), data)
+    assert pixels is not None
+    expected = np.asarray(_opened(data, reduction))
+    assert expected.shape[1] == pytest.approx(Image.open(io.BytesIO(data)).width / reduction, abs=1)
+    np.testing.assert_array_equal(pixels, expected)
+
+
+def test_a_jpeg_that_holds_rgb_keeps_its_colours() -> None:
+    """Adobe's mark says that nothing is to be converted."""
+    data = _photograph(keep_rgb=True, subsampling="4:4:4")
+    pixels = decode_plain(_opened(data), data)
+    assert pixels is not None
+    np.testing.assert_array_equal(pixels, np.asarray(_opened(data)))
+
+
+def test_of_several_photographs_in_a_file_the_first_is_decoded() -> None:
+    """Phones write a second one behind the first."""
+    first, second = Image.new("RGB", (64, 48), "red"), Image.new("RGB", (64, 48), "blue")
+    data = encode(first, "MPO", save_all=True, append_images=[second])
+    pixels = decode_plain(_opened(data), data)
+    assert pixels is not None
+    assert pixels[0, 0, 0] > 250
+
+
+def _damaged() -> bytes:
+    data = bytearray(_photograph())
+    data[len(data) // 2 : len(data) // 2 + 8] = b"\xff\xd9\xff\xd9\xff\xd9\xff\xd9"
+    return bytes(data)
+
+
+def _of_two_sizes() -> bytes:
+    """A second frame header with another size, which Pillow believes."""
+    data = encode(Image.new("RGB", (64, 48), "red"), "JPEG")
+    start = data.index(b"\xff\xc0")
+    header = bytearray(data[start : start + 2 + int.from_bytes(data[start + 2 : start + 4])])
+    header[5:9] = (4096).to_bytes(2) * 2
+    return data[:start] + bytes(header) + data[start:]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _photograph(progressive=True),
+        _photograph()[:-2000],
+        _damaged(),
+        _of_two_sizes(),
+        encode(Image.new("L", (64, 48)), "JPEG"),
+        encode(Image.new("CMYK", (64, 48)), "JPEG"),
+        _photograph("PNG"),
+        _photograph("WEBP"),
+        _photograph(comment=SCAN * PLAIN_SCANS),
+    ],
+    ids=["progressive", "cut", "damaged", "two sizes", "grey", "CMYK", "PNG", "WebP", "many scans"],
+)
+def test_all_else_is_left_to_pillow(data: bytes) -> None:
+    """Also what is damaged: whether it is still a picture is Pillow's to say."""
+    assert decode_plain(Image.open(io.BytesIO(data)), data) is None
