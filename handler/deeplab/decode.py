@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import AvifImagePlugin, ExifTags, Image
 
 from deeplab.formats import FORMAT_NAMES, FORMATS, is_other_format
-from deeplab.jpeg import decode_plain, has_more_scans
+from deeplab.jpeg import JPEG_FORMATS, decode_plain, has_more_scans
 from deeplab.memory_limit import memory_limit
 from deeplab.refusals import (
     RejectedImageError,
@@ -96,25 +96,27 @@ def decode(data: bytes, wanted_side: int, max_pixels: int = MAX_PIXELS) -> Decod
 
     Raises a RejectedImageError, whose text says what to do.
     """
+    if not data:
+        raise UnreadableImageError("The file is empty. Send the bytes of a picture.")
+    canvas = canvas_size(data) or (0, 0)
+    _check_pixels(canvas, max_pixels)
     try:
-        picture = _open(data, max_pixels)
-        with memory_limit(_budget(picture.size), _too_much_memory):
-            return _load(picture, data, wanted_side)
+        with memory_limit(_budget(canvas), _too_much_memory) as allow:
+            picture = _open(data, max_pixels)
+            allow(_budget(picture.size))
+            return _load(picture, data, wanted_side, max_pixels)
     except MemoryError as exc:
         raise _too_much_memory() from exc
 
 
-def _load(picture: Image.Image, data: bytes, wanted_side: int) -> Decoded:
+def _load(picture: Image.Image, data: bytes, wanted_side: int, max_pixels: int) -> Decoded:
     width, height = picture.size
     shrink = wanted_side / max(width, height)
     wanted = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     try:
         # A JPEG can be decoded at 1/2, 1/4 or 1/8 for a fraction of the time.
         drafted = picture.draft(None, wanted)
-        pixels: Image.Image | NDArray[np.uint8] | None = decode_plain(picture, data)
-        if pixels is None:
-            picture.load()
-            pixels = _resizable(picture)
+        pixels = _pixels(picture, data, MAX_FULL_SCANS * max_pixels // (width * height))
         if drafted is None:
             width, height = picture.size  # a TIFF is turned upright while it is loaded
         orientation = _orientation(picture)
@@ -124,17 +126,23 @@ def _load(picture: Image.Image, data: bytes, wanted_side: int) -> Decoded:
     return Decoded(pixels, size, orientation, deep=picture.mode.startswith("I;16"))
 
 
+def _pixels(picture: Image.Image, data: bytes, most_scans: int) -> Image.Image | NDArray[np.uint8]:
+    plain = decode_plain(picture, data)
+    if plain is not None:
+        return plain
+    if picture.format in JPEG_FORMATS and has_more_scans(data, most_scans):
+        raise UnreadableImageError(
+            f"The JPEG draws its picture in more than {most_scans} passes. "
+            "Save it again as baseline."
+        )
+    picture.load()
+    return _resizable(picture)
+
+
 def _open(data: bytes, max_pixels: int) -> Image.Image:
     """Read the header only."""
-    if not data:
-        raise UnreadableImageError("The file is empty. Send the bytes of a picture.")
-    canvas = canvas_size(data) or (0, 0)
-    _check_pixels(canvas, max_pixels)
-    with memory_limit(_budget(canvas), _too_much_memory):
-        picture = _identify(data, max_pixels)
+    picture = _identify(data, max_pixels)
     _check_pixels(picture.size, max_pixels)
-    if picture.format in ("JPEG", "MPO"):
-        _check_scans(data, picture.width * picture.height, max_pixels)
     return picture
 
 
@@ -161,14 +169,6 @@ def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
         raise TooManyPixelsError(_too_many(f"{width} x {height}", max_pixels))
-
-
-def _check_scans(data: bytes, pixels: int, max_pixels: int) -> None:
-    limit = MAX_FULL_SCANS * max_pixels // pixels
-    if has_more_scans(data, limit):
-        raise UnreadableImageError(
-            f"The JPEG draws its picture in more than {limit} passes. Save it again as baseline."
-        )
 
 
 def _too_many(found: str, max_pixels: int) -> str:

@@ -11,6 +11,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
+JPEG_FORMATS = ("JPEG", "MPO")  # Pillow's names; the second is of files with several pictures
 SCAN_START = b"\xff\xda"
 SCAN, END = 0xDA, 0xD9
 PLAIN_SCANS = 4  # one for each component, or one, a thumbnail's, and what looks like others
@@ -41,7 +42,7 @@ def decode_plain(picture: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
     a pixel and copies them twice. None is for all that may be odd about a file, damage above all:
     what is still a picture is for Pillow to say.
     """
-    if picture.format not in ("JPEG", "MPO") or picture.mode != "RGB":
+    if picture.format not in JPEG_FORMATS or picture.mode != "RGB":
         return None
     # Decoded in one go, which no limit of time could stop: nothing that may take long.
     if "progressive" in picture.info or data.count(SCAN_START) > PLAIN_SCANS:

@@ -16,9 +16,14 @@ _TICK_S = 0.01  # of processor time between two looks
 HEADROOM = 256 * 1024 * 1024
 
 
+Allow = Callable[[int], None]  # how many bytes more than at the beginning may be used from now on
+
+
 @contextmanager
-def memory_limit(max_growth: int, error: Callable[[], Exception]) -> Iterator[None]:
+def memory_limit(max_growth: int, error: Callable[[], Exception]) -> Iterator[Allow]:
     """Raise ``error()`` in the block soon after this process has grown by ``max_growth`` bytes.
+
+    The block gets a function that sets another ``max_growth``, for when it knows better.
 
     A piece of memory that is larger than what is left, and 256 MiB more, is not given at all: that
     is a MemoryError, or whatever a library written in C makes of it. What counts is heap, stacks
@@ -26,39 +31,54 @@ def memory_limit(max_growth: int, error: Callable[[], Exception]) -> Iterator[No
     elsewhere the block runs without a limit.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield lambda _max_growth: None
         return
-    most = _data_size() + max_growth
-    with _no_more_than(most + HEADROOM), _looking(most, error):
-        yield
+    limit = _Limit(error)
+    with limit.of_system():
+        limit.allow(max_growth)
+        with limit.looking():
+            yield limit.allow
 
 
-@contextmanager
-def _no_more_than(size: int) -> Iterator[None]:
-    before, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    least = size if before == resource.RLIM_INFINITY else min(size, before)
-    resource.setrlimit(resource.RLIMIT_DATA, (least, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (before, hard))
+class _Limit:
+    """The system's limit, and the looks; both follow what is allowed."""
 
+    def __init__(self, error: Callable[[], Exception]) -> None:
+        self._error = error
+        self._at_first = self._most = _data_size()
+        self._soft, self._hard = resource.getrlimit(resource.RLIMIT_DATA)
 
-@contextmanager
-def _looking(most: int, error: Callable[[], Exception]) -> Iterator[None]:
-    def look(_number: int, _frame: FrameType | None) -> None:
-        if _data_size() > most:
+    def allow(self, max_growth: int) -> None:
+        """From now on."""
+        self._most = self._at_first + max_growth
+        size = self._most + HEADROOM
+        least = size if self._soft == resource.RLIM_INFINITY else min(size, self._soft)
+        resource.setrlimit(resource.RLIMIT_DATA, (least, self._hard))
+
+    @contextmanager
+    def of_system(self) -> Iterator[None]:
+        """Puts back what was there before."""
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_DATA, (self._soft, self._hard))
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Now and then, while the block works."""
+        before = signal.signal(signal.SIGVTALRM, self._look)
+        signal.setitimer(signal.ITIMER_VIRTUAL, _TICK_S, _TICK_S)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            signal.signal(signal.SIGVTALRM, before)
+
+    def _look(self, _number: int, _frame: FrameType | None) -> None:
+        if _data_size() > self._most:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)  # what cleans up must not be disturbed
-            raise error()
-
-    before = signal.signal(signal.SIGVTALRM, look)
-    signal.setitimer(signal.ITIMER_VIRTUAL, _TICK_S, _TICK_S)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+            raise self._error()
 
 
 def _data_size() -> int:
-    return int(_SIZES.read_text().split()[_DATA]) * resource.getpagesize()
+    return int(_SIZES.read_bytes().split()[_DATA]) * resource.getpagesize()

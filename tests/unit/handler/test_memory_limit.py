@@ -88,3 +88,23 @@ def test_other_threads_run_without_a_limit() -> None:
     thread.start()
     thread.join()
     assert sizes == [50 * MIB]
+
+
+def test_the_block_may_learn_that_it_needs_more() -> None:
+    """A header says how large the rest is."""
+    with memory_limit(50 * MIB, TooMuchError) as allow:
+        allow(400 * MIB)
+        assert _keep(MIB, 350) == 350 * MIB
+
+
+@pytest.mark.parametrize(("size", "count"), [(100, 8_000_000), (500 * MIB, 1)])
+def test_the_block_may_learn_that_it_needs_less(size: int, count: int) -> None:
+    """Later looks and pieces follow what was said last."""
+
+    def work() -> None:
+        with memory_limit(2000 * MIB, TooMuchError) as allow:
+            allow(50 * MIB)
+            _keep(size, count)
+
+    with pytest.raises((TooMuchError, MemoryError)):
+        work()
