@@ -68,7 +68,7 @@ train: $(VENV)/train.stamp  ## train on DATA=folder into OUT=folder [VAL=] [INIT
 		$(call further,INIT,init) $(call further,MODEL,model) $(call further,LABELS,labels) \
 		$(call further,EPOCHS,epochs) $(call further,CROP,crop)
 
-bench: $(VENV)/bench.stamp  ## measure against other servers, hours: benchmarks/results/latest.json, .md, .png
+bench: $(VENV)/bench.stamp  ## measure against other servers, two hours: benchmarks/results/latest.json, .md, .png
 	@$(BIN)/python -m benchmarks
 
 bench-quick: $(VENV)/bench.stamp  ## the same with one short round of the bundled model, minutes

@@ -36,26 +36,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     plan = quick_plan(options.rounds or 1) if options.quick else full_plan(options.rounds or 5)
     models = options.models or (["bundled"] if options.quick else list(NAMES))
+    text = ""
     try:
         for name in ("locust", *(set(COMPETITORS) & set(options.servers or COMPETITORS))):
             interpreter_of(name)
         results: dict[str, Any] = {"run": _facts(plan, quick=options.quick)}
         for name in models:
-            results[name] = figures(_rounds(name, plan, options.servers), plan)
-            _write(options.output, results)
+            rounds: list[Round] = []
+            for turn in _rounds(name, plan, options.servers):
+                rounds.append(turn)
+                results[name] = figures(rounds, plan)
+                text = _write(options.output, results)
     except (BenchmarkError, InstallationError, LoadError, ModelError, ServerError) as exc:
         print(f"benchmarks: {exc}", file=sys.stderr)
         return 1
-    text = table(results, models)
-    options.output.with_suffix(".md").write_text(text)
-    plot(results, models, options.output.with_suffix(".png"))
     print(text)
     return 0
 
 
 def full_plan(rounds: int) -> Plan:
     """What the figures in the docs come from."""
-    return Plan(rounds, 4.0, 6.0, (1, 2, 4, 8), photographs(), open_seconds=15.0)
+    return Plan(rounds, 3.0, 3.0, (1, 2, 4, 8), photographs(), open_seconds=10.0)
 
 
 def quick_plan(rounds: int) -> Plan:
@@ -63,15 +64,16 @@ def quick_plan(rounds: int) -> Plan:
     return Plan(rounds, 2.0, 3.0, (1, 4), (usual(),), open_seconds=5.0)
 
 
-def _rounds(name: str, plan: Plan, wanted: Sequence[str] | None) -> list[Round]:
+def _rounds(name: str, plan: Plan, wanted: Sequence[str] | None) -> Iterator[Round]:
     model = prepare(name)
     servers = [
         server
         for server in all_servers(model, free_ports(PORTS))
         if wanted is None or any(server.name.startswith(part) for part in (PRODUCT, *wanted))
     ]
-    shown: Iterator[Round] = measure(model, servers, plan)
-    return list(tqdm(shown, f"{name}, rounds", total=plan.rounds, disable=None))
+    yield from tqdm(
+        measure(model, servers, plan), f"{name}, rounds", total=plan.rounds, disable=None
+    )
 
 
 def _facts(plan: Plan, *, quick: bool) -> dict[str, object]:
@@ -101,11 +103,17 @@ def _processor() -> str:
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
 
 
-def _write(path: Path, results: dict[str, Any]) -> None:
+def _write(path: Path, results: dict[str, Any]) -> str:
+    """The table. After each round: who stops it has what was measured until then."""
+    models = [name for name in NAMES if name in results]
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text(json.dumps(results, indent=2) + "\n")
     unfinished.replace(path)
+    text = table(results, models)
+    path.with_suffix(".md").write_text(text)
+    plot(results, models, path.with_suffix(".png"))
+    return text
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -27,6 +27,7 @@ def figures(rounds: Sequence[Round], plan: Plan) -> dict[str, object]:
     spreads = {name: _spread(rounds, of) for name, of in _measures(rounds, plan).items()}
     return {
         **{name: round(spread.median, 3) for name, spread in spreads.items()},
+        "rounds": len(rounds),
         "spread": {
             name: {part: round(value, 3) for part, value in asdict(spread).items()}
             for name, spread in spreads.items()
@@ -89,10 +90,16 @@ def detail(rounds: Sequence[Round]) -> dict[str, object]:
         name: {
             "startup_s": _median(rounds, name, lambda each: each.startup_s),
             "rss_mb": _median(rounds, name, lambda each: each.rss_mb),
-            "loads": [_load(rounds, name, key) for key in rounds[0].targets[name].closed],
+            "loads": [_load(rounds, name, key) for key in _common_loads(rounds, name)],
         }
         for name in rounds[0].targets
     }
+
+
+def _common_loads(rounds: Sequence[Round], name: str) -> list[tuple[str, int]]:
+    """Those of every round: a server near the limit of slowness may have some in a few only."""
+    every = [turn.targets[name].closed for turn in rounds]
+    return [key for key in every[0] if all(key in closed for closed in every)]
 
 
 def _median(rounds: Sequence[Round], name: str, of: Callable[[Measured], float]) -> float:

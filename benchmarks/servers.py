@@ -36,11 +36,13 @@ class Target:
     """One way to ask a server.
 
     request: JPEG -> what is sent. png: what was answered -> the PNG in it.
+    is_newcomer: whether it serves the network as a newcomer writes it.
     """
 
     name: str
     request: Callable[[bytes], Request]
     png: Callable[[bytes], bytes]
+    is_newcomer: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,11 +116,14 @@ def competitor(name: str, variant: str, model: Model, ports: list[int]) -> Serve
     arguments, path, more = _STARTS[name](ports, variant)
     base = f"http://127.0.0.1:{ports[0]}"
     command = Command(label, arguments, {**env, **more}, ready=f"{base}{path}")
+    is_newcomer = variant == NEWCOMER
     if name == "mlserver":
-        ask = Target(label, lambda jpeg: _open_inference(base, jpeg), _from_open_inference)
+        ask = Target(
+            label, lambda jpeg: _open_inference(base, jpeg), _from_open_inference, is_newcomer
+        )
     else:
         route = "/predict" if name == "litserve" else "/segmentation"
-        ask = Target(label, lambda jpeg: Request(base + route, *form(jpeg)), _same)
+        ask = Target(label, lambda jpeg: Request(base + route, *form(jpeg)), _same, is_newcomer)
     return Server(label, command, (ask,))
 
 

@@ -94,3 +94,13 @@ def test_the_plot_is_a_picture(tmp_path: Path, models: list[str]) -> None:
     with Image.open(tmp_path / "plot.png") as picture:
         assert picture.format == "PNG"
         assert picture.width == len(models) * 550
+
+
+def test_a_load_that_only_some_rounds_have_is_left_out_of_the_detail() -> None:
+    """Its median would be of other rounds than its neighbours'."""
+    turns = [_round(40), _round(42)]
+    del turns[0].targets["prototype"].closed["0.3 MP", 4]
+    result = json.loads(json.dumps(figures(turns, PLAN)))
+    loads = {name: len(each["loads"]) for name, each in result["detail"].items()}
+    assert (loads["prototype"], loads["gateway"]) == (1, 2)
+    assert result["rounds"] == 2

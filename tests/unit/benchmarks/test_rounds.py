@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.load import Load, Request
 from benchmarks.models import Model
 from benchmarks.photographs import SIZES, photographs, usual
 from benchmarks.ports import free_ports
-from benchmarks.rounds import BenchmarkError, check
-from benchmarks.servers import BOUNDARY, PORTS, all_servers, form
+from benchmarks.rounds import BenchmarkError, Measured, Plan, check, is_asked
+from benchmarks.servers import BOUNDARY, PORTS, Target, all_servers, form
 from benchmarks.settings import ROOT
 
 MASK = np.zeros((48, 64), dtype=np.uint8)
@@ -79,3 +80,31 @@ def test_everybody_is_started_and_asked_in_their_own_way(
             assert json.loads(request.body)["inputs"][0]["data"] == ["anBlZw=="]
         else:
             assert b"jpeg" in request.body
+
+
+def _asked(ms: float, *, is_newcomer: bool) -> list[tuple[str, int]]:
+    """Photographs and connections of the loads on somebody who takes ``ms`` alone."""
+    plan = Plan(1, 1.0, 1.0, (1, 2, 4, 8), photographs(), open_seconds=1.0)
+    target = Target("x", lambda jpeg: Request("", jpeg, ""), bytes, is_newcomer=is_newcomer)
+    measured, asked = Measured(), []
+    for photograph in plan.photographs:
+        for connections in plan.connections:
+            if is_asked(target, measured, plan, photograph, connections):
+                measured.closed[photograph.name, connections] = Load(1.0, (ms,), 0)
+                asked.append((photograph.name, connections))
+    return asked
+
+
+def test_everybody_is_asked_over_all_connections() -> None:
+    """Larger photographs only of those who decode them as we do."""
+    usual_name, *larger = SIZES
+    loads = [(usual_name, connections) for connections in (1, 2, 4, 8)]
+    assert _asked(100.0, is_newcomer=True) == loads
+    for_all = [(name, connections) for name in larger for connections in (1, 2, 4, 8)]
+    assert _asked(100.0, is_newcomer=False) == loads + for_all
+
+
+def test_who_is_slow_is_not_asked_over_so_many_connections() -> None:
+    """Whom a single answer keeps busy for seconds."""
+    assert _asked(3000.0, is_newcomer=True) == [(usual().name, n) for n in (1, 2, 4)]
+    assert (usual().name, 8) not in _asked(3000.0, is_newcomer=False)
