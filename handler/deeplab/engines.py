@@ -62,11 +62,15 @@ class OpenVINOEngine:
             hint = str(compiled.get_property("INFERENCE_PRECISION_HINT"))
             self.precision = "bf16" if "bfloat16" in hint else "f32"
         self._request = compiled.create_infer_request()
+        self._tensor = import_openvino().Tensor
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(1, h, w, 3) uint8 RGB -> (classes, h', w') logits, valid until the next call."""
-        result = self._request.infer({0: pixels}, share_inputs=True, share_outputs=True)
-        logits: NDArray[np.float32] = result[0][0]
+        # Not as arguments of infer, which looks at every kind of input that there may be.
+        ours = np.require(pixels, requirements=["C", "W"])
+        self._request.set_input_tensor(self._tensor(ours, shared_memory=True))
+        self._request.infer(share_outputs=True)
+        logits: NDArray[np.float32] = self._request.get_output_tensor().data[0]
         return logits
 
 

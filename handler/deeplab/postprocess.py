@@ -8,6 +8,8 @@ from PIL import Image
 
 from deeplab.png import NO_FILTER, encode_repeated
 
+LONG_RUNS = 4  # columns that are the same, on average
+
 
 @dataclass(frozen=True)
 class Mask:
@@ -34,11 +36,19 @@ def full_size(ids: NDArray[np.uint8], size: tuple[int, int]) -> Mask:
     """
     width, height = size
     repeats = _repeats(len(ids), height)
-    shown = ids[repeats > 0]  # of a thin picture the network has more rows than it has itself
-    scanlines = np.full((len(shown), 1 + width), NO_FILTER, dtype=np.uint8)
-    # By columns as rows: an index of them would take eight bytes for each pixel of the width.
-    scanlines[:, 1:] = np.repeat(shown.T, _repeats(ids.shape[1], width), axis=0).T
-    return Mask(scanlines, repeats[repeats > 0])
+    shown = repeats > 0  # of a thin picture the network has more rows than it has itself
+    filtered = np.full((np.count_nonzero(shown), 1 + ids.shape[1]), NO_FILTER, dtype=np.uint8)
+    filtered[:, 1:] = ids[shown]
+    scanlines = _stretched(filtered, np.append(1, _repeats(ids.shape[1], width)))
+    return Mask(scanlines, repeats[shown])
+
+
+def _stretched(rows: NDArray[np.uint8], repeats: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """(n, w) -> (n, sum of repeats): each column as often as it says."""
+    if repeats.sum() > LONG_RUNS * len(repeats):
+        return np.repeat(rows, repeats, axis=1)
+    # Twice as fast where the runs are short. Its index takes eight bytes for each column.
+    return rows.take(np.repeat(np.arange(len(repeats)), repeats), axis=1)
 
 
 def resize_class_ids(ids: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

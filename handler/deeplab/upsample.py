@@ -43,7 +43,7 @@ def class_ids(
     largest = wide.argmax(axis=0).astype(np.uint8)
     one = largest[:-1, :-1]
     disagree = (one != largest[1:, :-1]) | (one != largest[:-1, 1:]) | (one != largest[1:, 1:])
-    ids: NDArray[np.uint8] = one[rows.cells][:, columns.cells]
+    ids: NDArray[np.uint8] = one.take(columns.cells, axis=1).take(rows.cells, axis=0)
     r, c = np.nonzero(disagree)
     for start in range(0, len(r), CELLS_AT_ONCE):
         part = slice(start, start + CELLS_AT_ONCE)
