@@ -17,9 +17,10 @@ BAND_PIXELS = 1_000_000
 def compose(decoded: Decoded, ids: NDArray[np.uint8], form: Form) -> bytes:
     """The PNG of an overlay (RGB) or a cut-out (RGBA).
 
-    decoded: at full scale. ids: (height, width) uint8 at the upright picture's size.
+    decoded: at full scale; it may be drawn into, nobody needs it afterwards.
+    ids: (height, width) uint8 at the upright picture's size.
     """
-    picture = np.array(upright(decoded))  # (height, width, 3) uint8, ours to write into
+    picture = upright(decoded)
     drawn = _cut_out(picture, ids, form) if form.render == "cutout" else _tint(picture, ids, form)
     return encode_png(drawn)
 

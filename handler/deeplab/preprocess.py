@@ -8,42 +8,50 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
-from deeplab.decode import Decoded
+from deeplab.decode import SIDEWAYS, Decoded
 from deeplab.spec import InputSize
 
 MIN_SIDE = 32  # pixels; a very long, thin picture is not resized below this
 REDUCING_GAP = 3.0  # Pillow shrinks by whole factors first, down to three times the wanted size
-
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+# EXIF orientations in whose pictures, once sides are swapped, left is right and up is down.
+MIRRORED, UPSIDE_DOWN = (2, 3, 6, 7), (3, 4, 7, 8)
 
 
 def preprocess(decoded: Decoded, wanted: InputSize) -> NDArray[np.uint8]:
     """Resize (bilinear) and turn upright: (1, h, w, 3) uint8 RGB, 0..255, for the graph."""
-    turn = TURNS.get(decoded.orientation)
     target = network_size(decoded.decoded_size, wanted)
     if decoded.is_rgb and max(decoded.decoded_size) <= REDUCING_GAP * max(target):
         rgb = _resize_rgb(decoded.pixels, target)
     else:
         small = decoded.picture.resize(target, Image.Resampling.BILINEAR, reducing_gap=REDUCING_GAP)
-        rgb = np.asarray(_on_white(_eight_bits(small, deep=decoded.deep)), dtype=np.uint8)
-    if turn is not None:
-        rgb = np.asarray(Image.fromarray(rgb).transpose(turn))
-    return rgb[np.newaxis]
+        rgb = np.array(_on_white(_eight_bits(small, deep=decoded.deep)))
+    return _turned(rgb, decoded.orientation)[np.newaxis]
 
 
-def upright(decoded: Decoded) -> Image.Image:
-    """The picture as people see it, at the scale at which it was decoded: RGB on white."""
-    picture = _on_white(_eight_bits(decoded.picture, deep=decoded.deep))
-    turn = TURNS.get(decoded.orientation)
-    return picture if turn is None else picture.transpose(turn)
+def upright(decoded: Decoded) -> NDArray[np.uint8]:
+    """(h, w, 3) uint8 RGB on white, as people see it, at the scale at which it was decoded.
+
+    An ordinary JPEG's own array, where it is upright already.
+    """
+    if isinstance(decoded.pixels, np.ndarray):
+        return _turned(decoded.pixels, decoded.orientation)
+    rgb = np.array(_on_white(_eight_bits(decoded.pixels, deep=decoded.deep)))
+    return _turned(rgb, decoded.orientation)
+
+
+def _turned(rgb: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """(h, w, 3) as stored -> as EXIF's orientation wants it shown."""
+    if orientation == 1:
+        return rgb
+    # Each pixel moves as a whole, not number by number.
+    pixels = np.ascontiguousarray(rgb).view("V3")[:, :, 0]
+    if orientation in SIDEWAYS:
+        pixels = pixels.T
+    if orientation in MIRRORED:
+        pixels = pixels[:, ::-1]
+    if orientation in UPSIDE_DOWN:
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)[:, :, np.newaxis].view(np.uint8)
 
 
 def _resize_rgb(

@@ -5,11 +5,11 @@ import io
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 
 from deeplab.decode import decode
 from deeplab.formats import FORMATS
-from deeplab.preprocess import preprocess
+from deeplab.preprocess import preprocess, upright
 from deeplab.spec import InputSize
 from tests.unit.handler.files import EXAMPLES, encode, quarters, turned
 
@@ -194,6 +194,20 @@ def test_extreme_shapes_are_taken(size: tuple[int, int]) -> None:
 def test_a_jpeg_thinner_than_its_reduced_scale_is_taken(size: tuple[int, int]) -> None:
     """Its short side would have less than a pixel."""
     assert decode(encode(Image.new("RGB", size, "red"), "JPEG"), SIDE).size == size
+
+
+@pytest.mark.parametrize("size", [(1, 300), (300, 1), (1, 1)])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("orientation", [0, 2, 6, 9])
+def test_thin_pictures_are_turned_too(size: tuple[int, int], kind: str, orientation: int) -> None:
+    """One pixel wide, with a turn that there is or one that means nothing."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    decoded = decode(encode(Image.new("RGB", size, "red"), kind, exif=exif), SIDE)
+    assert decoded.size == (size[::-1] if orientation == 6 else size)
+    height, width, _ = upright(decoded).shape
+    assert (width, height) == (decoded.decoded_size[::-1] if orientation == 6 else size)
+    assert preprocess(decoded, INPUT)[0, 0, 0, 0] >= 250
 
 
 def test_the_declared_name_of_the_format_does_not_matter() -> None:
