@@ -1,7 +1,7 @@
 """A virtual environment for each competitor: their requirements contradict each other and ours.
 
-PyTorch, OpenVINO, NumPy and Pillow come from the product's own environment, so that all run on the
-very same builds.
+PyTorch, OpenVINO, NumPy and the decoders come from the product's own environment, so that all run
+on the very same builds.
 """
 
 import hashlib

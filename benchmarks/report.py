@@ -32,7 +32,7 @@ ROWS = (
 
 def table(results: Mapping[str, Any], models: list[str]) -> str:
     """Markdown: a row for each figure, a column for each model with the spread of the rounds."""
-    head = ["figure", *models, "wanted", "of ResNet101"]
+    head = ["figure", *(_title(model, results) for model in models), "wanted", "of ResNet101"]
     lines = [row(head), row(["---"] * len(head))]
     for key, text, wanted, wanted_large in ROWS:
         cells = [_cell(results[model], key) for model in models]
@@ -43,6 +43,12 @@ def table(results: Mapping[str, Any], models: list[str]) -> str:
 def row(cells: list[str]) -> str:
     """One line of a table."""
     return f"| {' | '.join(cells)} |"
+
+
+def _title(model: str, results: Mapping[str, Any]) -> str:
+    """With the number of rounds: a run may have been stopped."""
+    rounds = results[model]["rounds"]
+    return f"{model}, {rounds} round{'s' if rounds != 1 else ''}"
 
 
 def _cell(figures: Mapping[str, Any], key: str) -> str:
@@ -62,7 +68,7 @@ def plot(results: Mapping[str, Any], models: list[str], path: Path) -> None:
         axes.barh(list(bars), list(bars.values()), color=colours)
         axes.axvline(results[model]["engine_per_s"], color="tab:red", linestyle="--")
         axes.invert_yaxis()
-        axes.set_title(model, fontsize=10)
+        axes.set_title(_title(model, results), fontsize=10)
         axes.set_xlabel("pictures per second; dashed: the engine alone", fontsize=9)
     figure.savefig(path, dpi=110)
 

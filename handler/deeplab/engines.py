@@ -63,12 +63,14 @@ class OpenVINOEngine:
             self.precision = "bf16" if "bfloat16" in hint else "f32"
         self._request = compiled.create_infer_request()
         self._tensor = import_openvino().Tensor
+        self._input: Any = None
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(1, h, w, 3) uint8 RGB -> (classes, h', w') logits, valid until the next call."""
         # Not as arguments of infer, which looks at every kind of input that there may be.
-        ours = np.require(pixels, requirements=["C", "W"])
-        self._request.set_input_tensor(self._tensor(ours, shared_memory=True))
+        writable = np.require(pixels, requirements=["C", "W"])
+        self._input = self._tensor(writable, shared_memory=True)  # the request does not keep it
+        self._request.set_input_tensor(self._input)
         self._request.infer(share_outputs=True)
         logits: NDArray[np.float32] = self._request.get_output_tensor().data[0]
         return logits

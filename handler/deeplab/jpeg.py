@@ -14,7 +14,8 @@ from PIL import Image
 JPEG_FORMATS = ("JPEG", "MPO")  # Pillow's names; the second is of files with several pictures
 SCAN_START = b"\xff\xda"
 SCAN, END = 0xDA, 0xD9
-PLAIN_SCANS = 4  # one for each component, or one, a thumbnail's, and what looks like others
+PLAIN_SCANS = 4  # one for each component, and one to spare
+ARITHMETIC = b"\xff\xc9"  # the frame of a rare coding, which takes ten times as long to decode
 # Not a marker inside a scan: stuffed zeros, restarts. Without a length: the start, 01.
 MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd8\xff])")
 
@@ -38,14 +39,14 @@ def decode_plain(picture: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
 
     picture: what Pillow opened ``data`` as, and perhaps reduced by ``draft``; not loaded.
 
-    The same library and the same pixels as Pillow's, in half the time: Pillow keeps four bytes for
-    a pixel and copies them twice. None is for all that may be odd about a file, damage above all:
-    what is still a picture is for Pillow to say.
+    Another build of the library that Pillow has, to the same pixels, and half a millisecond less
+    for 640 x 480: Pillow keeps four bytes for a pixel, and copies them twice. None is for all that
+    may be odd about a file, damage above all: what is still a picture is for Pillow to say.
     """
     if picture.format not in JPEG_FORMATS or picture.mode != "RGB":
         return None
     # Decoded in one go, which no limit of time could stop: nothing that may take long.
-    if "progressive" in picture.info or data.count(SCAN_START) > PLAIN_SCANS:
+    if "progressive" in picture.info or ARITHMETIC in data or has_more_scans(data, PLAIN_SCANS):
         return None
     width, height = picture.size
     pixels = np.empty((height, width, 3), dtype=np.uint8)

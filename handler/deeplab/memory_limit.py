@@ -34,10 +34,9 @@ def memory_limit(max_growth: int, error: Callable[[], Exception]) -> Iterator[Al
         yield lambda _max_growth: None
         return
     limit = _Limit(error)
-    with limit.of_system():
+    with limit.of_system(), limit.looking():
         limit.allow(max_growth)
-        with limit.looking():
-            yield limit.allow
+        yield limit.allow
 
 
 class _Limit:
@@ -49,11 +48,12 @@ class _Limit:
         self._soft, self._hard = resource.getrlimit(resource.RLIMIT_DATA)
 
     def allow(self, max_growth: int) -> None:
-        """From now on."""
+        """From now on, and with looks even if an error was swallowed by whom it met."""
         self._most = self._at_first + max_growth
         size = self._most + HEADROOM
         least = size if self._soft == resource.RLIM_INFINITY else min(size, self._soft)
         resource.setrlimit(resource.RLIMIT_DATA, (least, self._hard))
+        signal.setitimer(signal.ITIMER_VIRTUAL, _TICK_S, _TICK_S)
 
     @contextmanager
     def of_system(self) -> Iterator[None]:
@@ -65,9 +65,8 @@ class _Limit:
 
     @contextmanager
     def looking(self) -> Iterator[None]:
-        """Now and then, while the block works."""
+        """Now and then, while the block works, from the first ``allow`` on."""
         before = signal.signal(signal.SIGVTALRM, self._look)
-        signal.setitimer(signal.ITIMER_VIRTUAL, _TICK_S, _TICK_S)
         try:
             yield
         finally:

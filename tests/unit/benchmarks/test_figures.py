@@ -83,6 +83,7 @@ def test_the_table_has_a_row_for_each_figure() -> None:
     """With the spread of the rounds and what is wanted."""
     text = table({"bundled": figures([_round(40), _round(45)], PLAN)}, ["bundled"])
     assert len(text.splitlines()) == len(ROWS) + 2
+    assert text.startswith("| figure | bundled, 2 rounds | wanted |")
     assert "| gateway / engine limit, throughput | 0.85 (0.8 to 0.9) | ≥ 0.85 | ≥ 0.95 |" in text
 
 

@@ -1,12 +1,13 @@
 """Scans are counted as a decoder meets them; ordinary photographs are decoded without Pillow."""
 
 import io
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.jpeg import PLAIN_SCANS, decode_plain, has_more_scans
+from deeplab.jpeg import PLAIN_SCANS, SCAN_START, decode_plain, has_more_scans
 from tests.unit.handler.files import EXAMPLES, encode
 
 SCAN = b"\xff\xda\0\x08\x01\x01\x00\x00\x3f\x00" + b"data\xff\x00\xff\xd0data"
@@ -97,10 +98,21 @@ def _of_two_sizes() -> bytes:
     return data[:start] + bytes(header) + data[start:]
 
 
+def _many_scans() -> bytes:
+    """More than a baseline JPEG has components."""
+    data = _photograph()
+    return data[:-2] + data[data.index(SCAN_START) : -2] * PLAIN_SCANS + data[-2:]
+
+
+def test_what_only_looks_like_scans_does_not_matter() -> None:
+    """Thumbnails in front, and the film that a phone puts behind."""
+    data = _photograph(comment=SCAN * PLAIN_SCANS) + SCAN * 50
+    assert decode_plain(_opened(data), data) is not None
+
+
 @pytest.mark.parametrize(
     "data",
     [
-        _photograph(progressive=True),
         _photograph()[:-2000],
         _damaged(),
         _of_two_sizes(),
@@ -108,10 +120,28 @@ def _of_two_sizes() -> bytes:
         encode(Image.new("CMYK", (64, 48)), "JPEG"),
         _photograph("PNG"),
         _photograph("WEBP"),
-        _photograph(comment=SCAN * PLAIN_SCANS),
     ],
-    ids=["progressive", "cut", "damaged", "two sizes", "grey", "CMYK", "PNG", "WebP", "many scans"],
+    ids=["cut", "damaged", "two sizes", "grey", "CMYK", "PNG", "WebP"],
 )
 def test_all_else_is_left_to_pillow(data: bytes) -> None:
     """Also what is damaged: whether it is still a picture is Pillow's to say."""
     assert decode_plain(Image.open(io.BytesIO(data)), data) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _photograph(progressive=True),
+        _many_scans(),
+        _photograph().replace(b"\xff\xc0", b"\xff\xc9"),
+    ],
+    ids=["progressive", "many scans", "arithmetic coding"],
+)
+def test_what_may_take_long_is_not_even_tried(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow can be stopped in the middle, this cannot."""
+    decoder = Mock(side_effect=ValueError)
+    monkeypatch.setattr("simplejpeg.decode_jpeg", decoder)
+    assert decode_plain(Image.open(io.BytesIO(data)), data) is None
+    decoder.assert_not_called()
+    assert decode_plain(_opened(_photograph()), _photograph()) is None
+    decoder.assert_called_once()

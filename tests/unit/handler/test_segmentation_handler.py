@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,15 @@ PNG = encode(quarters(), "PNG")
 
 
 @pytest.fixture(scope="module")
-def handler(unpacked: Path) -> SegmentationHandler:
-    """With the bundled network, initialised as a worker does it."""
+def handler(unpacked: Path) -> Iterator[SegmentationHandler]:
+    """With the bundled network, initialised as a worker does it, whose log is at INFO."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.INFO)
     made = SegmentationHandler()
     made.initialize(worker_context(unpacked, {"handler": {"threads": 0, "maxPixels": 1_000_000}}))
-    return made
+    yield made
+    root.setLevel(before)
 
 
 def test_a_photograph_is_answered_with_its_mask_and_the_facts(handler: SegmentationHandler) -> None:
