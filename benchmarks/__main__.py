@@ -28,11 +28,12 @@ from benchmarks.running import ServerError
 from benchmarks.servers import COMPETITORS, PORTS, PRODUCT, PROTOTYPE, all_servers
 from benchmarks.settings import ROOT
 
+INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when everything was measured."""
+    """0 when everything was measured. Ctrl-C ends it with what was measured until then."""
     options = _parse(arguments)
     plan = quick_plan(options.rounds or 1) if options.quick else full_plan(options.rounds or 5)
     models = options.models or (["bundled"] if options.quick else list(NAMES))
@@ -50,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BenchmarkError, InstallationError, LoadError, ModelError, ServerError) as exc:
         print(f"benchmarks: {exc}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(text)
+        print("benchmarks: stopped; the table has the rounds until then", file=sys.stderr)
+        return INTERRUPTED
     print(text)
     return 0
 

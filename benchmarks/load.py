@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
@@ -17,6 +19,7 @@ from benchmarks.settings import LOAD, ROOT
 
 ANSWER_S = 120.0
 REFUSALS = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
+LEAST_PAIRS = 10
 USERS_A_SECOND = 4  # of a steady rate: each answer may take that many seconds before one is late
 
 
@@ -79,15 +82,35 @@ def send_once(request: Request) -> bytes:
 
 def ask(request: Request) -> httpx.Response:
     """The answer to one request. Raises LoadError for anything but a 200."""
-    answer = httpx.post(
-        request.url,
-        content=request.body,
-        headers={"Content-Type": request.content_type},
-        timeout=ANSWER_S,
-    )
+    return _sent(partial(httpx.post, timeout=ANSWER_S), request)
+
+
+def _sent(post: Callable[..., httpx.Response], request: Request) -> httpx.Response:
+    headers = {"Content-Type": request.content_type}
+    answer = post(request.url, content=request.body, headers=headers)
     if answer.status_code != httpx.codes.OK:
         raise LoadError(f"{request.url} answers {answer.status_code}: {answer.text[:200]}")
     return answer
+
+
+def alternately(one: Request, other: Request, *, seconds: float) -> list[tuple[float, float]]:
+    """Milliseconds that one and the other took, in turn and one at a time, LEAST_PAIRS at least.
+
+    What differs between two loads of seconds may be the machine; what differs here is not. Raises
+    LoadError for anything but a 200.
+    """
+    pairs: list[tuple[float, float]] = []
+    with httpx.Client(timeout=ANSWER_S) as client:
+        began = time.perf_counter()
+        while time.perf_counter() - began < seconds or len(pairs) < LEAST_PAIRS:
+            pairs.append((_answer_ms(client, one), _answer_ms(client, other)))
+    return pairs
+
+
+def _answer_ms(client: httpx.Client, request: Request) -> float:
+    began = time.perf_counter()
+    _sent(client.post, request)
+    return (time.perf_counter() - began) * 1e3
 
 
 def closed_loop(request: Request, *, connections: int, seconds: float) -> Load:

@@ -1,19 +1,20 @@
 """Everybody in turn, round after round: what each gives under the same load."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.engine_limit import engine_throughput
-from benchmarks.load import Load, closed_loop, open_loop, send_once
+from benchmarks.load import Load, Request, alternately, closed_loop, open_loop, send_once
 from benchmarks.models import Model
 from benchmarks.photographs import USUAL, Photograph
 from benchmarks.running import Running, running
-from benchmarks.servers import GATEWAY, Server, Target
+from benchmarks.servers import GATEWAY, TORCHSERVE, Server, Target
 
 CAPACITY_SHARE = 0.8  # of the load whose latencies are looked at
 WARM_UP_CONNECTIONS = 4
@@ -49,13 +50,15 @@ class Plan:
 class Measured:
     """What one target gave in one round.
 
-    closed: (photograph, connections) -> load. steady: at 80 % of the capacity, of the gateway only.
+    closed: (photograph, connections) -> load. Of the gateway only: steady, at 80 % of the capacity,
+    and added_ms, the median of what it takes longer than TorchServe asked in turn with it.
     """
 
     startup_s: float = 0.0
     rss_mb: float = 0.0
     closed: dict[tuple[str, int], Load] = field(default_factory=dict)
     steady: Load | None = None
+    added_ms: float | None = None
 
     def capacity(self, photograph: Photograph) -> float:
         """Answers per second with the number of connections that gives most."""
@@ -104,13 +107,19 @@ def _measure(targets: Sequence[Target], process: Running, plan: Plan) -> dict[st
         if photograph.name == plan.usual.name:
             for each in measured.values():
                 each.rss_mb = process.rss_mb()
-    for target in targets:
-        if target.name == GATEWAY:
-            rate = CAPACITY_SHARE * measured[GATEWAY].capacity(plan.usual)
-            usual = target.request(plan.usual.jpeg)
-            seconds = max(plan.open_seconds, LEAST_STEADY / rate)
-            measured[GATEWAY].steady = open_loop(usual, rate=rate, seconds=seconds)
+    if GATEWAY in measured:
+        by_name = {target.name: target.request(plan.usual.jpeg) for target in targets}
+        _look_at_latencies(measured[GATEWAY], by_name, plan)
     return measured
+
+
+def _look_at_latencies(gateway: Measured, requests: Mapping[str, Request], plan: Plan) -> None:
+    """Against TorchServe's, one request at a time, and at a steady rate."""
+    pairs = alternately(requests[GATEWAY], requests[TORCHSERVE], seconds=plan.open_seconds)
+    gateway.added_ms = median(ours - theirs for ours, theirs in pairs)
+    rate = CAPACITY_SHARE * gateway.capacity(plan.usual)
+    seconds = max(plan.open_seconds, LEAST_STEADY / rate)
+    gateway.steady = open_loop(requests[GATEWAY], rate=rate, seconds=seconds)
 
 
 def _loads(plan: Plan) -> Iterator[tuple[Photograph, int]]:

@@ -21,7 +21,7 @@ def _load(per_s: float, ms: float) -> Load:
 
 def _measured(alone: float, four: float, ms: float) -> Measured:
     closed = {("0.3 MP", 1): _load(alone, ms), ("0.3 MP", 4): _load(four, 4 * ms)}
-    return Measured(5.0, 1000.0, closed, Load(1.0, (10.0,) * 98 + (15.0,) * 2, 0))
+    return Measured(5.0, 1000.0, closed, Load(1.0, (10.0,) * 98 + (15.0,) * 2, 0), added_ms=2.0)
 
 
 def _round(gateway: float, engine: float = 50.0) -> Round:

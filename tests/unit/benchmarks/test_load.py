@@ -9,7 +9,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from benchmarks.load import Load, LoadError, Request, closed_loop, open_loop, send_once
+from benchmarks.load import (
+    LEAST_PAIRS,
+    Load,
+    LoadError,
+    Request,
+    alternately,
+    closed_loop,
+    open_loop,
+    send_once,
+)
 from tests.stack import free_ports
 
 
@@ -109,3 +118,21 @@ def test_percentiles_are_of_the_answers() -> None:
     """The 99th of a hundred is the last but one."""
     load = Load(2.0, tuple(float(ms) for ms in range(1, 101)), failures=3)
     assert (load.throughput, load.p50, load.p99) == (50.0, 50.5, 99.0)
+
+
+def test_two_are_asked_in_turn() -> None:
+    """One at a time, the same number of each."""
+    with _serving(200) as (server, request), _serving(200) as (other_server, other):
+        pairs = alternately(request, other, seconds=0.1)
+        assert len(pairs) == len(server.arrivals) == len(other_server.arrivals) >= LEAST_PAIRS
+        assert all(ms >= 20 for pair in pairs for ms in pair)
+        for ours, theirs, ours_again in zip(
+            server.arrivals, other_server.arrivals, server.arrivals[1:], strict=False
+        ):
+            assert ours < theirs < ours_again
+
+
+def test_a_refusal_is_no_latency() -> None:
+    """It ends the comparison."""
+    with _serving(200) as (_, request), _serving(503) as (_, other), pytest.raises(LoadError):
+        alternately(request, other, seconds=0.1)
