@@ -5,9 +5,8 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
@@ -82,12 +81,13 @@ def send_once(request: Request) -> bytes:
 
 def ask(request: Request) -> httpx.Response:
     """The answer to one request. Raises LoadError for anything but a 200."""
-    return _sent(partial(httpx.post, timeout=ANSWER_S), request)
+    with httpx.Client(timeout=ANSWER_S) as client:
+        return _sent(client, request)
 
 
-def _sent(post: Callable[..., httpx.Response], request: Request) -> httpx.Response:
+def _sent(client: httpx.Client, request: Request) -> httpx.Response:
     headers = {"Content-Type": request.content_type}
-    answer = post(request.url, content=request.body, headers=headers)
+    answer = client.post(request.url, content=request.body, headers=headers)
     if answer.status_code != httpx.codes.OK:
         raise LoadError(f"{request.url} answers {answer.status_code}: {answer.text[:200]}")
     return answer
@@ -109,7 +109,7 @@ def alternately(one: Request, other: Request, *, seconds: float) -> list[tuple[f
 
 def _answer_ms(client: httpx.Client, request: Request) -> float:
     began = time.perf_counter()
-    _sent(client.post, request)
+    _sent(client, request)
     return (time.perf_counter() - began) * 1e3
 
 

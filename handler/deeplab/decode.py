@@ -102,7 +102,8 @@ def decode(data: bytes, wanted_side: int, max_pixels: int = MAX_PIXELS) -> Decod
     _check_pixels(canvas, max_pixels)
     try:
         with memory_limit(_budget(canvas), _too_much_memory) as allow:
-            picture = _open(data, max_pixels)
+            picture = _identify(data, max_pixels)
+            _check_pixels(picture.size, max_pixels)
             allow(_budget(picture.size))
             return _load(picture, data, wanted_side, max_pixels)
     except MemoryError as exc:
@@ -139,14 +140,8 @@ def _pixels(picture: Image.Image, data: bytes, most_scans: int) -> Image.Image |
     return _resizable(picture)
 
 
-def _open(data: bytes, max_pixels: int) -> Image.Image:
-    """Read the header only."""
-    picture = _identify(data, max_pixels)
-    _check_pixels(picture.size, max_pixels)
-    return picture
-
-
 def _identify(data: bytes, max_pixels: int) -> Image.Image:
+    """Read the header only."""
     try:
         return Image.open(BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as exc:
