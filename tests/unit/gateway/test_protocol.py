@@ -11,9 +11,13 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from gateway.app import create_app
-from gateway.protocol import ProblemProtocol
+from gateway.protocol import MAX_HEAD_BYTES, ProblemProtocol
 from tests.unit.gateway.doubles import (
     FORM_TYPE,
     TorchServeDouble,
@@ -33,11 +37,26 @@ def port() -> Iterator[int]:
         yield found
 
 
-def talk(port: int, *sent: bytes) -> bytes:
+@pytest.fixture(scope="module")
+def echo() -> Iterator[int]:
+    """The port of an application that says what reached it."""
+
+    async def say(request: Request) -> Response:
+        body = await request.body()
+        names = " ".join(request.headers)  # read late: what comes after the body would be there
+        shown = body if len(body) < 100 else str(len(body)).encode()
+        return Response(f"[{request.method} {request.url.path}|{names}|".encode() + shown + b"]")
+
+    with serving(Starlette(routes=[Route("/{path:path}", say, methods=["GET", "POST"])])) as found:
+        yield found
+
+
+def talk(port: int, *sent: bytes, pause_s: float = 0.0) -> bytes:
     """Sends pieces, and gives all that comes back until the server closes or falls silent."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         for piece in sent:
             connection.sendall(piece)
+            time.sleep(pause_s)  # otherwise pieces may arrive as one
         connection.settimeout(1.5)
         return _all(connection)
 
@@ -136,6 +155,14 @@ def test_an_odd_request_has_its_4xx(port: int, sent: bytes, expected: tuple[int,
 def test_headers_without_end_are_cut_off(port: int, start: bytes) -> None:
     """The parser would keep them all in memory."""
     assert problem(talk(port, start, *[b"x" * 8192] * 8, b"x")) == (431, "headers_too_large")
+
+
+def test_a_later_head_without_end_is_cut_off_as_the_first(port: int) -> None:
+    """Its first piece counts too."""
+    first, start = b"GET /healthz HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nX: "
+    sent = first, start + b"x" * (MAX_HEAD_BYTES - len(start)), b"x"
+    answers = talk(port, *sent, pause_s=0.05)
+    assert problem(answers[answers.rindex(b"HTTP/1.1 ") :]) == (431, "headers_too_large")
 
 
 def test_a_body_that_breaks_its_chunks_is_refused(port: int) -> None:
@@ -266,3 +293,127 @@ def test_a_long_upload_is_no_silence(port: int, monkeypatch: pytest.MonkeyPatch)
         time.sleep(0.3)  # longer than a head may take
         connection.sendall(request[-20:])
         assert parsed(_all(connection))[0] == 200
+
+
+WISH = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+SMUGGLED = b"GET /x HTTP/1.1\r\n\r\n"
+SIZED = b"POST /a HTTP/1.1\r\n" + WISH + b"Content-Length: 19\r\n\r\n" + SMUGGLED
+CHUNKED = (
+    b"POST /a HTTP/1.1\r\n" + WISH + b"Transfer-Encoding: chunked\r\n\r\n"
+    b"4\r\n" + SMUGGLED[:4] + b"\r\nf\r\n" + SMUGGLED[4:] + b"\r\n0\r\n\r\n"
+)
+LAST = b"GET /b HTTP/1.1\r\nConnection: close\r\n\r\n"
+NAMES = b"connection http2-settings "
+
+
+@pytest.mark.parametrize(
+    ("mark", "after"),
+    [
+        (b"POST", 0),
+        (b"\r\n\r\n", 4),
+        (b"\r\n\r\n", 3),
+        (b"grade: h2c", 0),
+        (b"h2c", 1),
+        (b"GET", 2),
+    ],
+    ids=["whole", "head, body", "last byte of the head", "name", "value", "middle of the body"],
+)
+@pytest.mark.parametrize(
+    ("sent", "framing"),
+    [(SIZED, b"content-length"), (CHUNKED, b"transfer-encoding")],
+    ids=["sized", "chunked"],
+)
+@pytest.mark.parametrize("pipelined", [True, False], ids=["pipelined", "kept alive"])
+def test_a_wish_for_another_protocol_costs_no_body(
+    echo: int, sent: bytes, framing: bytes, mark: bytes, after: int, pipelined: bool
+) -> None:
+    """Java's HttpClient sends one with every request; the body is no request of its own."""
+    at = sent.index(mark) + after
+    rest = (sent[at:] + LAST,) if pipelined else (sent[at:], LAST)
+    answer = talk(echo, sent[:at], *rest, pause_s=0.03)
+    expected = b"[POST /a|" + NAMES + framing + b"|" + SMUGGLED + b"]"
+    assert expected in answer
+    assert answer.endswith(b"[GET /b|connection|]")
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+
+
+def test_many_wishes_in_one_piece_are_all_ignored(echo: int) -> None:
+    """More than Python would call into each other."""
+    wish = b"GET /a HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    answer = talk(echo, wish * 1200 + LAST)
+    assert answer.count(b"[GET /a|connection|]") == 1200
+    assert answer.endswith(b"[GET /b|connection|]")
+
+
+def test_a_wish_in_a_large_head_is_limited_as_any_head(port: int) -> None:
+    """The repeated head counts once."""
+    head = b"GET /nope HTTP/1.1\r\n" + WISH.replace(b"Upgrade,", b"Upgrade, close,")
+    filler = b"X: " + b"x" * (MAX_HEAD_BYTES - len(head) - 7)
+    assert problem(talk(port, head, filler + b"\r\n\r\n")) == (404, "not_found")
+    assert problem(talk(port, head, filler + b"xxxxx")) == (431, "headers_too_large")
+
+
+def test_nothing_is_served_after_connect(port: int) -> None:
+    """What follows it is no request."""
+    answer = talk(port, b"CONNECT /x HTTP/1.1\r\n\r\n", SMUGGLED, pause_s=0.03)
+    status, headers, _ = parsed(answer)
+    assert (status, headers["connection"]) == (404, "close")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def chunked(body: bytes) -> bytes:
+    """The head and the only chunk of a form, whose end is still to come."""
+    head = post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    return head + b"%x\r\n%b\r\n" % (len(body), body)
+
+
+# Exactly one byte too many: a server that closes before it has read all may lose its answer.
+ENDLESS = [
+    (start + unit * MAX_HEAD_BYTES)[: MAX_HEAD_BYTES + 1]
+    for start, unit in [
+        (b"0\r\n", b"a:b\r\n"),
+        (b"0\r\na:", b"b"),
+        (b"3;a", b"b"),
+        (b"0", b"0"),
+    ]
+]
+ENDLESS_IDS = ["trailers", "a trailer", "an extension", "the size of a chunk"]
+
+
+@pytest.mark.parametrize("sent", ENDLESS, ids=ENDLESS_IDS)
+def test_what_is_neither_head_nor_body_is_limited_too(port: int, sent: bytes) -> None:
+    """Trailers would be kept in memory for as long as they come."""
+    answer = talk(port, chunked(form()[:20]), sent, pause_s=0.1)
+    assert problem(answer) == (431, "headers_too_large")
+
+
+@pytest.mark.parametrize("sent", [*ENDLESS, b"zz\r\n"], ids=[*ENDLESS_IDS, "no chunk"])
+def test_an_answer_that_has_begun_is_not_mixed_with_another(port: int, sent: bytes) -> None:
+    """The connection just ends."""
+    started = time.monotonic()
+    answer = talk(port, chunked(b"no form"), sent, pause_s=0.1)
+    assert problem(answer) == (422, "invalid_request")
+    assert time.monotonic() - started < 1
+
+
+def test_trailers_are_no_headers(echo: int) -> None:
+    """Whoever looks at the headers late must not see others than whoever looked early."""
+    sent = chunked(b"abc") + b"0\r\n", b"authorization: x\r\n" * 3000 + b"\r\n"
+    names = b"host connection content-type transfer-encoding"
+    answer = talk(echo, *sent, pause_s=0.03)
+    assert answer.endswith(b"[POST /segmentation|" + names + b"|abc]")
+
+
+@pytest.mark.parametrize(
+    ("sent", "size"),
+    [
+        (post(bytes(30 * 2**20)), 30 * 2**20),
+        (chunked(bytes(30 * 2**20)) + b"0\r\n\r\n", 30 * 2**20),
+        (chunked(b"x") + b"1\r\nx\r\n" * 99_999 + b"0\r\n\r\n", 100_000),
+        (chunked(b"x") + b"1;a=b\r\nx\r\n" * 99_999 + b"0\r\n\r\n", 100_000),
+    ],
+    ids=["one piece", "one chunk", "chunks of one byte", "chunks with an extension each"],
+)
+def test_a_body_is_not_taken_for_a_head(echo: int, sent: bytes, size: int) -> None:
+    """However it is cut, and however much there is of it."""
+    assert talk(echo, sent).endswith(b"|%d]" % size)
