@@ -10,7 +10,7 @@ from typing import Final
 from gateway.errors import GatewayError, ModelUnavailableError, NotFoundError, OverloadedError
 from gateway.management import Management, ModelStatus, VersionStatus
 
-# How long a request waits for a newer list while an older one is known.
+# How long a request waits for what is newer while something older is known.
 _PATIENCE_S: Final = 0.5
 
 
@@ -38,7 +38,7 @@ class Catalogue:
         self._known_at = self._asked_at = float("-inf")
         self._pending: asyncio.Task[ModelStatus] | None = None
         self._legends: dict[str, _Legend] = {}
-        self._describing = asyncio.Lock()
+        self._describing: dict[str, asyncio.Task[_Legend]] = {}
 
     async def status(self) -> ModelStatus:
         """All versions, at most a moment old; raises ModelUnavailableError without an answer."""
@@ -81,19 +81,43 @@ class Catalogue:
         )
 
     async def labels(self, version: str) -> dict[int, str]:
-        """Class id -> name of a version, remembered until the version is loaded anew."""
-        now = await self.find(version)
-        async with self._describing:
-            legend = self._legends.get(version)
-            if legend is None or now.loaded_at not in (None, legend.loaded_at):
-                labels = await self._management.labels(self.model, version)
-                legend = self._legends[version] = _Legend(now.loaded_at, labels)
-        return legend.labels
+        """Class id -> name of a version, remembered until the version is loaded anew.
+
+        The last known ones if TorchServe is silent, or not done with the question in a moment.
+        """
+        known = self._legends.get(version)
+        try:
+            async with asyncio.timeout(None if known is None else _PATIENCE_S):
+                return (await self._legend(version)).labels
+        except (ModelUnavailableError, TimeoutError):
+            if known is None:
+                raise
+            return known.labels
 
     def remembered_labels(self, version: str) -> dict[int, str]:
         """The same without asking anybody; empty if nobody asked yet."""
         legend = self._legends.get(version)
         return legend.labels if legend else {}
+
+    async def _legend(self, version: str) -> _Legend:
+        now = await self.find(version)
+        legend = self._legends.get(version)
+        if legend is not None and now.loaded_at in (None, legend.loaded_at):
+            return legend
+        return await asyncio.shield(self._ask_for_labels(version, now.loaded_at))
+
+    def _ask_for_labels(self, version: str, loaded_at: datetime | None) -> asyncio.Task[_Legend]:
+        """One question for each version: it takes a worker's turn."""
+        if version not in self._describing:
+            asked = asyncio.create_task(self._fetch_labels(version, loaded_at))
+            asked.add_done_callback(lambda _: self._describing.pop(version))
+            self._describing[version] = asked
+        return self._describing[version]
+
+    async def _fetch_labels(self, version: str, loaded_at: datetime | None) -> _Legend:
+        labels = await self._management.labels(self.model, version)
+        legend = self._legends[version] = _Legend(loaded_at, labels)
+        return legend
 
     def _ask(self) -> asyncio.Task[ModelStatus]:
         if self._pending is None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from gateway.memory import Buffer
 from gateway.pipeline import Found, trusting
 from gateway.pixels.masks import size_of
 
@@ -29,6 +30,16 @@ class Offload:
         with trusting(found):
             width, height = size_of(found.prediction.png)
             return await self.run(width * height * effort, work)
+
+    async def unpack(self, body: Buffer, work: Callable[[bytes], T]) -> T:
+        """What the work makes of a body, which is let go afterwards.
+
+        Until then the body keeps its share of the budget, so that there is room for what was in
+        it; a copy of it is made by those only whose turn has come.
+        """
+        found = await self.run(body.size, lambda: work(b"".join(body.blocks)))
+        body.clear()
+        return found
 
     async def run(self, pixels: int, work: Callable[[], T]) -> T:
         """What the work gives; pixels: how many it goes through."""

@@ -8,29 +8,27 @@ from starlette.responses import Response
 from gateway.api.answers import JSON, NOT_STORED
 from gateway.api.parameters import MODEL, VERSION
 from gateway.errors import UnreadableImageError
-from gateway.json_body import is_object, receive, room_for
+from gateway.json_body import is_object
 from gateway.memory import Buffer
 from gateway.offload import Offload
 from gateway.openapi import protocols as openapi_protocols
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
-from gateway.pipeline import Pipeline
 from gateway.protocols.hugging_face import Inputs, Segment, read_inputs, segments
+from gateway.protocols.packed_images import PackedImages
 from gateway.uploads import too_large
 from gateway.wishes import Wish
 
 
-class _Reader:
-    """Reads a request's image, and notes the threshold that came with it."""
+class _Unpacking:
+    """Unpacks a request's image, and notes the threshold that came with it."""
 
-    def __init__(self, request: Request, max_image_bytes: int, offload: Offload) -> None:
+    def __init__(self, max_image_bytes: int, offload: Offload) -> None:
         self.threshold = 0.0
-        self._request = request
         self._max_bytes = max_image_bytes
         self._offload = offload
 
     async def __call__(self, image: Buffer) -> None:
-        """Fills the buffer, whichever of the two ways the image came."""
-        await receive(self._request, room_for(self._max_bytes), image)
+        """Leaves the image in the buffer, whichever of the two ways it came."""
         # The client's library calls bytes "application/json" too: the content decides.
         if is_object(image):
             await self._unpack(image)
@@ -40,13 +38,14 @@ class _Reader:
             raise UnreadableImageError("The image is empty. Send an image.")
 
     async def _unpack(self, image: Buffer) -> None:
-        size, body = image.size, image.take_out()
-        found: Inputs = await self._offload.run(size, lambda: read_inputs(body, self._max_bytes))
+        found: Inputs = await self._offload.unpack(
+            image, lambda body: read_inputs(body, self._max_bytes)
+        )
         self.threshold = found.threshold
         image.fill(found.image)
 
 
-def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
+def routes(images: PackedImages, offload: Offload) -> APIRouter:
     """The endpoint, bound to what does the work."""
     router = APIRouter(prefix="/v1/hf", tags=["protocols"])
 
@@ -73,9 +72,9 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
         whose mean confidence is below `threshold` are left out. The answer lists the classes
         ascending by id, background included, as the library's own semantic segmentation does.
         """
-        read = _Reader(request, pipeline.max_image_bytes, offload)
-        found = await pipeline.segment(request, Wish(model, version, "labels", facts=True), read)
-        body = await offload.read(found, lambda: segments(found, read.threshold))
+        unpack = _Unpacking(images.max_bytes, offload)
+        found = await images.segment(request, Wish(model, version, "labels", facts=True), unpack)
+        body = await offload.read(found, lambda: segments(found, unpack.threshold))
         return Response(body, media_type=JSON, headers=found.headers | NOT_STORED)
 
     return router

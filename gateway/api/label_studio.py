@@ -6,13 +6,13 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from gateway.api.answers import JSON, NOT_STORED
 from gateway.api.parameters import VERSION
 from gateway.openapi import protocols as openapi_protocols
 from gateway.openapi.problems import problems
 from gateway.pipeline import about
 from gateway.protocols.annotator import Annotator
 from gateway.protocols.label_studio import Predictions, version_name
-from gateway.wishes import Wish
 
 _PROBLEMS: Final = problems(
     "image_too_large",
@@ -81,10 +81,8 @@ def routes(annotator: Annotator, model: str) -> APIRouter:
         Each class for which the configuration's BrushLabels have a label becomes a region. A
         task whose image cannot be segmented gets an empty result and the reason in `error`.
         """
-        target = await annotator.target(version)
-        wish = Wish(version=version, render="labels", facts=True)
-        found = await annotator.predictions(request, wish, version_name(target))
-        headers = about(target) | {"Cache-Control": "no-store"}
-        return Response(found.model_dump_json(), media_type="application/json", headers=headers)
+        target, found = await annotator.predictions(request, version)
+        headers = about(target) | NOT_STORED
+        return Response(found.model_dump_json(), media_type=JSON, headers=headers)
 
     return router

@@ -10,19 +10,19 @@ from gateway.api.answers import JSON, NOT_STORED
 from gateway.api.open_inference_models import VERSION
 from gateway.api.parameters import MODEL
 from gateway.errors import UnreadableImageError
-from gateway.json_body import receive, room_for
 from gateway.memory import Buffer
 from gateway.offload import Offload
 from gateway.openapi import protocols as openapi_protocols
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
-from gateway.pipeline import Found, Pipeline
+from gateway.pipeline import Found
 from gateway.protocols.open_inference import HEADER_LENGTH, Inference, read_inference
 from gateway.protocols.open_inference_answer import Answer, answer
+from gateway.protocols.packed_images import PackedImages
 from gateway.wishes import Wish
 
 
-class _Reader:
-    """Reads a request's image, and keeps what else was asked."""
+class _Unpacking:
+    """Unpacks a request's image, and keeps what else was asked."""
 
     def __init__(self, request: Request, max_image_bytes: int, offload: Offload) -> None:
         self._request = request
@@ -31,12 +31,10 @@ class _Reader:
         self.asked = Inference(b"", (), None)
 
     async def __call__(self, image: Buffer) -> None:
-        """Fills the buffer with the one element of the input."""
-        await receive(self._request, room_for(self._max_bytes), image)
-        size, body = image.size, image.take_out()
+        """Leaves the one element of the input in the buffer."""
         header_length = self._request.headers.get(HEADER_LENGTH)
-        found = await self._offload.run(
-            size, lambda: read_inference(body, header_length, self._max_bytes)
+        found = await self._offload.unpack(
+            image, lambda body: read_inference(body, header_length, self._max_bytes)
         )
         image.fill(found.image)
         self.asked = replace(found, image=b"")
@@ -52,14 +50,14 @@ def _response(made: Answer, found: Found) -> Response:
     return Response(made.body, media_type="application/octet-stream", headers=headers)
 
 
-def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
+def routes(images: PackedImages, offload: Offload) -> APIRouter:
     """The endpoints, bound to what does the work."""
     router = APIRouter(prefix="/v2/models", tags=["protocols"])
 
     async def infer(request: Request, model: str, version: str | None) -> Response:
-        read = _Reader(request, pipeline.max_image_bytes, offload)
-        found = await pipeline.segment(request, Wish(model, version, "labels", facts=True), read)
-        made = await offload.read(found, lambda: answer(found, read.asked))
+        unpack = _Unpacking(request, images.max_bytes, offload)
+        found = await images.segment(request, Wish(model, version, "labels", facts=True), unpack)
+        made = await offload.read(found, lambda: answer(found, unpack.asked))
         return _response(made, found)
 
     documented: dict[str, Any] = {

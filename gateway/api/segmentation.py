@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.api.answers import PngResponse
+from gateway.api.answers import NOT_STORED, PngResponse
 from gateway.api.parameters import VERSION
 from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
@@ -41,6 +41,8 @@ def routes(pipeline: Pipeline) -> APIRouter:
         read = partial(read_image, request, pipeline.max_image_bytes)
         found = await pipeline.segment(request, Wish(version=version), read)
         with trusting(found):
-            return PngResponse(colour_map(found.prediction.png, SEED), headers=found.headers)
+            return PngResponse(
+                colour_map(found.prediction.png, SEED), headers=found.headers | NOT_STORED
+            )
 
     return router

@@ -10,7 +10,7 @@ from gateway.schemas import BatchLine, SegmentationFound
 
 _PNG: Final = {"image/png": {"schema": BINARY}}
 
-COLOUR_MAP: Final[Responses] = {200: {"headers": FACTS, "content": _PNG}}
+COLOUR_MAP: Final[Responses] = {200: {"headers": FACTS | NOT_STORED, "content": _PNG}}
 SEGMENTED: Final[Responses] = {
     200: {
         "headers": FACTS | NOT_STORED,

@@ -1,14 +1,15 @@
 """Answers Label Studio's tasks: several at once, each of which fails for itself."""
 
 import asyncio
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from starlette.requests import Request
 
 from gateway.batch import AT_ONCE
 from gateway.catalogue import Catalogue
-from gateway.errors import GatewayError, NotFoundError
+from gateway.errors import GatewayError, ModelUnavailableError, NotFoundError
 from gateway.json_body import receive
 from gateway.memory import Buffer, Memory
 from gateway.offload import Offload
@@ -21,6 +22,7 @@ from gateway.protocols.label_studio import (
     check_project,
     prediction,
     read_tasks,
+    version_name,
     without_image,
 )
 from gateway.settings import MIB
@@ -30,6 +32,17 @@ from gateway.wishes import Wish
 _MAX_PROJECT_BYTES: Final = MIB
 
 Image = Buffer | GatewayError
+
+
+@contextmanager
+def _default_may_change(version: str | None) -> Iterator[None]:
+    """A default version that is removed meanwhile is no fault of a client that named none."""
+    try:
+        yield
+    except NotFoundError as exc:
+        if version is not None:
+            raise
+        raise ModelUnavailableError("The default version is being replaced.") from exc
 
 
 class Annotator:
@@ -51,29 +64,41 @@ class Annotator:
 
     async def check_project(self, request: Request) -> None:
         """Raises InvalidRequestError if a project's labelling configuration cannot be served."""
-        check_project(await self._body(request, _MAX_PROJECT_BYTES))
+        with self._memory.buffer() as body:
+            await self._receive(request, _MAX_PROJECT_BYTES, body)
+            check_project(body.take_out())
 
-    async def predictions(self, request: Request, wish: Wish, version: str) -> Predictions:
-        """An answer for each task of a request; version: its name.
+    async def predictions(
+        self, request: Request, version: str | None
+    ) -> tuple[Target, Predictions]:
+        """Who answers, and an answer for each task of a request; version: None is the default one.
 
         Raises what is wrong with the whole of it, or with the service: who asks may ask again.
         """
         self._pipeline.refuse_if_full()
         with ExitStack() as stack:
             config, images = await self._read(request, stack)
-            work = _Work(self._pipeline, self._offload, client_of(request), wish, config, version)
-            return Predictions(results=await work.all(images), model_version=version)
+            # Not before: while the tasks arrive, another version may become the default one.
+            target = Target(
+                self._catalogue.model, version or await self._catalogue.default_version()
+            )
+            client, name = client_of(request), version_name(target)
+            wish = Wish(version=target.version, render="labels", facts=True)
+            work = _Work(self._pipeline, self._offload, client, wish, config, name)
+            with _default_may_change(version):
+                await self._pipeline.check(wish)
+                results = await work.all(images)
+            return target, Predictions(results=results, model_version=name)
 
-    async def _body(self, request: Request, max_bytes: int) -> bytes:
-        with self._memory.buffer() as buffer:
-            async with self._pipeline.upload(buffer):
-                await receive(request, max_bytes, buffer)
-            return buffer.take_out()
+    async def _receive(self, request: Request, max_bytes: int, body: Buffer) -> None:
+        async with self._pipeline.upload(body):
+            await receive(request, max_bytes, body)
 
     async def _read(self, request: Request, stack: ExitStack) -> tuple[LabelConfig, list[Image]]:
-        body = await self._body(request, self._memory.max_bytes)
         limit = self._pipeline.max_image_bytes
-        tasks: Tasks = await self._offload.run(len(body), lambda: read_tasks(body, limit))
+        with self._memory.buffer() as body:
+            await self._receive(request, self._memory.max_bytes, body)
+            tasks: Tasks = await self._offload.unpack(body, lambda each: read_tasks(each, limit))
         return tasks.config, [self._kept(image, stack) for image in tasks.images]
 
     def _kept(self, image: bytes | GatewayError, stack: ExitStack) -> Image:

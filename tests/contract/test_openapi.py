@@ -118,6 +118,7 @@ def test_the_answer_is_a_png_with_its_facts(document: dict[str, Any]) -> None:
     answer = document["paths"]["/segmentation"]["post"]["responses"]["200"]
     assert list(answer["content"]) == ["image/png"]
     assert sorted(answer["headers"]) == [
+        "Cache-Control",
         "Server-Timing",
         "X-Class-Pixels",
         "X-Confidence",

@@ -8,12 +8,29 @@ import pytest
 from gateway.catalogue import Catalogue
 from gateway.errors import ModelUnavailableError, NotFoundError, OverloadedError
 from gateway.management import Management
-from tests.unit.gateway.doubles import TorchServeDouble
+from tests.unit.gateway.doubles import STARTED, TorchServeDouble
 
 pytestmark = pytest.mark.anyio
 
 ONE_LOOK = ["/models/deeplabv3", "/models/deeplabv3/all"]
 DESCRIBE = "/models/deeplabv3/1.0?customized=true"
+
+
+class BusyWorkers(TorchServeDouble):
+    """Its workers describe a version when they are idle, and may have been started anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started = STARTED
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if "customized" in request.url.params:
+            await self.idle.wait()
+        answer = await super().handle_async_request(request)
+        content = answer.content.replace(STARTED.encode(), self.started.encode())
+        return httpx.Response(answer.status_code, content=content)
 
 
 class Clock:
@@ -32,11 +49,15 @@ def clock() -> Clock:
     return Clock()
 
 
+def _catalogue(torchserve: TorchServeDouble, clock: Clock) -> Catalogue:
+    client = httpx.AsyncClient(transport=torchserve)
+    return Catalogue(Management(client, "http://127.0.0.1:8081", 5), "deeplabv3", 1.0, clock)
+
+
 @pytest.fixture
 def catalogue(torchserve: TorchServeDouble, clock: Clock) -> Catalogue:
     """A catalogue that believes what it knows for one second."""
-    client = httpx.AsyncClient(transport=torchserve)
-    return Catalogue(Management(client, "http://127.0.0.1:8081", 5), "deeplabv3", 1.0, clock)
+    return _catalogue(torchserve, clock)
 
 
 async def test_many_askers_ask_once(catalogue: Catalogue, torchserve: TorchServeDouble) -> None:
@@ -126,6 +147,64 @@ async def test_labels_survive_workers_that_die(
     torchserve.versions, clock.now = {"1.0": 0}, 10
     assert await catalogue.labels("1.0") == {0: "background", 15: "person"}
     assert torchserve.questions.count(DESCRIBE) == 1
+
+
+@pytest.mark.parametrize("failure", [httpx.ConnectError, httpx.ReadTimeout])
+async def test_labels_outlive_a_silent_management_api(
+    catalogue: Catalogue,
+    torchserve: TorchServeDouble,
+    clock: Clock,
+    failure: type[httpx.RequestError],
+) -> None:
+    """Predictions that need names go on as well; names that nobody knows are not made up."""
+    await catalogue.labels("1.0")
+    torchserve.down, clock.now = failure("down"), 10
+    assert await catalogue.labels("1.0") == {0: "background", 15: "person"}
+    with pytest.raises(ModelUnavailableError):
+        await catalogue.labels("2.0")
+
+
+async def test_a_management_api_that_hangs_delays_known_labels_for_a_moment_only(
+    catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
+) -> None:
+    """Not for as long as it may take to answer."""
+    await catalogue.labels("1.0")
+    torchserve.answers.clear()
+    clock.now = 10
+    async with asyncio.timeout(2):
+        assert await catalogue.labels("1.0") == {0: "background", 15: "person"}
+    torchserve.answers.set()
+
+
+async def test_known_labels_do_while_a_version_that_was_loaded_anew_is_busy(clock: Clock) -> None:
+    """However many ask, it is asked once more; and its answer is used from then on."""
+    busy = BusyWorkers()
+    catalogue = _catalogue(busy, clock)
+    await catalogue.labels("1.0")
+    busy.started, busy.labels, clock.now = "2026-01-02T04:00:00.000Z", {"0": "nothing"}, 10
+    busy.idle.clear()
+    async with asyncio.timeout(2):
+        found = await asyncio.gather(*[catalogue.labels("1.0") for _ in range(3)])
+    assert found == [{0: "background", 15: "person"}] * 3
+    busy.idle.set()
+    assert await catalogue.labels("1.0") == {0: "nothing"}
+    assert busy.questions.count(DESCRIBE) == 2
+
+
+async def test_a_version_that_is_busy_delays_no_other_versions_labels(clock: Clock) -> None:
+    """They are not asked for one after the other."""
+    busy = BusyWorkers()
+    busy.versions = {"1.0": 1, "2.0": 1}
+    catalogue = _catalogue(busy, clock)
+    await catalogue.labels("2.0")
+    busy.idle.clear()
+    waiting = asyncio.create_task(catalogue.labels("1.0"))
+    await asyncio.sleep(0.01)
+    async with asyncio.timeout(0.2):
+        assert await catalogue.labels("2.0") == {0: "background", 15: "person"}
+    assert not waiting.done()
+    busy.idle.set()
+    assert await waiting == {0: "background", 15: "person"}
 
 
 async def test_labels_of_an_unknown_version_are_not_found(catalogue: Catalogue) -> None:

@@ -1,12 +1,14 @@
 """The routes that Label Studio asks, in the order in which it does."""
 
 import asyncio
+import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.unit.gateway.doubles import TorchServeDouble, mask_answer, mask_png
+from tests.unit.gateway.doubles import TorchServeDouble, client, json_answer, mask_answer, mask_png
 from tests.unit.gateway.label_studio_tasks import XML, tasks, uri
 
 pytestmark = pytest.mark.anyio
@@ -14,6 +16,7 @@ pytestmark = pytest.mark.anyio
 PREDICT = "/v1/label-studio/predict"
 SETUP = "/v1/label-studio/setup"
 URI = uri(b"a photo")
+QUERIES = ("", "?version=1.0")
 
 
 async def test_the_back_end_is_up(gateway: httpx.AsyncClient, torchserve: TorchServeDouble) -> None:
@@ -88,3 +91,52 @@ async def test_a_version_may_be_chosen(
     answer = await gateway.post(f"{PREDICT}?version=2.0", json=tasks(URI))
     assert answer.json()["results"][0]["model_version"] == "deeplabv3:2.0"
     assert answer.headers["X-Model-Version"] == "2.0"
+
+
+async def test_the_version_that_is_named_is_the_one_that_answers(
+    torchserve: TorchServeDouble,
+) -> None:
+    """Also if another one becomes the default while the tasks arrive."""
+    torchserve.versions = {"1.0": 1, "2.0": 1}
+    whole = json.dumps(tasks(URI, "no image")).encode()
+
+    async def arriving() -> AsyncIterator[bytes]:
+        yield whole[:50]
+        await asyncio.sleep(0.01)
+        torchserve.default = "2.0"
+        yield whole[50:]
+
+    async with client(torchserve, catalogue_ttl_s=0.001) as gateway:
+        await gateway.post(SETUP, json={})
+        answer = await gateway.post(PREDICT, content=arriving())
+    found = answer.json()
+    named = [found["model_version"], *(each["model_version"] for each in found["results"])]
+    asked = [request.url.path for request in torchserve.predictions]
+    assert (named, asked) == (["deeplabv3:2.0"] * 3, ["/predictions/deeplabv3/2.0"])
+    assert answer.headers["X-Model-Version"] == "2.0"
+
+
+async def test_a_default_version_that_is_removed_meanwhile_is_not_the_clients_fault(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
+) -> None:
+    """It named none; whoever named one is told that it is unknown."""
+
+    async def forget(_: httpx.Request) -> httpx.Response:
+        return json_answer(404, {"code": 404, "type": "ModelVersionNotFoundException"})
+
+    torchserve.predict = forget
+    answers = [await gateway.post(f"{PREDICT}{which}", json=tasks(URI)) for which in QUERIES]
+    assert [each.status_code for each in answers] == [503, 404]
+    assert "Retry-After" in answers[0].headers
+
+
+async def test_predictions_go_on_while_the_management_api_is_silent(
+    torchserve: TorchServeDouble,
+) -> None:
+    """With the version and the names that were known last."""
+    async with client(torchserve, catalogue_ttl_s=0.001) as gateway:
+        await gateway.post(PREDICT, json=tasks(URI))
+        torchserve.answers.clear()
+        answer = await gateway.post(PREDICT, json=tasks(URI))
+        torchserve.answers.set()
+    assert [len(each["result"]) for each in answer.json()["results"]] == [1]

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from gateway.memory import Memory
 from gateway.offload import Offload
 
 pytestmark = pytest.mark.anyio
@@ -51,3 +52,18 @@ async def test_a_failure_is_the_callers() -> None:
     for _ in range(3):
         with pytest.raises(ValueError, match="no"):
             await offload.run(10**7, fails)
+
+
+async def test_a_body_stays_in_the_budget_until_it_is_unpacked() -> None:
+    """No number of bodies that wait for their turn takes more than all uploads may have."""
+    offload, memory, free = Offload(), Memory(10**7), threading.Event()
+    before = [asyncio.create_task(offload.run(10**7, free.wait)) for _ in range(2)]
+    with memory.buffer() as body:
+        body.fill(bytes(2_000_000))
+        unpacking = asyncio.create_task(offload.unpack(body, len))
+        await asyncio.sleep(0.05)
+        assert (memory.held, unpacking.done()) == (2_000_000, False)
+        free.set()
+        assert await unpacking == 2_000_000
+        assert memory.held == 0
+    await asyncio.gather(*before)

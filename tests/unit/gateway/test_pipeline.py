@@ -52,6 +52,7 @@ async def test_the_answer_says_who_made_it_and_what_it_took(gateway: httpx.Async
     assert headers["X-Class-Pixels"] == "0=9,15=3"
     assert headers["Server-Timing"].startswith("infer;dur=17.0, total;dur=")
     assert headers["X-Request-ID"] == "mine-1"
+    assert headers["Cache-Control"] == "no-store"
 
 
 async def test_the_request_id_reaches_the_handler(
