@@ -20,7 +20,7 @@ from deeplab.formats import FORMATS
 from deeplab.neighbours import Neighbours
 from deeplab.pipeline import Segmentation, segment
 from deeplab.preprocess import network_size
-from deeplab.refusals import RejectedImageError
+from deeplab.refusals import RejectedImageError, TooManyPixelsError
 from deeplab.spec import read_labels, read_spec
 from deeplab.tracing import start_tracing
 
@@ -31,6 +31,7 @@ BODY_FIELDS = ("body", "data", "file")  # TorchServe's names for a raw body, our
 
 FORM = "x-segserve-form"  # which form of the result is wanted, in JSON: deeplab/form.py
 DEADLINE = "x-segserve-deadline"  # Unix time in seconds, after which nobody waits any more
+MAX_ANSWER_BYTES = 67_000_000
 
 
 class SegmentationHandler:
@@ -47,6 +48,7 @@ class SegmentationHandler:
         self._spec = read_spec(root / "model.json")
         self._labels = read_labels(root / "deeplab" / "labels.json")
         self._max_pixels = int(operations.get("maxPixels", MAX_PIXELS))
+        self._max_answer = int(operations.get("maxAnswerBytes", MAX_ANSWER_BYTES))
         gpu = properties.get("gpu_id")
         device = "cpu" if gpu is None else f"cuda:{gpu}"
         threads = int(os.environ.get("SEGSERVE_HANDLER_THREADS") or operations.get("threads", 0))
@@ -111,7 +113,13 @@ class SegmentationHandler:
 
     def _segment(self, image: bytes, form: Form) -> Segmentation:
         with self._neighbours.working():
-            return segment(image, self._engine, self._spec.input, self._max_pixels, form)
+            found = segment(image, self._engine, self._spec.input, self._max_pixels, form)
+        if len(found.png) > self._max_answer:
+            raise TooManyPixelsError(
+                f"This {form.render} of the picture takes {len(found.png):,} bytes, the limit is "
+                f"{self._max_answer:,}. Send a smaller picture, or ask for labels."
+            )
+        return found
 
     def _describe(self) -> dict[str, object]:
         """What the management API tells of this version (``?customized=true``)."""

@@ -27,6 +27,6 @@ class UnsupportedFormatError(RejectedImageError):
 
 
 class TooManyPixelsError(RejectedImageError):
-    """The header announces more pixels than the limit; nothing was decoded."""
+    """More pixels than the limit, or so many that what was drawn on them cannot be sent."""
 
     status, code = 413, "too_many_pixels"

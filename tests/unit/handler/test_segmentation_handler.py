@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from ts.metrics.caching_metric import CachingMetric
@@ -133,6 +134,18 @@ def test_the_form_is_taken_from_the_header(handler: SegmentationHandler) -> None
     assert re.fullmatch(r"\d+=[01]\.\d{4}(,\d+=[01]\.\d{4})*", first["X-Class-Confidence"])
     assert "X-Class-Confidence" not in second
     assert 0 < float(second["X-Confidence"]) <= 1
+
+
+def test_an_answer_that_the_server_would_not_pass_on_is_refused(unpacked: Path) -> None:
+    """The worker would be killed over it, again for each repetition. Smaller answers are sent."""
+    made = SegmentationHandler()
+    made.initialize(worker_context(unpacked, {"handler": {"maxAnswerBytes": 1000}}))
+    noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    picture = {"body": encode(Image.fromarray(noise), "PNG")}
+    overlay = {"X-Segserve-Form": json.dumps({"render": "overlay"})}
+    bodies, context = handle(made, [picture, picture], overlay, {})
+    assert statuses(context, 2) == [413, 200]
+    assert "This overlay" in json.loads(bodies[0])["detail"]
 
 
 def test_a_wrong_form_is_one_items_own(handler: SegmentationHandler) -> None:
