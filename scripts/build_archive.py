@@ -9,14 +9,18 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from scripts.archives import (
     DEFAULT_VERSION,
@@ -186,13 +190,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; 0 when the archive is there and up to date."""
     archive, force = parse(arguments)
     try:
-        built = build(archive, force=force)
+        with _ending_cleanly():
+            built = build(archive, force=force)
     except (CheckpointError, DownloadError, ExportError, ProofError, ArchiveError, OSError) as exc:
         print(f"build_archive: {exc}", file=sys.stderr)
         return 1
     size = archive.path.stat().st_size / 1e6
     print(f"{archive.path} {'built' if built else 'is up to date'} ({size:.1f} MB)")
     return 0
+
+
+@contextmanager
+def _ending_cleanly() -> Iterator[None]:
+    """While the block runs, SIGTERM ends it as an exception does: its temporary folders go."""
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Each has its environment variable, so that ``MODEL=... make run`` reaches it.
 
 import argparse
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 from deeplab.spec import EngineName, Precision
 from scripts.checkpoints import Choice
 
+DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS: dict[str, Precision | None] = {
     "auto": None,
     "fp32": "f32",
@@ -43,9 +45,8 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default=env.get("MODEL") or None, help="architecture")
     parser.add_argument("--weights", type=Path, default=_path(env.get("WEIGHTS")))
     parser.add_argument("--labels", type=Path, default=_path(env.get("LABELS")))
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default=env.get("DEVICE") or "auto"
-    )
+    device = env.get("DEVICE") or "auto"
+    parser.add_argument("--device", type=_known_device, default=device, help=", ".join(DEVICES))
     precision = env.get("PRECISION") or "auto"
     parser.add_argument("--precision", type=_known_precision, default=precision)
     parser.add_argument("--unproved", action="store_true", default=env.get("PROVED") == "0")
@@ -59,10 +60,20 @@ def choice_from(options: argparse.Namespace) -> tuple[Choice, Target]:
     return choice, Target(engine, PRECISIONS[options.precision], is_proved=not options.unproved)
 
 
+def _known_device(name: str) -> str:
+    return _known(name, DEVICES, "DEVICE")
+
+
 def _known_precision(name: str) -> str:
+    return _known(name, PRECISIONS, "PRECISION")
+
+
+def _known(name: str, names: Collection[str], variable: str) -> str:
     """Also the environment's is checked, which argparse does not do with a list of choices."""
-    if name not in PRECISIONS:
-        raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(PRECISIONS)}")
+    if name not in names:
+        raise argparse.ArgumentTypeError(
+            f"{name} is none of {', '.join(names)} (variable: {variable})"
+        )
     return name
 
 

@@ -28,7 +28,10 @@ class Management:
     """Versions of one model."""
 
     def __init__(self, url: str, model: str, transport: httpx.BaseTransport | None = None):
-        self._http = httpx.Client(base_url=url, timeout=SYNCHRONOUS_S, transport=transport)
+        # TorchServe is on this machine or on its own network, which no proxy leads to.
+        self._http = httpx.Client(
+            base_url=url, timeout=SYNCHRONOUS_S, transport=transport, trust_env=False
+        )
         self._model = model
 
     def versions(self) -> list[Version]:

@@ -42,6 +42,9 @@ class Orders:
         self._stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._remember)
+        # Under nohup a closed terminal is no order.
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._remember)
 
     def _remember(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()
@@ -136,7 +139,8 @@ def _wait(settings: Settings, orders: Orders, children: list[Child], url: str) -
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=2.0).status_code == 200
+        # Our own parts are asked directly, also where the environment names a proxy.
+        return httpx.get(url, timeout=2.0, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False
 

@@ -1,6 +1,9 @@
 """Archives are complete or not there, and built again only when an input changed."""
 
 import json
+import signal
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +15,7 @@ from scripts.build_archive import Archive, ArchiveError, build, fingerprint_of, 
 from scripts.checkpoints import BUNDLED_WEIGHTS, VOC_LABELS, Choice
 from scripts.choices import Target
 from scripts.digests import file_sha256
+from scripts.places import ROOT
 from tests.unit.tiny import LABELS, tiny_checkpoint
 
 
@@ -87,6 +91,32 @@ def test_a_failing_archiver_leaves_what_was_there(
         build(tiny)
     assert tiny.path.read_bytes() == b"the archive before"
     assert _only(tiny.store) == ["tiny-2.0.mar"]
+
+
+ENDLESS = """
+import sys, threading
+from scripts import build_archive
+
+def export(_checkpoint, _target, folder):
+    folder.mkdir(parents=True)
+    print("exporting", flush=True)
+    threading.Event().wait(60)
+
+build_archive.export = export
+sys.exit(build_archive.main(["--device", "cpu", "--store", sys.argv[1]]))
+"""
+
+
+def test_an_end_from_outside_leaves_nothing_in_the_store(tmp_path: Path) -> None:
+    """SIGTERM, by which the one command ends a build, also removes the folder of the build."""
+    command = [sys.executable, "-c", ENDLESS, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "exporting\n"
+        assert [path.suffix for path in tmp_path.iterdir()] == [".building"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 128 + signal.SIGTERM
+    assert _only(tmp_path) == []
 
 
 BUNDLED = Archive(Choice(), Target("openvino"), "deeplabv3", "1.0", Path("store"))

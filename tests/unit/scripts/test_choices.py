@@ -56,13 +56,22 @@ def test_options_overrule_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("where", ["option", "environment"])
-def test_an_unknown_precision_is_refused(
-    where: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("variable", "value", "known"),
+    [("DEVICE", "gpu", "auto, cpu, cuda"), ("PRECISION", "int4", "auto, fp32, bf16, int8")],
+)
+def test_an_unknown_device_or_precision_is_refused(
+    where: str,
+    variable: str,
+    value: str,
+    known: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Also where it comes from the environment: nothing is silently exported as something else."""
     monkeypatch.setenv("DEVICE", "cpu")
     if where == "environment":
-        monkeypatch.setenv("PRECISION", "int4")
+        monkeypatch.setenv(variable, value)
     with pytest.raises(SystemExit):
-        _chosen(*(("--precision", "int4") if where == "option" else ()))
-    assert "int4 is none of auto, fp32, bf16, int8" in capsys.readouterr().err
+        _chosen(*((f"--{variable.lower()}", value) if where == "option" else ()))
+    assert f"{value} is none of {known} (variable: {variable})" in capsys.readouterr().err

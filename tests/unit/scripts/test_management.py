@@ -1,11 +1,13 @@
 """The client of the management API says what TorchServe holds, and what is wrong in words."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
 
 from scripts.management import Management, ManagementError, Version
+from tests.unit.scripts.folder_server import serving
 from tests.unit.scripts.torchserve_double import MODEL, TorchServeDouble
 
 
@@ -108,3 +110,10 @@ def test_a_silent_server_is_not_waited_for_forever() -> None:
 
     with pytest.raises(ManagementError, match="did not answer within 180 s"):
         _management(silent).versions()
+
+
+@pytest.mark.usefixtures("absent_proxy")
+def test_torchserve_is_asked_directly_behind_a_proxy(tmp_path: Path) -> None:
+    """No proxy leads to this machine's own ports; a 404 is the server's answer."""
+    with serving(tmp_path) as url:
+        assert Management(url, MODEL).versions() == []
