@@ -59,8 +59,7 @@ def add_cutouts(
             Image.fromarray(mask).save(output / MASKS / f"{stem}.png")
             added.append(stem)
     if (output / TRUSTED).exists():  # without it all masks are trusted alike
-        with (output / TRUSTED).open("a") as trusted:
-            trusted.writelines(f"{stem}\n" for stem in added)
+        _add_lines(output / TRUSTED, added)
     return len(added)
 
 
@@ -110,6 +109,15 @@ def paste(
 def _place(free: int, random: np.random.Generator) -> int:
     """Where an object begins; what has no room begins outside."""
     return int(random.integers(min(free, 0), max(free, 0) + 1))
+
+
+def _add_lines(path: Path, lines: Sequence[str]) -> None:
+    """Append to a text file, whose last line may lack its end."""
+    text = path.read_text()
+    with path.open("a") as file:
+        if text and not text.endswith("\n"):
+            file.write("\n")
+        file.writelines(f"{line}\n" for line in lines)
 
 
 def _is_empty(pair: Labelled) -> bool:

@@ -28,6 +28,7 @@ from scripts.evaluation.report import table, write_json, write_page
 from scripts.published import DownloadError
 from scripts.voc import DataError, inspect_pairs, list_pairs
 
+GATEWAY = "http://127.0.0.1:8000"
 FAILURES = (CheckpointError, DataError, DownloadError, EvaluationError, OSError)
 Item = TypeVar("Item")
 
@@ -36,11 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; 0 when every picture was evaluated and everything is written."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if (options.version or options.gateway) and _is_without_gateway(options):
+        parser.error(
+            "--version and --gateway are of a gateway: leave out --archive, --weights and --model "
+            "(make: VERSION, GATEWAY, ARCHIVE, WEIGHTS, MODEL, exported ones too), or them"
+        )
     try:
+        _check_folders(options)
         pairs = list_pairs(options.data)
         predictor = _predictor(options)
         inspect_pairs(pairs, len(predictor.labels), _Bar("checking", len(pairs)))
         found = evaluate(predictor, pairs, _Bar("predicting", len(pairs)))
+        print(table(found))  # before anything is written: a full disk must not cost the measurement
         if options.json:
             write_json(options.json, found)
         if options.report:
@@ -48,8 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FAILURES as exc:
         print(f"evaluate: {exc}", file=sys.stderr)
         return 1
-    print(table(found))
     return 0
+
+
+def _is_without_gateway(options: argparse.Namespace) -> bool:
+    return bool(options.archive or options.weights or options.model)
+
+
+def _check_folders(options: argparse.Namespace) -> None:
+    for path in (options.json, options.report):
+        if path and not path.parent.is_dir():
+            raise EvaluationError(f"{path}: there is no folder {path.parent}")
 
 
 def _predictor(options: argparse.Namespace) -> Predictor:
@@ -59,7 +76,7 @@ def _predictor(options: argparse.Namespace) -> Predictor:
         choice = Choice(options.model, options.weights, options.labels)
         return CheckpointPredictor(load_checkpoint(choice))
     key = os.environ.get("SEGSERVE_API_KEY")
-    return GatewayPredictor(options.gateway, options.version, api_key=key)
+    return GatewayPredictor(options.gateway or GATEWAY, options.version, api_key=key)
 
 
 class _Bar:
@@ -79,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="VOC folder")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--gateway", default="http://127.0.0.1:8000", help="its address")
+    what.add_argument("--gateway", help=f"its address ({GATEWAY})")
     what.add_argument("--archive", type=Path, help="a .mar file")
     what.add_argument("--weights", type=Path, help="a checkpoint")
     parser.add_argument("--version", help="version behind the gateway; without it, the default")

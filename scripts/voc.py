@@ -125,9 +125,10 @@ def _inspect(pair: Labelled, classes: int) -> Inspected:
 def read_names(path: Path, pairs: Sequence[Labelled]) -> frozenset[str]:
     """The names of pictures in a text file, one a line. DataError if one is not among ``pairs``."""
     try:
-        names = frozenset(path.read_text().split())
+        lines = [line.strip() for line in path.read_text().splitlines()]
     except (OSError, UnicodeDecodeError) as exc:
         raise DataError(f"{path}: not a readable list of names ({_first_line(exc)})") from exc
+    names = frozenset(line for line in lines if line)
     unknown = sorted(names - {pair.name for pair in pairs})
     if unknown:
         raise DataError(f"{path}: there is no picture named {unknown[0]}")

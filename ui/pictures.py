@@ -3,6 +3,7 @@
 import io
 import struct
 import threading
+import zlib
 
 from PIL import Image, ImageOps
 
@@ -18,9 +19,13 @@ _DECODER_ERRORS = (
     ArithmeticError,
     LookupError,
     AttributeError,
-    NotImplementedError,
+    AssertionError,
+    EOFError,
+    RuntimeError,
     MemoryError,
+    SystemError,
     struct.error,
+    zlib.error,
     Image.DecompressionBombError,
 )
 

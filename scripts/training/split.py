@@ -33,11 +33,13 @@ def digest(chosen: Split) -> str:
 def split(folder: Path, validation: Path | None) -> Split:
     """Read the layout of ``folder``. Raises DataError.
 
-    It is a VOC folder, or holds two of them, ``train`` and ``val``. Without any folder for the
-    validation every tenth picture (by chance, always the same) is held out.
+    It is a VOC folder, or holds two of them, ``train`` and, unless ``validation`` is another one,
+    ``val``. Without any folder for the validation every tenth picture (by chance, always the same)
+    is held out.
     """
-    if validation is None and not (folder / PICTURES).is_dir() and (folder / "train").is_dir():
-        folder, validation = folder / "train", folder / "val"
+    if not (folder / PICTURES).is_dir() and (folder / "train").is_dir():
+        validation = folder / "val" if validation is None else validation
+        folder = folder / "train"
     pairs = list_pairs(folder)
     names = folder / TRUSTED
     trusted = read_names(names, pairs) if names.exists() else frozenset()

@@ -9,7 +9,7 @@ from PIL import Image
 
 from scripts.cutouts import add_cutouts, main, paste, read_cutout
 from scripts.training.split import TRUSTED
-from scripts.voc import MASKS, PICTURES, DataError, list_pairs
+from scripts.voc import MASKS, PICTURES, DataError, list_pairs, read_names
 from tests.unit.handler.files import EXAMPLES
 from tests.unit.scripts.voc_folder import make
 
@@ -96,6 +96,26 @@ def test_the_folder_is_copied_and_added_to(folder: Path, tmp_path: Path) -> None
     for part in (PICTURES, MASKS):
         for file in (outputs[0] / part).iterdir():
             assert file.read_bytes() == (outputs[1] / part / file.name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("before", "kept"),
+    [("p00", {"p00"}), ("p00\n", {"p00"}), ("p00\n\np01", {"p00", "p01"}), ("", set())],
+)
+def test_the_list_of_trusted_masks_may_lack_its_last_end_of_line(
+    folder: Path, tmp_path: Path, before: str, kept: set[str]
+) -> None:
+    """Every name has a line of its own afterwards, and an empty list gets no empty line."""
+    (folder / TRUSTED).write_text(before)
+    _cutout(tmp_path / "cow.png")
+    add_cutouts(folder, {"cow": ["cow.png"]}, tmp_path, tmp_path / "out", each=1)
+    text = (tmp_path / "out" / TRUSTED).read_text()
+    assert read_names(tmp_path / "out" / TRUSTED, list_pairs(tmp_path / "out")) == {
+        *kept,
+        "cutout_cow_cow_0",
+    }
+    assert not text.startswith("\n")
+    assert text.endswith("\n")
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,28 @@ def test_what_is_missing_is_one_line(
     assert errors.count("\n") == 1
 
 
+@pytest.mark.parametrize("option", ["--json", "--report"])
+def test_a_report_without_a_folder_is_refused_before_anything_is_measured(
+    photographs: Path, tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The measurement may take an hour, and the archive is not even looked at."""
+    path = tmp_path / "missing" / "out"
+    arguments = ["--data", str(photographs), "--archive", "none.mar", option, str(path)]
+    assert main(arguments) == 1
+    assert capsys.readouterr().err == f"evaluate: {path}: there is no folder {path.parent}\n"
+
+
+def test_what_cannot_be_written_does_not_cost_the_table(
+    archive: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The disk is full: 1, one line, and what was found is on the terminal."""
+    arguments = ["--data", str(photographs), "--archive", str(archive), "--json", "/dev/full"]
+    assert main(arguments) == 1
+    output = capsys.readouterr()
+    assert "2 pictures" in output.out
+    assert output.err == "evaluate: [Errno 28] No space left on device\n"
+
+
 def test_a_bad_mask_is_found_before_anything_is_predicted(
     archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +134,28 @@ def test_the_key_of_the_environment_is_sent_to_the_gateway(
     assert capsys.readouterr().err == (
         "evaluate: the gateway answered 401: The key is not valid.\n"
     )
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["--version", "2.0", "--archive", "a.mar"],
+        ["--version", "2.0", "--weights", "w.pth"],
+        ["--version", "2.0", "--model", "deeplabv3_resnet50"],
+        ["--gateway", "http://127.0.0.1:1", "--model", "deeplabv3_resnet50"],
+    ],
+)
+def test_a_gateway_and_a_file_at_once_are_refused(
+    asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Make passes on what is exported; a checkpoint must not answer for the version 2.0."""
+    with pytest.raises(SystemExit) as stopped:
+        main(["--data", "d", *asked])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "--version and --gateway are of a gateway: leave out --archive, --weights" in error
+    for variable in ("VERSION", "ARCHIVE", "WEIGHTS", "MODEL"):
+        assert variable in error
 
 
 def test_two_sources_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -148,6 +148,20 @@ def test_a_list_of_names_is_read(folder: Path) -> None:
     assert read_names(folder / "real.txt", list_pairs(folder)) == {"p00", "p02"}
 
 
+def test_a_name_in_a_list_may_have_blanks(folder: Path) -> None:
+    """Cameras and people write "IMG 001"; empty lines and blanks around a name mean nothing."""
+    write(folder, "IMG 001", *draw(9, RED))
+    (folder / "real.txt").write_text("\n p00\t\r\n\nIMG 001")
+    assert read_names(folder / "real.txt", list_pairs(folder)) == {"p00", "IMG 001"}
+
+
+def test_a_list_with_a_second_column_is_refused(folder: Path) -> None:
+    """As in Pascal VOC's lists of one class, where -1 means that the picture does not have it."""
+    (folder / "real.txt").write_text("p00  1\np01 -1\n")
+    with pytest.raises(DataError, match="there is no picture named p00  1"):
+        read_names(folder / "real.txt", list_pairs(folder))
+
+
 def test_a_list_with_an_unknown_name_is_refused(folder: Path) -> None:
     """The list belongs to another folder, or the picture is lost."""
     path = folder / "real.txt"

@@ -123,6 +123,15 @@ def test_truncated_files_are_shown_or_refused_in_words(
         assert shown.size == (64, 48)
 
 
+def test_a_damaged_avif_is_refused_in_words(encode: Encode) -> None:
+    """Its decoder says so in a way of its own, a RuntimeError."""
+    data = bytearray(encode(Image.effect_noise((64, 48), 60).convert("RGB"), "AVIF"))
+    pixels = data.index(b"mdat") + 4
+    data[pixels : pixels + 40] = bytes(40)
+    with pytest.raises(CannotShowError, match="cannot read"):
+        load_upright(bytes(data), 100, 10_000)
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a" + bytes(20), b"%PDF-1.7"],

@@ -24,6 +24,15 @@ def test_the_second_folder_can_be_anywhere(tmp_path: Path) -> None:
     assert (len(chosen.train), len(chosen.validation)) == (4, 3)
 
 
+def test_another_validation_leaves_the_folder_to_train_on(tmp_path: Path) -> None:
+    """train/ is trained on, whether val/ or test/ tells how good it has become."""
+    for name, pictures in (("train", 4), ("val", 2), ("test", 3)):
+        make(tmp_path / name, pictures)
+    chosen = split(tmp_path, tmp_path / "test")
+    assert {pair.picture.parts[-3] for pair in chosen.train} == {"train"}
+    assert [pair.picture.parts[-3] for pair in chosen.validation] == ["test"] * 3
+
+
 @pytest.mark.parametrize(("pictures", "held_out"), [(2, 1), (12, 1), (30, 3)])
 def test_one_folder_is_split(tmp_path: Path, pictures: int, held_out: int) -> None:
     """A tenth is held out, the same every time."""
