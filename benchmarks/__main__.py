@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from subprocess import SubprocessError
 from typing import Any
 
 from tqdm import tqdm
@@ -28,12 +29,20 @@ from benchmarks.running import ServerError
 from benchmarks.servers import COMPETITORS, PORTS, PRODUCT, PROTOTYPE, all_servers
 from benchmarks.settings import ROOT
 
+FAULTS = (
+    BenchmarkError,
+    InstallationError,
+    LoadError,
+    ModelError,
+    ServerError,
+    SubprocessError,  # of the engine alone, or of a load that does not end
+)
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when everything was measured. Ctrl-C ends it with what was measured until then."""
+    """0 when everything was measured. What ends it early leaves what was measured until then."""
     options = _parse(arguments)
     plan = quick_plan(options.rounds or 1) if options.quick else full_plan(options.rounds or 5)
     models = options.models or (["bundled"] if options.quick else list(NAMES))
@@ -48,15 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 rounds.append(turn)
                 results[name] = figures(rounds, plan)
                 text = _write(options.output, results)
-    except (BenchmarkError, InstallationError, LoadError, ModelError, ServerError) as exc:
-        print(f"benchmarks: {exc}", file=sys.stderr)
-        return 1
+    except FAULTS as exc:
+        return _ended(text, str(exc), 1)
     except KeyboardInterrupt:
-        print(text)
-        print("benchmarks: stopped; the table has the rounds until then", file=sys.stderr)
-        return INTERRUPTED
+        return _ended(text, "stopped", INTERRUPTED)
     print(text)
     return 0
+
+
+def _ended(text: str, why: str, status: int) -> int:
+    print(text)
+    until = "the table has the rounds until then" if text else "before the end of a round"
+    print(f"benchmarks: {why}; {until}", file=sys.stderr)
+    return status
 
 
 def full_plan(rounds: int) -> Plan:

@@ -1,10 +1,11 @@
 """From the rounds to the figures that are reported: medians of ratios within each round."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 
-from benchmarks.rounds import Measured, Plan, Round
+from benchmarks.load import Load
+from benchmarks.rounds import Latencies, Measured, Plan, Round
 from benchmarks.servers import COMPETITORS, GATEWAY, PROTOTYPE
 from benchmarks.settings import ENGINE, NEWCOMER
 
@@ -44,8 +45,8 @@ def _measures(rounds: Sequence[Round], plan: Plan) -> dict[str, Callable[[Round]
         "engine_per_s": lambda turn: turn.engine_per_s,
         "gateway_per_s": lambda turn: turn.targets[GATEWAY].capacity(plan.usual),
         "p50_ms": lambda turn: _alone(turn.targets[GATEWAY], plan),
-        "gateway_overhead_ms": lambda turn: _added(turn.targets[GATEWAY]),
-        "p99_over_p50_at_80pct": lambda turn: _tail(turn.targets[GATEWAY]),
+        "gateway_overhead_ms": lambda turn: _latencies(turn).added_ms,
+        "p99_over_p50_at_80pct": lambda turn: _tail(_latencies(turn).steady),
         "rss_mb": lambda turn: turn.targets[GATEWAY].rss_mb,
         "startup_s": lambda turn: turn.targets[GATEWAY].startup_s,
     }
@@ -76,21 +77,23 @@ def _alone(measured: Measured, plan: Plan) -> float:
     return measured.closed[plan.usual.name, min(plan.connections)].p50
 
 
-def _added(measured: Measured) -> float:
-    if measured.added_ms is None:
-        raise ValueError("the gateway was not asked in turn with TorchServe")
-    return measured.added_ms
+def _latencies(turn: Round) -> Latencies:
+    found = turn.targets[GATEWAY].latencies
+    if found is None:
+        raise ValueError("the gateway's latencies were not looked at")
+    return found
 
 
-def _tail(measured: Measured) -> float:
-    if measured.steady is None:
-        raise ValueError("the gateway was not measured at a steady rate")
-    return measured.steady.p99 / measured.steady.p50
+def _tail(steady: Load) -> float:
+    return steady.p99 / steady.p50
 
 
-def detail(rounds: Sequence[Round]) -> dict[str, object]:
-    """Target -> start, memory, and each load: medians over the rounds, failures added up."""
-    return {
+def detail(rounds: Sequence[Round]) -> Mapping[str, object]:
+    """Target -> start, memory, and each load: medians over the rounds, failures added up.
+
+    ``steady``: the gateway's load at 80 % of its capacity.
+    """
+    found: dict[str, dict[str, object]] = {
         name: {
             "startup_s": _median(rounds, name, lambda each: each.startup_s),
             "rss_mb": _median(rounds, name, lambda each: each.rss_mb),
@@ -98,6 +101,8 @@ def detail(rounds: Sequence[Round]) -> dict[str, object]:
         }
         for name in rounds[0].targets
     }
+    found[GATEWAY]["steady"] = _summary([_latencies(turn).steady for turn in rounds])
+    return found
 
 
 def _common_loads(rounds: Sequence[Round], name: str) -> list[tuple[str, int]]:
@@ -112,9 +117,11 @@ def _median(rounds: Sequence[Round], name: str, of: Callable[[Measured], float])
 
 def _load(rounds: Sequence[Round], name: str, key: tuple[str, int]) -> dict[str, object]:
     loads = [turn.targets[name].closed[key] for turn in rounds]
+    return {"photograph": key[0], "connections": key[1], **_summary(loads)}
+
+
+def _summary(loads: Sequence[Load]) -> dict[str, object]:
     return {
-        "photograph": key[0],
-        "connections": key[1],
         "per_s": round(median(load.throughput for load in loads), 3),
         "p50_ms": round(median(load.p50 for load in loads), 2),
         "p99_ms": round(median(load.p99 for load in loads), 2),

@@ -31,13 +31,30 @@ ROWS = (
 
 
 def table(results: Mapping[str, Any], models: list[str]) -> str:
-    """Markdown: a row for each figure, a column for each model with the spread of the rounds."""
+    """Markdown: a row for each figure, a column for each model with the spread of the rounds.
+
+    Below it stands who failed to answer, if anybody did.
+    """
     head = ["figure", *(_title(model, results) for model in models), "wanted", "of ResNet101"]
     lines = [row(head), row(["---"] * len(head))]
     for key, text, wanted, wanted_large in ROWS:
         cells = [_cell(results[model], key) for model in models]
         lines.append(row([text, *cells, wanted, wanted_large]))
+    lines += [f"\n{model}: {who}" for model in models if (who := _failures(results[model]))]
     return "\n".join(lines) + "\n"
+
+
+def _failures(figures: Mapping[str, Any]) -> str:
+    counts = {
+        name: sum(load["failures"] for load in _all_loads(found))
+        for name, found in figures["detail"].items()
+    }
+    failed = [f"{name} {count}" for name, count in counts.items() if count]
+    return f"requests without a mask: {', '.join(failed)}" if failed else ""
+
+
+def _all_loads(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [*found["loads"], *([found["steady"]] if "steady" in found else [])]
 
 
 def row(cells: list[str]) -> str:

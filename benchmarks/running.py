@@ -75,7 +75,7 @@ def _wait(child: Child, address: str) -> None:
 
 def _answers(address: str) -> bool:
     try:
-        return httpx.get(address, timeout=5).status_code == httpx.codes.OK
+        return httpx.get(address, timeout=5, trust_env=False).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
 

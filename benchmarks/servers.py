@@ -23,6 +23,7 @@ from benchmarks.settings import (
     environment,
 )
 from scripts.archives import DEFAULT_VERSION, MODEL
+from scripts.settings import default_workers
 
 BOUNDARY = "segserve-benchmark"
 COMPETITORS = ("litserve", "bentoml", "ray_serve", "mlserver")
@@ -109,6 +110,7 @@ def competitor(name: str, variant: str, model: Model, ports: list[int]) -> Serve
         **environment(),
         PORT: str(ports[0]),
         VARIANT: variant,
+        WORKERS: str(_workers(variant)),
         ARCHIVE: str(model.unpacked),
         ARCHITECTURE: model.architecture,
         WEIGHTS: str(model.weights),
@@ -125,6 +127,11 @@ def competitor(name: str, variant: str, model: Model, ports: list[int]) -> Serve
         route = "/predict" if name == "litserve" else "/segmentation"
         ask = Target(label, lambda jpeg: Request(base + route, *form(jpeg)), _same, is_newcomer)
     return Server(label, command, (ask,))
+
+
+def _workers(variant: str) -> int:
+    """As many as the product has by itself; a newcomer leaves every framework at one."""
+    return default_workers() if variant == ENGINE else 1
 
 
 # Arguments, path that answers 200 once it serves, further environment.
@@ -161,7 +168,8 @@ def _mlserver(ports: list[int], variant: str) -> Start:
     implementation = "benchmarks.competitors.mlserver_app.Segmentation"
     names = ("http_port", "metrics_port", "grpc_port")
     settings: dict[str, object] = dict(zip(names, ports, strict=False))
-    settings |= {"host": "127.0.0.1", "parallel_workers": WORKERS[variant]}
+    settings |= {"host": "127.0.0.1", "parallel_workers": _workers(variant)}
+    settings |= {f"{name}_dir": str(folder / name) for name in ("environments", "metrics")}
     (folder / "settings.json").write_text(json.dumps(settings))
     model = {"name": MODEL, "implementation": implementation}
     (folder / "model-settings.json").write_text(json.dumps(model))

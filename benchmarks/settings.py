@@ -13,7 +13,7 @@ ARCHITECTURE = f"{PREFIX}ARCHITECTURE"
 WEIGHTS = f"{PREFIX}WEIGHTS"  # a checkpoint's path
 PORT = f"{PREFIX}PORT"
 ENGINE, NEWCOMER = "engine", "newcomer"  # our engine code, or as a newcomer writes it
-WORKERS = {ENGINE: 2, NEWCOMER: 1}  # a newcomer leaves every framework at one
+WORKERS = f"{PREFIX}WORKERS"  # processes that segment
 LOAD = f"{PREFIX}LOAD"  # a JSON file that describes the load
 
 

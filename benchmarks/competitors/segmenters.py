@@ -16,10 +16,11 @@ from PIL import Image
 from torch.nn import functional as F
 
 from benchmarks.settings import ARCHITECTURE, ARCHIVE, ENGINE, VARIANT, WEIGHTS, WORKERS
-from deeplab.decode import decode
-from deeplab.engines import load_engine, predict
-from deeplab.postprocess import encode_mask, full_size
-from deeplab.preprocess import network_size, preprocess
+from deeplab.decode import MAX_PIXELS
+from deeplab.engines import load_shared_engine
+from deeplab.neighbours import Neighbours
+from deeplab.pipeline import segment
+from deeplab.preprocess import network_size
 from deeplab.spec import read_spec
 from scripts.checkpoints import Choice, load_checkpoint
 from scripts.normalisation import MEAN, STD
@@ -27,8 +28,8 @@ from scripts.normalisation import MEAN, STD
 Segmenter = Callable[[bytes], bytes]
 
 ASKED_FOR = os.environ.get(VARIANT, ENGINE)
-WORKER_PROCESSES = WORKERS[ASKED_FOR]
-ENGINE_THREADS = 2  # of a worker; what our own workers have
+WORKER_PROCESSES = int(os.environ.get(WORKERS, "1"))
+ENGINE_THREADS = 2  # of a worker, as handler/model-config.yaml has it
 
 
 def segmenter() -> Segmenter:
@@ -39,20 +40,23 @@ def segmenter() -> Segmenter:
 
 
 class EngineSegmenter:
-    """Our handler's stages and engine, without our server."""
+    """Our handler's stages and engine, set up as our handler does it, without our server."""
 
     def __init__(self, archive: Path):
+        torch.set_num_threads(1)  # it only resizes pictures
         self._spec = read_spec(archive / "model.json")
-        self._engine = load_engine(archive / "network", self._spec, ENGINE_THREADS)
+        # All workers of a server, and nobody else, have the same parent.
+        self._neighbours = Neighbours(archive / f"working-{os.getppid()}", str(os.getpid()))
+        cores = os.cpu_count() or 1
+        self._engine = load_shared_engine(
+            archive / "network", self._spec, ENGINE_THREADS, self._neighbours, cores
+        )
         self._lock = threading.Lock()  # a request of the engine is for one thread at a time
 
     def __call__(self, data: bytes) -> bytes:
         """Bytes of a photograph -> 8-bit grey PNG of class ids."""
-        decoded = decode(data, self._spec.input.long_side)
-        pixels = preprocess(decoded, self._spec.input)
-        with self._lock:
-            small = predict(self._engine, pixels)
-        return encode_mask(full_size(small, decoded.size))
+        with self._lock, self._neighbours.working():
+            return segment(data, self._engine, self._spec.input, MAX_PIXELS).png
 
 
 class EagerSegmenter:

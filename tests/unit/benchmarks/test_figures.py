@@ -10,18 +10,19 @@ from benchmarks.figures import figures
 from benchmarks.load import Load
 from benchmarks.photographs import usual
 from benchmarks.report import ROWS, plot, table
-from benchmarks.rounds import Measured, Plan, Round
+from benchmarks.rounds import Latencies, Measured, Plan, Round
 
 PLAN = Plan(3, 1.0, 1.0, (1, 4), (usual(),), open_seconds=1.0)
 
 
-def _load(per_s: float, ms: float) -> Load:
-    return Load(1.0, (ms,) * int(per_s), failures=0)
+def _load(per_s: float, ms: float, failures: int = 0) -> Load:
+    return Load(1.0, (ms,) * int(per_s), failures)
 
 
 def _measured(alone: float, four: float, ms: float) -> Measured:
     closed = {("0.3 MP", 1): _load(alone, ms), ("0.3 MP", 4): _load(four, 4 * ms)}
-    return Measured(5.0, 1000.0, closed, Load(1.0, (10.0,) * 98 + (15.0,) * 2, 0), added_ms=2.0)
+    steady = Load(1.0, (10.0,) * 98 + (15.0,) * 2, 0)
+    return Measured(5.0, 1000.0, closed, Latencies(steady, added_ms=2.0))
 
 
 def _round(gateway: float, engine: float = 50.0) -> Round:
@@ -105,3 +106,18 @@ def test_a_load_that_only_some_rounds_have_is_left_out_of_the_detail() -> None:
     loads = {name: len(each["loads"]) for name, each in result["detail"].items()}
     assert (loads["prototype"], loads["gateway"]) == (1, 2)
     assert result["rounds"] == 2
+
+
+def test_failed_requests_are_told_with_the_table() -> None:
+    """Of any load, the steady one too; a table without them says nothing of them."""
+    turn = _round(40)
+    result = figures([turn], PLAN)
+    assert "without a mask" not in table({"bundled": result}, ["bundled"])
+    turn.targets["prototype"].closed["0.3 MP", 4] = _load(4, 800.0, failures=3)
+    latencies = turn.targets["gateway"].latencies
+    assert latencies is not None
+    steady = Load(1.0, latencies.steady.latencies, failures=2)
+    turn.targets["gateway"].latencies = Latencies(steady, added_ms=2.0)
+    result = figures([turn], PLAN)
+    text = table({"bundled": result}, ["bundled"])
+    assert "bundled: requests without a mask: gateway 2, prototype 3" in text

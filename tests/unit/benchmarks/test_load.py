@@ -17,6 +17,7 @@ from benchmarks.load import (
     alternately,
     closed_loop,
     open_loop,
+    p99_of,
     send_once,
 )
 from tests.stack import free_ports
@@ -136,3 +137,15 @@ def test_a_refusal_is_no_latency() -> None:
     """It ends the comparison."""
     with _serving(200) as (_, request), _serving(503) as (_, other), pytest.raises(LoadError):
         alternately(request, other, seconds=0.1)
+
+
+def test_the_99th_percentile_is_not_passed_by_99_of_100() -> None:
+    """Of fewer than a hundred that is the greatest."""
+    assert p99_of([float(ms) for ms in range(100, 0, -1)]) == 99.0
+    assert p99_of([1.0] * 49 + [9.0]) == 9.0
+
+
+def test_a_single_request_without_answer_is_an_error_of_the_load() -> None:
+    """And not one of the library that sends it."""
+    with _serving(None) as (_, request), pytest.raises(LoadError, match="gives no answer"):
+        send_once(request)
