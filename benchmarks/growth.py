@@ -7,6 +7,7 @@ is asked as can be given. All of the bundled model, on this machine.
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,8 @@ RESULTS = ROOT / "benchmarks" / "results" / "growth.json"
 WORKERS = (1, 2, 3, 4)
 MEGAPIXELS = (0.1, 0.3, 1, 3, 12, 48)
 IN_FLIGHT = (1, 4, 16, 64)
+TOLD = 21  # answers whose stages are looked at
+STAGE = re.compile(r"([\w-]+);dur=([\d.]+)")
 OVERLOAD = 8  # times the capacity
 OVERLOADING_USERS = 400  # those whose requests wait send none: 80 of them at most
 
@@ -58,10 +61,16 @@ def by_size(model: Model, seconds: float) -> list[dict[str, object]]:
                 "megapixels": megapixels,
                 "mb": round(len(photograph.jpeg) / 1e6, 2),
                 "p50_ms": round(load.p50, 1),
-                "stages": ask(request).headers["Server-Timing"],
+                **stages([ask(request).headers["Server-Timing"] for _ in range(TOLD)]),
             }
             rows.append(figures)
     return rows
+
+
+def stages(headers: Sequence[str]) -> dict[str, float]:
+    """Stage -> median milliseconds, of several answers' Server-Timing."""
+    timings = [dict(STAGE.findall(header)) for header in headers]
+    return {name: round(median(float(each[name]) for each in timings), 2) for name in timings[0]}
 
 
 def by_requests_in_flight(model: Model, seconds: float) -> list[dict[str, object]]:

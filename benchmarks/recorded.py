@@ -22,7 +22,7 @@ def recorded(server: Server) -> dict[str, dict[str, object]]:
     _, torchserve = server.targets
     management = server.command.env["SEGSERVE_SERVE_MANAGEMENT_PORT"]
     base = f"http://127.0.0.1:{management}"
-    found = {path: httpx.get(base + path, timeout=30) for path in MANAGEMENT}
+    found = {path: httpx.get(base + path, timeout=30, trust_env=False) for path in MANAGEMENT}
     found[PREDICTIONS] = ask(torchserve.request(usual().jpeg))
     return {path: _answer(answer) for path, answer in found.items()}
 

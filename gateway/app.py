@@ -41,7 +41,6 @@ from gateway.protection.cors import Cors
 from gateway.protection.quotas import Quotas, Rates
 from gateway.protection.security_headers import SecurityHeaders
 from gateway.protocols.annotator import Annotator
-from gateway.protocols.packed_images import PackedImages
 from gateway.settings import Settings
 from gateway.telemetry import loop_lag
 from gateway.telemetry.metrics import Metrics
@@ -159,9 +158,8 @@ def create_app(
     offload = Offload()
     app.include_router(segment.routes(pipeline, offload))
     app.include_router(batch.routes(pipeline, offload))
-    packed_images = PackedImages(pipeline, memory)
-    app.include_router(hugging_face.routes(packed_images, offload))
-    app.include_router(open_inference.routes(packed_images, offload))
+    app.include_router(hugging_face.routes(pipeline, offload))
+    app.include_router(open_inference.routes(pipeline, offload))
     app.include_router(open_inference_models.routes(catalogue))
     annotator = Annotator(pipeline, catalogue, memory, offload)
     app.include_router(label_studio.routes(annotator, settings.model))

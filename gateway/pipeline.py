@@ -158,8 +158,13 @@ class Pipeline:
         finally:
             await found.close()
 
-    async def segment(self, request: Request, wish: Wish, read: Reader) -> Found:
+    async def segment(
+        self, request: Request, wish: Wish, read: Reader, unpack: Reader | None = None
+    ) -> Found:
         """The model's answer to the image that ``read`` finds in a request.
+
+        unpack: where what was read holds the image within something else, leaves it alone there;
+        who waits for a turn to do so is no slow upload.
 
         Raises GatewayError or ClientDisconnect.
         """
@@ -169,6 +174,8 @@ class Pipeline:
             with clock.stage("read"):
                 async with self.upload(image):
                     await read(image)
+                if unpack is not None:
+                    await unpack(image)
             found = await self.predict(client_of(request), image, wish, clock)
         request.state.target = found.target
         return found

@@ -1,5 +1,6 @@
 """POST /v1/hf/{model}: image segmentation for Hugging Face's inference clients."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -8,13 +9,13 @@ from starlette.responses import Response
 from gateway.api.answers import JSON, NOT_STORED
 from gateway.api.parameters import MODEL, VERSION
 from gateway.errors import UnreadableImageError
-from gateway.json_body import is_object
+from gateway.json_body import is_object, receive, room_for
 from gateway.memory import Buffer
 from gateway.offload import Offload
 from gateway.openapi import protocols as openapi_protocols
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
+from gateway.pipeline import Pipeline
 from gateway.protocols.hugging_face import Inputs, Segment, read_inputs, segments
-from gateway.protocols.packed_images import PackedImages
 from gateway.uploads import too_large
 from gateway.wishes import Wish
 
@@ -45,7 +46,7 @@ class _Unpacking:
         image.fill(found.image)
 
 
-def routes(images: PackedImages, offload: Offload) -> APIRouter:
+def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
     """The endpoint, bound to what does the work."""
     router = APIRouter(prefix="/v1/hf", tags=["protocols"])
 
@@ -72,8 +73,10 @@ def routes(images: PackedImages, offload: Offload) -> APIRouter:
         whose mean confidence is below `threshold` are left out. The answer lists the classes
         ascending by id, background included, as the library's own semantic segmentation does.
         """
-        unpack = _Unpacking(images.max_bytes, offload)
-        found = await images.segment(request, Wish(model, version, "labels", facts=True), unpack)
+        wish = Wish(model, version, "labels", facts=True)
+        read = partial(receive, request, room_for(pipeline.max_image_bytes))
+        unpack = _Unpacking(pipeline.max_image_bytes, offload)
+        found = await pipeline.segment(request, wish, read, unpack)
         body = await offload.read(found, lambda: segments(found, unpack.threshold))
         return Response(body, media_type=JSON, headers=found.headers | NOT_STORED)
 

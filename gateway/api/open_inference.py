@@ -1,6 +1,7 @@
 """Open Inference Protocol: images in tensors, as the clients of Triton and KServe send them."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -10,14 +11,14 @@ from gateway.api.answers import JSON, NOT_STORED
 from gateway.api.open_inference_models import VERSION
 from gateway.api.parameters import MODEL
 from gateway.errors import UnreadableImageError
+from gateway.json_body import receive, room_for
 from gateway.memory import Buffer
 from gateway.offload import Offload
 from gateway.openapi import protocols as openapi_protocols
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
-from gateway.pipeline import Found
+from gateway.pipeline import Found, Pipeline
 from gateway.protocols.open_inference import HEADER_LENGTH, Inference, read_inference
 from gateway.protocols.open_inference_answer import Answer, answer
-from gateway.protocols.packed_images import PackedImages
 from gateway.wishes import Wish
 
 
@@ -50,13 +51,15 @@ def _response(made: Answer, found: Found) -> Response:
     return Response(made.body, media_type="application/octet-stream", headers=headers)
 
 
-def routes(images: PackedImages, offload: Offload) -> APIRouter:
+def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
     """The endpoints, bound to what does the work."""
     router = APIRouter(prefix="/v2/models", tags=["protocols"])
 
     async def infer(request: Request, model: str, version: str | None) -> Response:
-        unpack = _Unpacking(request, images.max_bytes, offload)
-        found = await images.segment(request, Wish(model, version, "labels", facts=True), unpack)
+        wish = Wish(model, version, "labels", facts=True)
+        read = partial(receive, request, room_for(pipeline.max_image_bytes))
+        unpack = _Unpacking(request, pipeline.max_image_bytes, offload)
+        found = await pipeline.segment(request, wish, read, unpack)
         made = await offload.read(found, lambda: answer(found, unpack.asked))
         return _response(made, found)
 

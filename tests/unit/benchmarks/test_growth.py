@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks.growth import table
+from benchmarks.growth import stages, table
 from benchmarks.photographs import of_megapixels
 from benchmarks.ports import free_ports
 from benchmarks.running import Command, ServerError, running
@@ -85,3 +85,9 @@ def test_a_photograph_of_any_size(megapixels: float) -> None:
     width, height = of_megapixels(megapixels).size
     assert width * height / 1e6 == pytest.approx(megapixels, rel=0.01)
     assert width / height == pytest.approx(4 / 3, rel=0.01)
+
+
+def test_stages_are_medians_over_the_answers() -> None:
+    """Each of its own, whatever the others do."""
+    headers = [f"decode;dur={ms}, infer;dur={20 - ms}, total;dur=25" for ms in (1.5, 3.0, 9.0)]
+    assert stages(headers) == {"decode": 3.0, "infer": 17.0, "total": 25.0}

@@ -1,5 +1,6 @@
 """POST /v1/hf/{model}, as Hugging Face's own client and others use it."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Iterator
@@ -148,3 +149,24 @@ async def test_a_compressed_body_is_refused(gateway: httpx.AsyncClient) -> None:
     """Its size could not be bounded while it arrives."""
     answer = await gateway.post(PATH, content=b"x", headers={"Content-Encoding": "gzip"})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+async def test_a_request_that_cannot_wait_is_refused_before_it_is_read(
+    torchserve: TorchServeDouble,
+) -> None:
+    """As every upload."""
+    release = asyncio.Event()
+
+    async def hang(_: httpx.Request) -> httpx.Response:
+        await release.wait()
+        return httpx.Response(503)
+
+    torchserve.predict = hang
+    async with client(torchserve, max_concurrency=1, max_queue=0) as gateway:
+        first = asyncio.create_task(gateway.post("/v1/hf/deeplabv3", content=b"a photo"))
+        while not torchserve.predictions:
+            await asyncio.sleep(0.001)
+        answer = await gateway.post("/v1/hf/deeplabv3", content=b"{")
+        release.set()
+        await first
+    assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
