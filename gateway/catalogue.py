@@ -58,6 +58,11 @@ class Catalogue:
             await asyncio.wait({self._ask()}, timeout=_PATIENCE_S)
         return self._known.default_version
 
+    def check_model(self, name: str | None) -> None:
+        """Raises NotFoundError for any other model than the one there is."""
+        if name not in (None, self.model):
+            raise NotFoundError(f"There is no model {name!r}. There is: {self.model}.")
+
     async def find(self, version: str) -> VersionStatus:
         """One version; raises NotFoundError that names those there are."""
         known = (await self.status()).find(version) or (await self.refresh()).find(version)

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from gateway.found import Found, trusting
 from gateway.memory import Buffer
-from gateway.pipeline import Found, trusting
 from gateway.pixels.masks import size_of
 
 T = TypeVar("T")

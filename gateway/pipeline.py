@@ -5,10 +5,9 @@ What the answer looks like (a colour map, a document, another protocol's words) 
 """
 
 import asyncio
-import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,14 +23,12 @@ from gateway.errors import (
     NotFoundError,
     NoWorkerFreeError,
 )
+from gateway.found import Found, about
 from gateway.memory import Buffer, Memory
-from gateway.pixels.masks import NotAMaskError
 from gateway.settings import Settings
 from gateway.telemetry.stages import StageClock, Stages
 from gateway.torchserve import Prediction, Question, Target, TorchServe
 from gateway.wishes import Wish, form_of
-
-logger = logging.getLogger(__name__)
 
 Reader = Callable[[Buffer], Coroutine[Any, Any, None]]
 
@@ -52,52 +49,6 @@ def client_of(request: Request) -> Client:
     return Client(request.state.request_id, request.is_disconnected)
 
 
-@dataclass(frozen=True)
-class Found:
-    """A model's answer to an image.
-
-    labels: class id -> name; empty where the wish did not need them.
-    seconds: since the request began.
-    clock: where the stages that come after it are told.
-    """
-
-    target: Target
-    prediction: Prediction
-    labels: Mapping[int, str]
-    seconds: float
-    clock: StageClock
-
-    @property
-    def timings(self) -> str:
-        """All stages as Server-Timing has them: the worker's own, and the total."""
-        total = f"total;dur={self.seconds * 1e3:.1f}"
-        return f"{self.prediction.timings}, {total}" if self.prediction.timings else total
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The facts that go with every answer."""
-        return about(self.target) | {
-            "X-Class-Pixels": self.prediction.class_pixels,
-            "X-Confidence": self.prediction.confidence,
-            "Server-Timing": self.timings,
-        }
-
-
-@contextmanager
-def trusting(found: Found) -> Iterator[None]:
-    """Around the reading of a model's answer: one that is no mask is the model's fault."""
-    try:
-        with found.clock.stage("colour"):
-            yield
-    except NotAMaskError as exc:
-        version = found.target.version
-        logger.warning("version %s answered with no mask: %s", version, exc)
-        raise ModelUnavailableError(
-            f"Version {version} did not answer with a mask. Choose another version.",
-            about(found.target),
-        ) from exc
-
-
 @asynccontextmanager
 async def _deadline(seconds: float, detail: str) -> AsyncIterator[None]:
     try:
@@ -105,16 +56,6 @@ async def _deadline(seconds: float, detail: str) -> AsyncIterator[None]:
             yield
     except TimeoutError as exc:
         raise DeadlineExceededError(detail) from exc
-
-
-def unknown_model(name: str | None, known: str) -> NotFoundError:
-    """The error for a model that is not served."""
-    return NotFoundError(f"There is no model {name!r}. There is: {known}.")
-
-
-def about(target: Target) -> dict[str, str]:
-    """The headers that name who answers."""
-    return {"X-Model": target.model, "X-Model-Version": target.version}
 
 
 class Pipeline:
@@ -182,7 +123,7 @@ class Pipeline:
 
     async def check(self, wish: Wish) -> None:
         """Raises now what every image would fail with: an unknown model, version or class."""
-        self._check_model(wish)
+        self._catalogue.check_model(wish.model)
         version = wish.version or await self._catalogue.default_version()
         form_of(wish, await self._catalogue.labels(version))
 
@@ -204,17 +145,13 @@ class Pipeline:
 
     async def predict(self, client: Client, image: Buffer, wish: Wish, clock: StageClock) -> Found:
         """The model's answer to an image that has been read."""
-        self._check_model(wish)
+        self._catalogue.check_model(wish.model)
         limit = self._settings.deadline_s
         expires = time.time() + limit
         async with _deadline(limit, f"No answer after {limit:g} seconds. Try again later."):
             target, labels, prediction = await self._ask(client, image, wish, expires, clock)
         clock.answered(target, prediction)
         return Found(target, prediction, labels, clock.seconds, clock)
-
-    def _check_model(self, wish: Wish) -> None:
-        if wish.model not in (None, self._catalogue.model):
-            raise unknown_model(wish.model, self._catalogue.model)
 
     async def _ask(
         self, client: Client, image: Buffer, wish: Wish, expires: float, clock: StageClock

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.pipeline import Found
+from gateway.found import Found
 from gateway.pixels.masks import decode_mask, encode_grey
 from gateway.pixels.palette import hex_colour
 from gateway.pixels.polygons import polygons

@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from gateway.api.answers import JSON, NOT_STORED
 from gateway.api.parameters import VERSION
+from gateway.found import about
 from gateway.openapi import protocols as openapi_protocols
 from gateway.openapi.problems import problems
-from gateway.pipeline import about
 from gateway.protocols.annotator import Annotator
 from gateway.protocols.label_studio import Predictions, version_name
 

@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from gateway.api.parameters import MODEL, VERSION, VERSION_PATTERN
 from gateway.catalogue import Catalogue
+from gateway.found import about
 from gateway.management import ModelStatus
 from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import problems
-from gateway.pipeline import about, unknown_model
 from gateway.pixels.palette import hex_colour
 from gateway.schemas import Colours, Label, Labels, Model, Models, ModelVersion
 from gateway.torchserve import Target
@@ -88,8 +88,7 @@ def routes(catalogue: Catalogue) -> APIRouter:
         Clients may keep it: send the `ETag` back as `If-None-Match`, and while the legend is the
         same the answer is 304 and empty.
         """
-        if model != catalogue.model:
-            raise unknown_model(model, catalogue.model)
+        catalogue.check_model(model)
         chosen = version or await catalogue.default_version()
         found = await catalogue.labels(chosen)
         listed = [_label(class_id, name) for class_id, name in sorted(found.items())]

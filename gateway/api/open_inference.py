@@ -11,12 +11,13 @@ from gateway.api.answers import JSON, NOT_STORED
 from gateway.api.open_inference_models import VERSION
 from gateway.api.parameters import MODEL
 from gateway.errors import UnreadableImageError
+from gateway.found import Found
 from gateway.json_body import receive, room_for
 from gateway.memory import Buffer
 from gateway.offload import Offload
 from gateway.openapi import protocols as openapi_protocols
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
-from gateway.pipeline import Found, Pipeline
+from gateway.pipeline import Pipeline
 from gateway.protocols.open_inference import HEADER_LENGTH, Inference, read_inference
 from gateway.protocols.open_inference_answer import Answer, answer
 from gateway.wishes import Wish

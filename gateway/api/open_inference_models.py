@@ -9,7 +9,6 @@ from gateway.catalogue import Catalogue
 from gateway.errors import ModelUnavailableError
 from gateway.openapi import document as openapi
 from gateway.openapi.problems import problems
-from gateway.pipeline import unknown_model
 from gateway.protocols.open_inference_metadata import (
     EXTENSIONS,
     Live,
@@ -52,8 +51,7 @@ class _Models:
 
     async def _find(self, model: str, version: str | None) -> int:
         """The workers of a version, or of the default one, that are ready."""
-        if model != self._catalogue.model:
-            raise unknown_model(model, self._catalogue.model)
+        self._catalogue.check_model(model)
         chosen = version or (await self._catalogue.status()).default_version
         return (await self._catalogue.find(chosen)).workers
 

@@ -11,10 +11,11 @@ from starlette.responses import Response
 from gateway.api import parameters
 from gateway.api.answers import JSON, NOT_STORED, PNG, PngResponse
 from gateway.errors import NotAcceptableError
+from gateway.found import Found, trusting
 from gateway.offload import Offload
 from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
-from gateway.pipeline import Found, Pipeline, trusting
+from gateway.pipeline import Pipeline
 from gateway.pixels.rendering import picture
 from gateway.results import Detail, describe
 from gateway.uploads import read_image

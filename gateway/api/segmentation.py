@@ -8,9 +8,10 @@ from starlette.responses import Response
 
 from gateway.api.answers import NOT_STORED, PngResponse
 from gateway.api.parameters import VERSION
+from gateway.found import trusting
 from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
-from gateway.pipeline import Pipeline, trusting
+from gateway.pipeline import Pipeline
 from gateway.pixels.palette import SEED
 from gateway.pixels.rendering import colour_map
 from gateway.uploads import read_image

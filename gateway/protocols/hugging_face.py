@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from gateway.errors import InvalidRequestError
+from gateway.found import Found
 from gateway.json_body import BASE64, decode_base64, narrowed, parse
-from gateway.pipeline import Found
 from gateway.pixels.masks import decode_mask, encode_binary
 from gateway.pixels.regions import regions
 from gateway.results import class_confidences

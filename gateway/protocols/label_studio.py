@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, Field
 
 from gateway.errors import GatewayError, InvalidRequestError, UnreadableImageError
+from gateway.found import Found
 from gateway.json_body import decode_base64, parse
-from gateway.pipeline import Found
 from gateway.pixels.brush import brush_rle
 from gateway.pixels.masks import decode_mask
 from gateway.protocols.label_config import LabelConfig, read_label_config

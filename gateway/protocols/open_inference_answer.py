@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from gateway.errors import TooManyPixelsError
-from gateway.pipeline import Found
+from gateway.found import Found
 from gateway.pixels.masks import decode_mask
 from gateway.pixels.regions import regions
 from gateway.protocols.open_inference import LENGTH_BYTES, Inference, Output, OutputName

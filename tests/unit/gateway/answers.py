@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.pipeline import Found
+from gateway.found import Found
 from gateway.pixels.masks import encode_grey
 from gateway.torchserve import Prediction, Target
 from tests.unit.gateway.series import idle_clock

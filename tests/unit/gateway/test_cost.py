@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gateway.pipeline import Found
+from gateway.found import Found
 from gateway.pixels.masks import encode_grey
 from gateway.pixels.palette import SEED
 from gateway.pixels.rendering import colour_map

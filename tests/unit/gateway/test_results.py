@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco
 
+from gateway.found import Found
 from gateway.openapi import examples
-from gateway.pipeline import Found
 from gateway.pixels.masks import NotAMaskError, encode_grey
 from gateway.results import Detail, describe
 from gateway.schemas import SegmentationFound
