@@ -13,7 +13,8 @@ from ui.gateway_client import GatewayClient
 from ui.settings import Settings
 
 TITLE = "DeepLabV3 image segmentation"
-FILE_TYPES = ["jpg", "jpeg", "png", "webp", "gif", "tif", "tiff", "bmp", "avif"]
+# The service goes by the content. Browsers on Windows save photographs as jfif.
+FILE_TYPES = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "tif", "tiff", "bmp", "avif"]
 _LOOK_AGAIN_S = 3
 _FOLDER = Path(__file__).parent
 
@@ -39,7 +40,7 @@ def main() -> None:
     if isinstance(readiness, GatewayError):
         _wait_until_ready()
     with st.container(border=True):
-        _inputs(readiness)
+        _inputs()
     _outputs()
     if isinstance(readiness, Readiness):
         _vocabulary(readiness)
@@ -71,19 +72,17 @@ def _wait_until_ready() -> None:
     st.warning(words.waiting(readiness))
 
 
-def _inputs(readiness: Readiness | GatewayError) -> None:
+def _inputs() -> None:
     upload, examples = st.columns(2, gap="large")
     with upload:
         choices.uploader("Choose a photograph", FILE_TYPES, _settings())
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-            st.button(
-                "Get segmentation map",
-                type="primary",
-                disabled=choices.picture() is None,
-                on_click=choices.ask,
-            )
-            if isinstance(readiness, Readiness):
-                choices.version_chooser(_client(), readiness.model)
+        row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+        row.button(
+            "Get segmentation map",
+            type="primary",
+            disabled=choices.picture() is None,
+            on_click=choices.ask,
+        )
     with examples:
         st.html('<div class="label">Or try an example</div>')
         with st.container(key="examples"):
@@ -96,6 +95,9 @@ def _inputs(readiness: Readiness | GatewayError) -> None:
                 on_click=choices.take_example,
                 args=(example, _settings()),
             )
+    # Last: it asks the gateway, for whose silence nothing else need wait.
+    with row:
+        choices.version_chooser(_client())
 
 
 def _outputs() -> None:

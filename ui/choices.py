@@ -1,6 +1,6 @@
 """What a visitor has chosen and got, kept in Streamlit's session between reruns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -15,7 +15,9 @@ Outcome = result.Result | GatewayError
 
 # The keys in st.session_state that are ours and not a widget's.
 _PICTURE, _OUTCOME, _ASKED, _UPLOADS = "picture", "outcome", "asked", "uploads"
-_VERSION = "version"
+_WISH = "wish"
+# The chooser's own: Streamlit forgets it whenever the chooser is not drawn.
+_CHOOSER = "version"
 
 
 def picture() -> result.Picture | None:
@@ -37,18 +39,23 @@ def asked() -> bool:
 
 def ask() -> None:
     """Want a segmentation of the picture on the table."""
+    st.session_state[_OUTCOME] = None
     st.session_state[_ASKED] = True
 
 
 def answer(client: GatewayClient) -> None:
     """Ask the gateway and keep the outcome, good or bad."""
-    chosen = st.session_state[_PICTURE]
-    st.session_state[_ASKED] = False
     try:
-        came: Outcome = result.segment(client, chosen, st.session_state.get(_VERSION))
+        came: Outcome = result.segment(client, st.session_state[_PICTURE], _wish())
     except GatewayError as error:
         came = error
+    except Exception:
+        # A fault of ours: asked again at every rerun, it would only show again.
+        st.session_state[_ASKED] = False
+        raise
+    # An interrupted script ends here, still asked: its rerun asks for what is chosen by then.
     st.session_state[_OUTCOME] = came
+    st.session_state[_ASKED] = False
 
 
 def take_example(example: Example, settings: Settings) -> None:
@@ -87,30 +94,54 @@ def _put(chosen: result.Picture | None) -> None:
     st.session_state[_ASKED] = False
 
 
-def version_chooser(client: GatewayClient, model: str) -> None:
-    """Offer the versions of the model if there are several."""
-    versions = {version.version: version for version in _versions(client, model)}
-    if st.session_state.get(_VERSION) not in versions:
-        # A choice that is gone, or none yet: the chooser starts at the default again.
-        st.session_state.pop(_VERSION, None)
+def _wish() -> str | None:
+    """Give the version that was chosen; None for the default, whichever it is by now."""
+    wish: str | None = st.session_state.get(_WISH)
+    return wish
+
+
+def version_chooser(client: GatewayClient) -> None:
+    """Offer the versions of the model if there are several, ready or not."""
+    versions = _versions(client)
+    _forget_if_gone(versions)
     if len(versions) < 2:
         return
-    names = sorted(versions, key=lambda name: not versions[name].default)
+    shown = next((each for each in versions if each.version == _wish()), versions[0])
+    if st.session_state.get(_CHOOSER) != _version_words(shown):
+        st.session_state[_CHOOSER] = _version_words(shown)
+    wishes = {_version_words(each): None if each.default else each.version for each in versions}
     st.selectbox(
         "Model version",
-        names,
-        format_func=lambda name: _version_words(versions[name]),
-        key=_VERSION,
+        list(wishes),
+        key=_CHOOSER,
+        on_change=_choose,
+        args=(wishes,),
         width=220,
     )
 
 
-def _versions(client: GatewayClient, model: str) -> Sequence[ModelVersion]:
+def _forget_if_gone(versions: Sequence[ModelVersion]) -> None:
+    # Without a list nobody knows.
+    if versions and _wish() not in [each.version for each in versions]:
+        st.session_state[_WISH] = None
+
+
+def _choose(wishes: Mapping[str, str | None]) -> None:
+    # A browser may still show the words of an earlier list, which is no choice.
+    shown = st.session_state[_CHOOSER]
+    if shown in wishes:
+        st.session_state[_WISH] = wishes[shown]
+
+
+def _versions(client: GatewayClient) -> Sequence[ModelVersion]:
+    """List the versions, the default first; none if the gateway does not say."""
     try:
-        models = {each.name: each for each in client.models()}
+        models = client.models()
     except GatewayError:
         return ()
-    return models[model].versions if model in models else ()
+    # A gateway serves one model.
+    versions = models[0].versions if models else ()
+    return sorted(versions, key=lambda each: not each.default)
 
 
 def _version_words(version: ModelVersion) -> str:

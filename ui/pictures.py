@@ -5,6 +5,7 @@ import struct
 import threading
 import zlib
 
+import numpy as np
 from PIL import Image, ImageOps
 
 # Only what the service takes: the rarer a decoder, the likelier it is to be a trap.
@@ -42,9 +43,9 @@ class CannotShowError(Exception):
 def load_upright(data: bytes, long_side: int, max_pixels: int) -> Image.Image:
     """Decode to upright RGB, uint8, scaled down to long_side pixels if it is larger.
 
-    Follows the service's policy: first frame, EXIF orientation, alpha on white. CannotShowError
-    says in words why a picture that needs more than max_pixels in memory, or that Pillow cannot
-    read, is not shown.
+    Follows the service's policy: first frame, EXIF orientation, alpha on white, 32-bit levels
+    stretched from the darkest to the brightest. CannotShowError says in words why a picture that
+    needs more than max_pixels in memory, or that Pillow cannot read, is not shown.
     """
     try:
         with _decoding, Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
@@ -64,6 +65,10 @@ def load_upright(data: bytes, long_side: int, max_pixels: int) -> Image.Image:
 
 def _upright_rgb(picture: Image.Image, long_side: int) -> Image.Image:
     small = _with_plain_channels(picture)
+    if small.mode in ("I", "F"):
+        # Bicubic goes beyond the darkest and brightest level, a first coarse step beyond 32 bits.
+        small.thumbnail((long_side, long_side), Image.Resampling.BILINEAR, reducing_gap=None)
+        return _stretched(ImageOps.exif_transpose(small)).convert("RGB")
     small.thumbnail((long_side, long_side), Image.Resampling.BICUBIC)
     return _on_white(ImageOps.exif_transpose(small))
 
@@ -76,6 +81,13 @@ def _with_plain_channels(picture: Image.Image) -> Image.Image:
     if picture.mode in ("P", "PA", "1"):
         return picture.convert("RGBA")
     return picture
+
+
+def _stretched(picture: Image.Image) -> Image.Image:
+    """Modes I and F to L, from the darkest to the brightest level; what is no number is 0."""
+    levels = np.nan_to_num(np.asarray(picture, dtype=np.float64), posinf=0.0, neginf=0.0)
+    span = max(float(np.ptp(levels)), np.finfo(np.float64).tiny)
+    return Image.fromarray(((levels - levels.min()) / span * 255).astype(np.uint8))
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

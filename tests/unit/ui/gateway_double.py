@@ -60,6 +60,9 @@ class GatewayDouble:
     url: str = ""
     ready: bool = True
     versions: tuple[str, ...] = ("1.0",)
+    default: str = "1.0"
+    without_workers: tuple[str, ...] = ()
+    lists: bool = True
     segmentation: Answer | None = None
     facts: dict[str, str] = field(default_factory=dict)
     silent_s: float = 0
@@ -73,8 +76,15 @@ class GatewayDouble:
             return self._segment(path, body)
         if route == "/readyz" and not self.ready:
             return problem(503, "Model not ready", "No worker is up yet. Wait a moment."), {}
+        if route == "/v1/models" and not self.lists:
+            return problem(503, "Model unavailable", "The inference server is silent."), {}
         answers = {
-            "/readyz": {"status": "ready", "model": "deeplabv3", "version": "1.0", "workers": 1},
+            "/readyz": {
+                "status": "ready",
+                "model": "deeplabv3",
+                "version": self.default,
+                "workers": 1,
+            },
             "/v1/models": {"models": [self._model()]},
             "/v1/models/deeplabv3/labels": {
                 "model": "deeplabv3",
@@ -88,20 +98,20 @@ class GatewayDouble:
         versions = [
             {
                 "version": version,
-                "default": version == "1.0",
-                "ready": True,
-                "workers": 1,
+                "default": version == self.default,
+                "ready": version not in self.without_workers,
+                "workers": int(version not in self.without_workers),
                 "loaded_at": None,
             }
             for version in self.versions
         ]
-        return {"name": "deeplabv3", "default_version": "1.0", "versions": versions}
+        return {"name": "deeplabv3", "default_version": self.default, "versions": versions}
 
     def _segment(self, path: str, body: bytes) -> tuple[Answer, dict[str, str]]:
         facts = {
             "X-Class-Pixels": "0=1",
             "X-Model": "deeplabv3",
-            "X-Model-Version": path.partition("version=")[2] or "1.0",
+            "X-Model-Version": path.partition("version=")[2] or self.default,
             "X-Request-ID": "req-1",
         }
         time.sleep(self.silent_s)  # what a test of patience asks for

@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from tests.unit.ui.conftest import APP, html
+from tests.unit.ui.conftest import APP, html, image_urls
 from tests.unit.ui.gateway_double import GatewayDouble
 
 
@@ -18,6 +18,16 @@ def test_a_visitor_finds_title_uploader_button_and_examples(page: AppTest) -> No
     button = next(each for each in page.button if each.label == "Get segmentation map")
     assert button.disabled
     assert {"Astronaut", "Cat"} <= {each.label for each in page.button}
+
+
+@pytest.mark.parametrize("name", ["cat.jpe", "cat.jfif", "CAT.JFIF"])
+def test_a_jpeg_is_taken_by_every_name_that_people_meet(
+    page: AppTest, cat_jpeg: bytes, name: str
+) -> None:
+    """Browsers on Windows save photographs as .jfif."""
+    page.run().file_uploader[0].upload(name, cat_jpeg).run()
+    assert not page.exception
+    assert len(image_urls(page)) == 1
 
 
 def test_a_ready_gateway_is_said_with_the_version_that_serves(page: AppTest) -> None:

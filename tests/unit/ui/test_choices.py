@@ -1,10 +1,15 @@
 """What a visitor chooses is what is sent, once."""
 
+from collections.abc import Callable
+
 import pytest
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.testing.v1 import AppTest
 
 from tests.unit.ui.conftest import press
-from tests.unit.ui.gateway_double import GatewayDouble
+from tests.unit.ui.gateway_double import GatewayDouble, problem
+from ui.answers import Segmentation
+from ui.gateway_client import GatewayClient
 
 
 def segmentations(gateway: GatewayDouble) -> list[str]:
@@ -79,3 +84,134 @@ def test_a_version_that_is_gone_is_no_longer_chosen(
     gateway.versions = left
     press(page.run(), "Cat")
     assert "1.1" not in segmentations(gateway)[0]
+
+
+@pytest.mark.parametrize("lost", ["listing", "everything"])
+def test_a_choice_outlives_a_gateway_that_does_not_answer(
+    page: AppTest, gateway: GatewayDouble, lost: str
+) -> None:
+    """Without a list of the versions nobody can know that the chosen one is gone."""
+    gateway.versions = ("1.0", "1.1")
+    page.run().selectbox[0].select("1.1").run()
+    gateway.lists, gateway.ready = False, lost == "listing"
+    assert not page.run().selectbox
+    gateway.lists = gateway.ready = True
+    assert page.run().selectbox[0].value == "1.1"
+    press(page, "Cat")
+    assert segmentations(gateway) == ["/segmentation?version=1.1"]
+
+
+def test_a_ready_version_can_be_chosen_while_the_default_is_not_ready(
+    page: AppTest, gateway: GatewayDouble
+) -> None:
+    """The chooser says which is which; the page need not wait for the default."""
+    gateway.versions, gateway.without_workers, gateway.ready = ("1.0", "1.1"), ("1.0",), False
+    chooser = page.run().selectbox[0]
+    assert chooser.options == ["1.0 (not ready)", "1.1"]
+    chooser.select("1.1").run()
+    press(page, "Cat")
+    assert segmentations(gateway) == ["/segmentation?version=1.1"]
+
+
+def test_without_a_choice_the_default_is_followed(page: AppTest, gateway: GatewayDouble) -> None:
+    """Also to another version that became the default meanwhile."""
+    gateway.versions = ("1.0", "1.1")
+    page.run()
+    gateway.default = "1.1"
+    assert page.run().selectbox[0].value == "1.1 (default)"
+    press(page, "Cat")
+    assert "version **1\\.1**" in page.caption[-1].value
+
+
+def test_the_default_can_be_chosen_again(page: AppTest, gateway: GatewayDouble) -> None:
+    """Choosing it is choosing none."""
+    gateway.versions = ("1.0", "1.1")
+    page.run().selectbox[0].select("1.1").run()
+    page.selectbox[0].select("1.0 (default)").run()
+    press(page, "Cat")
+    assert segmentations(gateway) == ["/segmentation"]
+
+
+def test_a_choice_outlives_a_change_of_its_words(page: AppTest, gateway: GatewayDouble) -> None:
+    """A version that becomes ready, or the default, is still the same one."""
+    gateway.versions, gateway.without_workers = ("1.0", "1.1"), ("1.1",)
+    page.run().selectbox[0].select("1.1 (not ready)").run()
+    gateway.without_workers = ()
+    assert page.run().selectbox[0].value == "1.1"
+    gateway.default = "1.1"
+    assert page.run().selectbox[0].value == "1.1 (default)"
+    gateway.default = "1.0"
+    assert page.run().selectbox[0].value == "1.1"
+
+
+Segment = Callable[[GatewayClient, bytes, str | None], Segmentation]
+
+
+@pytest.fixture
+def interrupted(page: AppTest, gateway: GatewayDouble, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """Show a result; the connection drops while the same picture is segmented once more."""
+    gateway.versions = ("1.0", "1.1")
+    press(page.run(), "Cat")
+    with monkeypatch.context() as patched:
+        patched.setattr(GatewayClient, "segment", _dropping(GatewayClient.segment))
+        return press(page, "Get segmentation map")
+
+
+def _dropping(segment: Segment) -> Segment:
+    """Segment, but the visitor is gone when the answer comes."""
+
+    def dropped(client: GatewayClient, image: bytes, version: str | None) -> Segmentation:
+        answer = segment(client, image, version)
+        context = get_script_run_ctx()
+        assert context is not None
+        assert context.script_requests is not None
+        context.script_requests.request_stop()
+        return answer
+
+    return dropped
+
+
+def test_an_interrupted_segmentation_is_asked_again(
+    interrupted: AppTest, gateway: GatewayDouble
+) -> None:
+    """When the visitor is back; once, and the older result does not stand for its answer."""
+    assert not interrupted.caption[1:]
+    interrupted.run()
+    assert segmentations(gateway) == ["/segmentation"] * 3
+    assert "Made by" in interrupted.caption[-1].value
+    interrupted.run()
+    assert segmentations(gateway) == ["/segmentation"] * 3
+
+
+def test_a_version_chosen_meanwhile_is_the_one_asked(
+    interrupted: AppTest, gateway: GatewayDouble
+) -> None:
+    """What is asked again is what is chosen by then."""
+    interrupted.selectbox[0].select("1.1").run()
+    assert segmentations(gateway)[2:] == ["/segmentation?version=1.1"]
+    assert "version **1\\.1**" in interrupted.caption[-1].value
+
+
+def test_a_refused_picture_is_sent_once(page: AppTest, gateway: GatewayDouble) -> None:
+    """An error is an answer too."""
+    gateway.segmentation = problem(503, "Overloaded", "Try again.")
+    press(page.run(), "Cat")
+    assert "Overloaded" in page.run().error[0].value
+    assert segmentations(gateway) == ["/segmentation"]
+
+
+def test_a_fault_of_the_page_is_no_question_without_end(
+    page: AppTest, gateway: GatewayDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What raises is not tried again by itself, and no older result stands in its place."""
+    press(page.run(), "Cat")
+
+    def fail(*_: object) -> Segmentation:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GatewayClient, "segment", fail)
+        assert press(page, "Get segmentation map").exception
+    assert not page.run().exception
+    assert segmentations(gateway) == ["/segmentation"]
+    assert not page.caption[1:]

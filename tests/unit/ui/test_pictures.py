@@ -59,6 +59,42 @@ def test_sixteen_bit_grey_keeps_its_tones(encode: Encode, image_format: str) -> 
     assert brightness(shown, (4, 4)) == 128
 
 
+@pytest.mark.parametrize(
+    ("mode", "dark", "bright"),
+    [("F", 0.0, 1.0), ("F", -50.5, 4000.25), ("I", 0, 65535), ("I", -(2**31), 2**31 - 1)],
+)
+@pytest.mark.parametrize("long_side", [40, 10])
+def test_deeper_levels_are_stretched_from_darkest_to_brightest(
+    encode: Encode, mode: str, dark: float, bright: float, long_side: int
+) -> None:
+    """As the service does, whose network sees the same; whether scaled down or not."""
+    picture = Image.new(mode, (40, 20), dark)
+    picture.paste(bright, (0, 0, 20, 20))
+    middle = (dark + bright) / 2
+    picture.paste(int(middle) if mode == "I" else middle, (0, 0, 20, 10))
+    shown = load_upright(encode(picture, "TIFF"), long_side, 10_000)
+    edge = long_side - 1
+    assert brightness(shown, (0, 0)) == pytest.approx(127, abs=1)
+    assert brightness(shown, (0, long_side // 2 - 1)) == 255
+    assert brightness(shown, (edge, 0)) == 0
+
+
+def test_what_is_no_number_is_shown_as_zero(encode: Encode) -> None:
+    """Maps mark in this way what was not measured."""
+    picture = Image.new("F", (8, 8), 1.0)
+    for x, level in enumerate([float("nan"), float("inf"), float("-inf")]):
+        picture.putpixel((x, 0), level)
+    shown = load_upright(encode(picture, "TIFF"), 100, 10_000)
+    assert [brightness(shown, (x, 0)) for x in range(4)] == [0, 0, 0, 255]
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_deeper_levels_that_are_all_the_same_are_shown(encode: Encode, mode: str) -> None:
+    """Nothing to stretch, and no division by zero."""
+    shown = load_upright(encode(Image.new(mode, (8, 8), 7), "TIFF"), 100, 10_000)
+    assert brightness(shown, (4, 4)) == 0
+
+
 @pytest.mark.parametrize("orientation", range(2, 9))
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF"])
 def test_exif_orientation_is_applied(encode: Encode, orientation: int, image_format: str) -> None:
