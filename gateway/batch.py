@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -86,6 +86,10 @@ class _Files:
             self.complete.append(self._last)
         self._last = None
 
+    def paused(self) -> AbstractContextManager[None]:
+        """While nothing is read: a file of which a part has arrived is no slow upload then."""
+        return nullcontext() if self._last is None else self._last.image.paused()
+
     def close(self) -> None:
         """Lets go of files that nobody took."""
         left = [*self.complete, *([self._last] if self._last is not None else [])]
@@ -140,7 +144,7 @@ class Batch:
     async def _start(self) -> None:
         while self._files.complete:
             while len(self._running) >= AT_ONCE:
-                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+                await self._until_one_is_ready()
             self._begin(self._files.complete.popleft())
 
     def _begin(self, item: Item) -> None:
@@ -154,4 +158,8 @@ class Batch:
     async def _until_there_is_room(self, size: int) -> None:
         """While images of our own hold what the next bytes need: one of them is waited for."""
         while self._running and not self._memory.has_room(size):
+            await self._until_one_is_ready()
+
+    async def _until_one_is_ready(self) -> None:
+        with self._files.paused():
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)

@@ -84,8 +84,7 @@ class Buffer:
         self._memory = memory
         self._given_up = False
         self._last = self._window = memory.clock()
-        self._size_before = 0
-        self.size = 0
+        self._size_before = self.size = 0
         self.blocks: list[bytearray] = []
 
     @contextmanager
@@ -101,8 +100,21 @@ class Buffer:
             self._memory.arriving.discard(self)
         self.end()
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While nobody listens to its client, which is not slow for that; then its time is new."""
+        was_arriving = self in self._memory.arriving
+        self._memory.arriving.discard(self)
+        try:
+            yield
+        finally:
+            if was_arriving:
+                self.begin()
+
     def begin(self) -> None:
-        """Its bytes begin to arrive."""
+        """Its bytes begin to arrive, or go on to."""
+        self._last = self._window = self._memory.clock()
+        self._size_before = self.size
         self._memory.arriving.add(self)
 
     def end(self) -> None:

@@ -42,16 +42,21 @@ class Wish:
         return not self.facts and not self.classes and self.render in ("colour", "labels")
 
 
+def folded(name: str) -> str:
+    """A class's name as names are compared: without blanks around it, whatever the case."""
+    return name.strip().casefold()
+
+
 def class_ids(names: tuple[str, ...], labels: Mapping[int, str]) -> frozenset[int]:
     """The ids of classes given by name or id; raises InvalidRequestError that lists the known."""
-    by_name = {name.casefold(): class_id for class_id, name in labels.items()}
+    by_name = {folded(name): class_id for class_id, name in labels.items()}
     by_name |= {str(class_id): class_id for class_id in labels}
-    unknown = [name for name in names if name.casefold() not in by_name]
+    unknown = [name for name in names if folded(name) not in by_name]
     if unknown:
         raise InvalidRequestError(
             f"The model knows no class {unknown[0][:64]!r}. It knows: {', '.join(labels.values())}."
         )
-    return frozenset(by_name[name.casefold()] for name in names)
+    return frozenset(by_name[folded(name)] for name in names)
 
 
 def form_of(wish: Wish, labels: Mapping[int, str]) -> str | None:

@@ -76,13 +76,13 @@ def routes(annotator: Annotator, model: str) -> APIRouter:
     async def label_studio_predict(
         request: Request, version: Annotated[str | None, VERSION] = None
     ) -> Response:
-        """Takes up to 32 tasks whose images are data URIs; nothing is fetched from elsewhere.
+        """Takes up to 1000 tasks whose images are data URIs; nothing is fetched from elsewhere.
 
         Each class for which the configuration's BrushLabels have a label becomes a region. A
         task whose image cannot be segmented gets an empty result and the reason in `error`.
         """
         target, found = await annotator.predictions(request, version)
         headers = about(target) | NOT_STORED
-        return Response(found.model_dump_json(), media_type=JSON, headers=headers)
+        return Response(found, media_type=JSON, headers=headers)
 
     return router

@@ -3,23 +3,24 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from gateway.batch import AT_ONCE
 from gateway.catalogue import Catalogue
-from gateway.errors import GatewayError, ModelUnavailableError, NotFoundError
+from gateway.errors import GatewayError, ModelUnavailableError, NotFoundError, OverloadedError
+from gateway.found import Found
 from gateway.json_body import receive
 from gateway.memory import Buffer, Memory
 from gateway.offload import Offload
 from gateway.pipeline import Client, Pipeline, client_of
 from gateway.protocols.label_config import LabelConfig
 from gateway.protocols.label_studio import (
-    Prediction,
-    Predictions,
     Tasks,
     check_project,
+    document,
     prediction,
     read_tasks,
     version_name,
@@ -31,7 +32,13 @@ from gateway.wishes import Wish
 
 _MAX_PROJECT_BYTES: Final = MIB
 
-Image = Buffer | GatewayError
+
+@dataclass(frozen=True)
+class _Task:
+    """Room for a task's image and later for its answer, and why there is no image."""
+
+    room: Buffer
+    error: GatewayError | None
 
 
 @contextmanager
@@ -68,16 +75,14 @@ class Annotator:
             await self._receive(request, _MAX_PROJECT_BYTES, body)
             check_project(body.take_out())
 
-    async def predictions(
-        self, request: Request, version: str | None
-    ) -> tuple[Target, Predictions]:
-        """Who answers, and an answer for each task of a request; version: None is the default one.
+    async def predictions(self, request: Request, version: str | None) -> tuple[Target, bytes]:
+        """Who answers, and `Predictions` in JSON; version: None is the default one.
 
         Raises what is wrong with the whole of it, or with the service: who asks may ask again.
         """
         self._pipeline.refuse_if_full()
         with ExitStack() as stack:
-            config, images = await self._read(request, stack)
+            config, tasks = await self._read(request, stack)
             # Not before: while the tasks arrive, another version may become the default one.
             target = Target(
                 self._catalogue.model, version or await self._catalogue.default_version()
@@ -87,26 +92,26 @@ class Annotator:
             work = _Work(self._pipeline, self._offload, client, wish, config, name)
             with _default_may_change(version):
                 await self._pipeline.check(wish)
-                results = await work.all(images)
-            return target, Predictions(results=results, model_version=name)
+                await work.all(tasks)
+            return target, document((each.room.take_out() for each in tasks), name)
 
     async def _receive(self, request: Request, max_bytes: int, body: Buffer) -> None:
         async with self._pipeline.upload(body):
             await receive(request, max_bytes, body)
 
-    async def _read(self, request: Request, stack: ExitStack) -> tuple[LabelConfig, list[Image]]:
+    async def _read(self, request: Request, stack: ExitStack) -> tuple[LabelConfig, list[_Task]]:
         limit = self._pipeline.max_image_bytes
         with self._memory.buffer() as body:
             await self._receive(request, self._memory.max_bytes, body)
-            tasks: Tasks = await self._offload.unpack(body, lambda each: read_tasks(each, limit))
-        return tasks.config, [self._kept(image, stack) for image in tasks.images]
+            sent: Tasks = await self._offload.unpack(body, lambda each: read_tasks(each, limit))
+        return sent.config, [self._kept(image, stack) for image in sent.images]
 
-    def _kept(self, image: bytes | GatewayError, stack: ExitStack) -> Image:
+    def _kept(self, image: bytes | GatewayError, stack: ExitStack) -> _Task:
+        room = stack.enter_context(self._memory.buffer())
         if isinstance(image, GatewayError):
-            return image
-        buffer = stack.enter_context(self._memory.buffer())
-        buffer.fill(image)
-        return buffer
+            return _Task(room, image)
+        room.fill(image)
+        return _Task(room, None)
 
 
 class _Work:
@@ -129,31 +134,48 @@ class _Work:
         self._version = version
         self._turns = asyncio.Semaphore(AT_ONCE)
 
-    async def all(self, images: list[Image]) -> list[Prediction]:
-        """All answers in order; the first failure of the service ends the others."""
-        running = [asyncio.create_task(self._one(image)) for image in images]
+    async def all(self, tasks: list[_Task]) -> None:
+        """Puts answers in the images' places; the first failure of the service ends the others."""
+        running = [asyncio.create_task(self._one(task)) for task in tasks]
         try:
-            return await asyncio.gather(*running)
+            await asyncio.gather(*running)
         finally:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def _one(self, image: Image) -> Prediction:
+    async def _one(self, task: _Task) -> None:
         try:
-            if isinstance(image, GatewayError):
-                raise image
+            if task.error is not None:
+                raise task.error
             async with self._turns:
-                return await self._predict(image)
+                answer = await self._predict(task.room)
         except GatewayError as exc:
             # What is wrong with the version or the service is no property of this image.
             if exc.status >= 500 or isinstance(exc, NotFoundError):
                 raise
-            return without_image(exc, self._version)
+            answer = without_image(exc, self._version).model_dump_json().encode()
+        _keep(answer, task.room)
 
-    async def _predict(self, image: Buffer) -> Prediction:
+    async def _predict(self, image: Buffer) -> bytes:
+        if await self._client.is_gone():  # many tasks take longer than a client may wait
+            raise ClientDisconnect
         found = await self._pipeline.predict(
             self._client, image, self._wish, self._pipeline.clock()
         )
         image.clear()
-        return await self._offload.read(found, lambda: prediction(found, self._config))
+        return await self._offload.read(found, lambda: self._in_json(found))
+
+    def _in_json(self, found: Found) -> bytes:
+        return prediction(found, self._config).model_dump_json().encode()
+
+
+def _keep(answer: bytes, room: Buffer) -> None:
+    """In the place of the image: strokes around small things are longer than a small file."""
+    room.clear()
+    try:
+        room.fill(answer)
+    except OverloadedError as exc:
+        raise OverloadedError(
+            "The answers need more memory than is left. Send fewer tasks at once."
+        ) from exc

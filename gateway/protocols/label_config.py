@@ -9,6 +9,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from gateway.errors import InvalidRequestError
+from gateway.wishes import folded
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -66,5 +67,5 @@ def _labels(control: "Element") -> Iterator[tuple[str, str]]:
     for label in control.iter("Label"):
         value, alias = label.get("value", ""), label.get("alias", "")
         names = [value, alias, *label.get("predicted_values", "").split(",")]
-        for name in filter(None, (each.strip().casefold() for each in names)):
+        for name in filter(None, map(folded, names)):
             yield name, alias or value

@@ -1,21 +1,28 @@
 """Label Studio's tasks and predictions: images in data URIs, and a brush stroke for each class."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
+from pydantic_core import to_json
 
 from gateway.errors import GatewayError, InvalidRequestError, UnreadableImageError
 from gateway.found import Found
 from gateway.json_body import decode_base64, parse
 from gateway.pixels.brush import brush_rle
 from gateway.pixels.masks import decode_mask
+from gateway.pixels.regions import regions
 from gateway.protocols.label_config import LabelConfig, read_label_config
 from gateway.results import class_confidences
 from gateway.torchserve import Target
+from gateway.wishes import folded
 
-MAX_TASKS: Final = 32
+# Label Studio puts all tasks that were selected into one request.
+MAX_TASKS: Final = 1000
 # The scheme, a media type with its parameters, and where the base64 begins.
 _DATA_URI: Final = re.compile(r"data:[^,]{0,256};base64,", re.IGNORECASE)
 
@@ -150,7 +157,7 @@ def prediction(found: Found, config: LabelConfig) -> Prediction:
                 value=Stroke(format="rle", rle=brush_rle(ids == class_id), brushlabels=[label]),
                 score=score,
             )
-            for class_id, label, score in _labelled(found, config)
+            for class_id, label, score in _labelled(ids, found, config)
         ],
         score=float(found.prediction.confidence or 0),
         model_version=version_name(found.target),
@@ -158,15 +165,28 @@ def prediction(found: Found, config: LabelConfig) -> Prediction:
     )
 
 
-def _labelled(found: Found, config: LabelConfig) -> list[tuple[int, str, float]]:
-    """Id, label and score of each class that occurs and has a label, ascending by id."""
+def _labelled(
+    ids: NDArray[np.uint8], found: Found, config: LabelConfig
+) -> list[tuple[int, str, float]]:
+    """Id, label and score of each class that occurs and has a label, ascending by id.
+
+    What occurs is told by the mask: a class may have a confidence at the network's size and no
+    pixel at the picture's.
+    """
+    sure = class_confidences(found)
+    names = {each.class_id: folded(found.labels.get(each.class_id, "")) for each in regions(ids)}
     return [
-        (class_id, config.labels[name.casefold()], score)
-        for class_id, score in sorted(class_confidences(found).items())
-        if (name := found.labels.get(class_id, "")).casefold() in config.labels
+        (class_id, config.labels[name], sure.get(class_id, 0.0))
+        for class_id, name in names.items()
+        if name in config.labels
     ]
 
 
 def without_image(error: GatewayError, version: str) -> Prediction:
     """The answer to a task whose image could not be segmented."""
     return Prediction(result=[], score=None, model_version=version, error=error.detail)
+
+
+def document(results: Iterable[bytes], version: str) -> bytes:
+    """`Predictions` in JSON, of predictions that are in JSON already."""
+    return b'{"results":[%b],"model_version":%b}' % (b",".join(results), to_json(version))

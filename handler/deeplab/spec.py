@@ -70,7 +70,11 @@ def read_spec(path: Path) -> ModelSpec:
 
 
 def read_labels(path: Path) -> dict[int, str]:
-    """Read class id -> name. Ids must be 0..n-1 without gaps, names non-empty and unique."""
+    """Read class id -> name.
+
+    Ids must be 0..n-1 without gaps. Names must not be empty, have no blanks around them, and be
+    unique whatever their case: requests tell them apart by nothing else.
+    """
     try:
         raw = json.loads(path.read_text())
         labels = {int(key): value for key, value in raw.items()}
@@ -80,6 +84,13 @@ def read_labels(path: Path) -> dict[int, str]:
         raise InvalidSpecError(f"{path}: the class ids must be 0, 1, 2, ... (at most 255 classes)")
     if not all(isinstance(name, str) and name.strip() for name in labels.values()):
         raise InvalidSpecError(f"{path}: every class needs a name")
-    if len(set(labels.values())) != len(labels):
-        raise InvalidSpecError(f"{path}: two classes have the same name")
+    _check_names(path, list(labels.values()))
     return dict(sorted(labels.items()))
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    blank = [name for name in names if name != name.strip()]
+    if blank:
+        raise InvalidSpecError(f"{path}: there are blanks before or after the name {blank[0]!r}")
+    if len({name.casefold() for name in names}) != len(names):
+        raise InvalidSpecError(f"{path}: two classes have the same name, whatever its case")

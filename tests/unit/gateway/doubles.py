@@ -1,4 +1,4 @@
-"""Stand-ins for what surrounds the gateway: TorchServe, photographs, forms, a real HTTP server."""
+"""Stand-ins for what surrounds the gateway: TorchServe, forms, time, a real HTTP server."""
 
 import asyncio
 import io
@@ -83,6 +83,16 @@ def describe(version: str, workers: int, metadata: Any = None) -> dict[str, Any]
         "workers": [worker] * workers + [loading],
         "customizedMetadata": metadata,
     }
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class TorchServeDouble(Transport):

@@ -7,12 +7,14 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
-from gateway.batch import Item
+from gateway.batch import Batch, Item
 from gateway.errors import OverloadedError
 from gateway.memory import Memory
 from tests.unit.gateway.doubles import (
     FORM_TYPE,
+    Clock,
     TorchServeDouble,
     client,
     form,
@@ -156,6 +158,22 @@ async def test_a_batch_has_a_limit_of_its_own(torchserve: TorchServeDouble) -> N
     assert (answer.status_code, answer.json()["code"]) == (413, "image_too_large")
 
 
+async def test_a_batch_has_its_time_to_arrive(torchserve: TorchServeDouble) -> None:
+    """Half of a form, and then nothing: what came of it is let go."""
+    never = asyncio.Event()
+
+    async def half() -> AsyncIterator[bytes]:
+        yield form(file(b"one"), file(bytes(1000)))[:-500]
+        await never.wait()
+
+    async with client(torchserve, batch_deadline_s=0.3) as gateway:
+        answer = await send(gateway, half())
+        metrics = (await gateway.get("/metrics")).text
+    assert (answer.status_code, answer.json()["code"]) == (504, "deadline_exceeded")
+    assert "0.3 seconds" in answer.json()["detail"]
+    assert "\nsegserve_upload_buffer_bytes 0.0\n" in metrics
+
+
 async def test_images_are_computed_while_others_arrive(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
@@ -192,6 +210,45 @@ async def test_images_larger_than_the_memory_together_are_taken_one_by_one(
     async with client(torchserve, **limits) as gateway:
         told = lines(await send(gateway, pieces(body)))
     assert [line["status"] for line in told] == [200] * 6
+
+
+def request_of(*pieces: bytes) -> Request:
+    """A form that arrives in these pieces."""
+    messages = iter([{"type": "http.request", "body": each, "more_body": True} for each in pieces])
+
+    async def receive() -> dict[str, Any]:
+        return next(messages, {"type": "http.request"})
+
+    headers = [(b"content-type", FORM_TYPE.encode())]
+    return Request({"type": "http", "headers": headers}, receive)
+
+
+@pytest.mark.parametrize("before", [[500], [1] * 9], ids=["memory", "a turn"])
+async def test_a_client_that_is_made_to_wait_is_not_slow(before: list[int]) -> None:
+    """Whatever of the batch's own images is waited for, and whoever else wants the memory."""
+    clock, ready = Clock(), asyncio.Event()
+    memory = Memory(1000, clock)
+    sizes: list[int] = []
+
+    async def work(item: Item) -> bytes:
+        sizes.append(item.image.size)
+        await ready.wait()
+        return b""
+
+    last = file(bytes(600))
+    first = b"".join([*(file(bytes(size)) for size in before), last[:400]])
+    batch = Batch(memory, 1000, work)
+    reading = asyncio.create_task(batch.read(request_of(first, last[400:], form()), 10_000))
+    while not sizes:
+        await asyncio.sleep(0)
+    clock.now += 60
+    with memory.buffer() as other, pytest.raises(OverloadedError):
+        other.append(memoryview(bytes(800)))
+    ready.set()
+    await reading
+    assert [line async for line in batch.answers()] == [b""] * (len(before) + 1)
+    assert sizes == [*before, 600]
+    assert memory.arriving == set()
 
 
 async def test_one_batch_leaves_turns_to_others(

@@ -46,7 +46,7 @@ async def test_setup_says_which_version_answers(gateway: httpx.AsyncClient) -> N
         (f"{SETUP}?version=9", {}, 404),
         (f"{PREDICT}?version=9", tasks(URI), 404),
         (PREDICT, tasks() | {"tasks": None}, 422),
-        (PREDICT, tasks(*[URI] * 33), 422),
+        (PREDICT, tasks(*[URI] * 1001), 422),
         (PREDICT, tasks() | {"label_config": "<"}, 422),
     ],
 )
@@ -68,11 +68,11 @@ async def test_each_task_has_its_prediction(
         return mask_answer(mask_png((width, 3)), form=request.headers["X-Segserve-Form"])
 
     torchserve.predict = predict
-    images = [uri(bytes([width])) for width in range(1, 33)]
+    images = [uri(bytes([width])) for width in range(1, 101)]
     answer = await gateway.post(PREDICT, json=tasks(*images))
     found = answer.json()
     widths = [each["result"][0]["original_width"] for each in found["results"]]
-    assert widths == list(range(1, 33))
+    assert widths == list(range(1, 101))
     assert found["model_version"] == "deeplabv3:1.0"
     assert answer.headers["X-Model"] == "deeplabv3"
 

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.errors import OverloadedError, UnreadableImageError
 from gateway.memory import Buffer, Memory
+from tests.unit.gateway.doubles import Clock
 
 
 def test_the_budget_is_shared_and_given_back() -> None:
@@ -64,16 +65,6 @@ def test_what_is_taken_out_is_no_part_of_the_budget() -> None:
     assert memory.held == 0
 
 
-class Clock:
-    """Time that passes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def _append(buffer: Buffer, size: int) -> None:
     buffer.append(memoryview(bytes(size)))
 
@@ -127,6 +118,35 @@ def test_an_image_that_has_arrived_is_never_given_up() -> None:
         with pytest.raises(OverloadedError):
             _append(other, 1_000_000)
         assert waiting.size == 1_500_000
+
+
+def test_a_client_to_whom_nobody_listens_is_not_slow() -> None:
+    """Afterwards it has as much time as ever, and no more."""
+    clock = Clock()
+    memory = Memory(1_000_000, clock)
+    with memory.buffer() as paused, memory.buffer() as other:
+        paused.begin()
+        _append(paused, 600_000)
+        with paused.paused():
+            clock.now += 60
+            with pytest.raises(OverloadedError):
+                _append(other, 500_000)
+        clock.now += 1
+        with pytest.raises(OverloadedError):
+            _append(other, 500_000)
+        assert paused.size == 600_000
+        clock.now += 5
+        _append(other, 500_000)
+        assert paused.size == 0
+
+
+def test_what_is_no_arriving_upload_is_none_after_a_pause() -> None:
+    """It has arrived, or was given up."""
+    memory = Memory(1000)
+    with memory.buffer() as buffer:
+        with buffer.paused():
+            assert memory.arriving == set()
+        assert memory.arriving == set()
 
 
 def test_no_more_is_given_up_than_is_needed() -> None:

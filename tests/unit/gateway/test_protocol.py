@@ -237,10 +237,11 @@ def test_an_early_refusal_ends_the_connection(port: int) -> None:
 
 def test_a_client_that_left_the_queue_costs_no_prediction() -> None:
     """Nobody waits for that answer, but others wait for the turn."""
-    torchserve = TorchServeDouble()
+    torchserve, gone = TorchServeDouble(), threading.Event()
 
     async def slow(request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(0.5)
+        while not gone.is_set():
+            await asyncio.sleep(0.01)
         return mask_answer()
 
     torchserve.predict = slow
@@ -250,10 +251,12 @@ def test_a_client_that_left_the_queue_costs_no_prediction() -> None:
         socket.create_connection(("127.0.0.1", port), timeout=5) as patient,
     ):
         patient.sendall(body)
-        threading.Event().wait(0.1)
+        time.sleep(0.3)  # it has its turn
         with socket.create_connection(("127.0.0.1", port), timeout=5) as impatient:
             impatient.sendall(body)
-            threading.Event().wait(0.1)
+            time.sleep(0.3)  # it waits for one
+        time.sleep(0.7)  # that it left is known
+        gone.set()
         assert parsed(_all(patient))[0] == 200
         assert parsed(talk(port, body))[0] == 200
     assert len(torchserve.predictions) == 2
@@ -284,13 +287,16 @@ def test_a_connection_without_a_head_is_closed(
         assert time.monotonic() - started < 2
 
 
-def test_a_long_upload_is_no_silence(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_upload_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is the head's; a body has one of its own."""
-    monkeypatch.setattr(ProblemProtocol, "max_head_s", 0.1)
+    monkeypatch.setattr(ProblemProtocol, "max_head_s", 0.3)
     request = post(form(part(b"photo")))
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with (
+        serving(create_app(settings(), TorchServeDouble())) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
+    ):
         connection.sendall(request[:-20])
-        time.sleep(0.3)  # longer than a head may take
+        time.sleep(0.9)  # longer than a head may take
         connection.sendall(request[-20:])
         assert parsed(_all(connection))[0] == 200
 

@@ -18,6 +18,12 @@ def test_classes_are_known_by_name_and_by_id(names: tuple[str, ...]) -> None:
     assert class_ids(names, LABELS) == {8, 15}
 
 
+@pytest.mark.parametrize("name", ["dining table", " Dining Table ", "dining table "])
+def test_blanks_around_a_name_do_not_matter(name: str) -> None:
+    """Those of an archive's labels either: no parameter could say them."""
+    assert class_ids((name,), LABELS | {11: " Dining table "}) == {11}
+
+
 @pytest.mark.parametrize("name", ["unicorn", "-1", "1", "15.0", "x" * 1000])
 def test_an_unknown_class_is_refused_with_those_there_are(name: str) -> None:
     """Not silently left out: the answer would look as if there were none in the picture."""

@@ -95,7 +95,11 @@ def test_the_committed_labels_are_pascal_vocs() -> None:
         ({"0": "background", "1": "  "}, "needs a name"),
         ({"0": "background", "1": 7}, "needs a name"),
         ({"0": "background", "1": ["cat"]}, "needs a name"),
+        ({"0": "background", "1": "cat "}, "blanks before or after the name 'cat '"),
+        ({"0": "background", "1": "\tcat"}, "blanks before or after"),
         ({"0": "cat", "1": "cat"}, "same name"),
+        ({"0": "cat", "1": "Cat"}, "same name"),
+        ({"0": "STRASSE", "1": "straße"}, "same name"),
     ],
     ids=lambda value: str(value)[:30],
 )

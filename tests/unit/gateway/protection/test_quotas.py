@@ -236,6 +236,7 @@ class RedisServer:
                 time.sleep(0.02)  # it tells nobody when it listens
             else:
                 return
+        self.stop()
         raise TimeoutError("redis-server did not listen within 10 seconds")
 
     def stop(self) -> None:

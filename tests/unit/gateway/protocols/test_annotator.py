@@ -1,11 +1,23 @@
 """Label Studio's tasks: several at once, each of which fails for itself."""
 
 import asyncio
+import json
+from collections.abc import MutableMapping
+from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
-from tests.unit.gateway.doubles import TorchServeDouble, client, json_answer, mask_answer
+from gateway.app import create_app
+from gateway.pixels.masks import encode_grey
+from tests.unit.gateway.doubles import (
+    TorchServeDouble,
+    client,
+    json_answer,
+    mask_answer,
+    settings,
+)
 from tests.unit.gateway.label_studio_tasks import tasks, uri
 
 pytestmark = pytest.mark.anyio
@@ -72,7 +84,7 @@ async def test_few_tasks_of_a_request_are_computed_at_once(
         return mask_answer(form=request.headers["X-Segserve-Form"])
 
     torchserve.predict = predict
-    assert (await gateway.post(PREDICT, json=tasks(*[URI] * 32))).status_code == 200
+    assert (await gateway.post(PREDICT, json=tasks(*[URI] * 40))).status_code == 200
     assert most == 8
 
 
@@ -85,3 +97,37 @@ async def test_a_request_may_be_as_large_as_the_budget(torchserve: TorchServeDou
         refused = await gateway.post(PREDICT, json=tasks(*images, URI, "a" * 50_000))
     assert statuses == [200, 200, 200]
     assert (refused.status_code, refused.json()["code"]) == (413, "image_too_large")
+
+
+async def test_answers_are_held_in_the_budget_too(torchserve: TorchServeDouble) -> None:
+    """Small files may have long strokes: a thousand of them must not fill the process."""
+    chequered = encode_grey((np.indices((200, 200)).sum(axis=0) % 2 * 15).astype(np.uint8))
+
+    async def predict(request: httpx.Request) -> httpx.Response:
+        return mask_answer(chequered, form=request.headers["X-Segserve-Form"])
+
+    torchserve.predict = predict
+    limits = {"max_image_bytes": 100_000, "max_buffered_bytes": 500_000}
+    async with client(torchserve, **limits) as gateway:
+        (one, many) = [await gateway.post(PREDICT, json=tasks(*[URI] * n)) for n in (1, 20)]
+        metrics = (await gateway.get("/metrics")).text
+    assert (one.status_code, 100_000 < len(one.content) < 500_000) == (200, True)
+    assert (many.status_code, many.json()["code"]) == (503, "overloaded")
+    assert "Send fewer tasks" in many.json()["detail"]
+    assert "\nsegserve_upload_buffer_bytes 0.0\n" in metrics
+
+
+async def test_nothing_is_computed_for_a_client_that_has_left(torchserve: TorchServeDouble) -> None:
+    """Many tasks take longer than Label Studio waits; then it may ask again."""
+    body = json.dumps(tasks(*[URI] * 20)).encode()
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> MutableMapping[str, Any]:
+        return next(messages, {"type": "http.disconnect"})
+
+    async def send(_: MutableMapping[str, Any]) -> None:
+        """Nobody is there."""
+
+    scope = {"type": "http", "method": "POST", "path": PREDICT, "query_string": b"", "headers": []}
+    await create_app(settings(), torchserve)(scope, receive, send)
+    assert (next(messages, None), torchserve.predictions) == (None, [])

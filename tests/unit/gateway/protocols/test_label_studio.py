@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,16 @@ from gateway.errors import GatewayError, ImageTooLargeError, InvalidRequestError
 from gateway.protocols.label_config import read_label_config
 from gateway.protocols.label_studio import (
     MAX_TASKS,
+    Predictions,
     check_project,
+    document,
     prediction,
     read_tasks,
     version_name,
     without_image,
 )
 from gateway.torchserve import Target
-from tests.unit.gateway.answers import IDS, found
+from tests.unit.gateway.answers import IDS, LABELS, found
 from tests.unit.gateway.label_studio_tasks import XML, uri
 
 CONFIG = read_label_config(XML)
@@ -75,9 +78,9 @@ def test_a_task_without_the_field_says_so() -> None:
 
 
 def test_the_number_of_tasks_is_bounded() -> None:
-    """32 are taken."""
-    assert len(read_tasks(body(*[URI] * MAX_TASKS), 100).images) == 32
-    with pytest.raises(InvalidRequestError, match="tasks: List should have at most 32 items"):
+    """1000 are taken: Label Studio sends all that were selected."""
+    assert len(read_tasks(body(*[URI] * MAX_TASKS), 100).images) == 1000
+    with pytest.raises(InvalidRequestError, match="tasks: List should have at most 1000 items"):
         read_tasks(body(*[URI] * (MAX_TASKS + 1)), 100)
 
 
@@ -130,6 +133,27 @@ def test_only_labels_of_the_configuration_are_returned() -> None:
     assert (made.score, made.model_version, made.error) == (0.9312, "deeplabv3:1.0", None)
 
 
+def test_a_class_without_a_pixel_has_no_region() -> None:
+    """The network may see it where the picture, which is thinner, has no pixel of it."""
+    made = prediction(found(np.where(IDS == 8, 0, IDS).astype(np.uint8)), CONFIG)
+    assert [each.id for each in made.result] == ["class-15"]
+
+
+def test_a_class_without_a_confidence_has_a_region_all_the_same() -> None:
+    """What is there is told by the mask."""
+    made = prediction(found(confidences="0=0.9512,15=0.8712"), CONFIG)
+    assert [(each.id, each.score) for each in made.result] == [
+        ("class-8", 0.0),
+        ("class-15", 0.8712),
+    ]
+
+
+def test_blanks_around_a_classs_name_do_not_matter() -> None:
+    """Neither does its case."""
+    made = prediction(replace(found(), labels=LABELS | {8: " Cat "}), CONFIG)
+    assert [each.value.brushlabels for each in made.result] == [["Pet"], ["Person"]]
+
+
 def test_background_is_returned_if_it_has_a_label() -> None:
     """It is a class like others."""
     config = read_label_config(XML.replace("Tree", "Background"))
@@ -147,3 +171,17 @@ def test_an_answer_without_an_image_says_why() -> None:
         "error": "Too large.",
     }
     assert made.model_dump() == expected
+
+
+def test_a_document_is_made_of_predictions_in_json() -> None:
+    """In their order, and the same as if it had been written at once."""
+    whole = Predictions(
+        results=[
+            prediction(found(), CONFIG),
+            without_image(ImageTooLargeError("Too large."), 'a "model":1'),
+        ],
+        model_version='a "model":1',
+    )
+    results = [each.model_dump_json().encode() for each in whole.results]
+    assert document(results, whole.model_version) == whole.model_dump_json().encode()
+    assert document([], "a:1") == b'{"results":[],"model_version":"a:1"}'
