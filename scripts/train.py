@@ -8,7 +8,7 @@ again with the same options, an interrupted training goes on where it was.
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,16 +22,17 @@ from scripts.checkpoints import INPUTS, CheckpointError, build_network
 from scripts.published import DownloadError
 from scripts.training import results
 from scripts.training.crops import Augmentation
+from scripts.training.inspection import check_objects, inspect
 from scripts.training.loop import Report, Training
 from scripts.training.options import LAST, parser, plan_from
 from scripts.training.plan import Plan
 from scripts.training.sampling import Balance, Samples
-from scripts.training.split import Split, digest, split
+from scripts.training.split import VALIDATION, Split, digest, split, write_names
 from scripts.training.start import Start, start_from
 from scripts.training.state import State, StateError, load, save
 from scripts.training.stopping import Interrupted
 from scripts.training.validation import Validation
-from scripts.voc import DataError, Inspected, Labelled, inspect_pairs
+from scripts.voc import DataError, Inspected
 
 STATE = "state.pt"
 INTERRUPTED = 130  # the exit status of a program that was stopped with Ctrl-C
@@ -62,24 +63,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train(options: argparse.Namespace) -> None:
     """Check everything, train, write the results. Raises one of FAILURES or Interrupted."""
-    classes = len(read_labels(options.labels))
+    labels = read_labels(options.labels)
     chosen = split(options.data, options.val)
-    pictures = _inspect(chosen.train, classes, "checking the pictures")
-    _inspect(chosen.validation, classes, "checking the validation")
+    pictures = inspect(chosen.train, labels, "train on")
+    check_objects(pictures)
+    inspect(chosen.validation, labels, "validate with")
     plan = plan_from(options, len(pictures))
     torch.manual_seed(plan.seed)  # a new layer's first weights
-    start = start_from(options.init, options.model, classes)
-    made_with = _made_with(plan, start, chosen, options)
+    start = start_from(options.init, options.model, labels)
+    made_with = _made_with(plan, start, chosen, labels, options)
     saved = load(options.output / STATE, made_with)
     options.output.mkdir(parents=True, exist_ok=True)
-    training = _training(start, pictures, classes, plan, chosen.trusted, options.scale)
+    write_names(options.output / VALIDATION, chosen.validation)
+    training = _training(start, pictures, len(labels), plan, chosen.trusted, options.scale)
     if saved is not None:
         training.restore(saved)
     _say(start, chosen, plan, training)
     if not training.is_finished():
-        network = build_network(start.architecture, classes)
+        network = build_network(start.architecture, len(labels))
         wanted = INPUTS[start.architecture]
-        _run(training, Validation(network, chosen.validation, wanted, classes), options, made_with)
+        validation = Validation(network, chosen.validation, wanted, len(labels))
+        _run(training, validation, options, made_with)
     _finish(training, options, {**made_with, "origin": start.origin})
 
 
@@ -145,16 +149,12 @@ def _finish(training: Training, options: argparse.Namespace, facts: dict[str, An
     )
 
 
-def _inspect(pairs: Sequence[Labelled], classes: int, what: str) -> list[Inspected]:
-    def progress(found: Iterable[Inspected]) -> Iterable[Inspected]:
-        bar: Iterable[Inspected] = tqdm(found, what, len(pairs), leave=False, disable=None)
-        return bar
-
-    return inspect_pairs(pairs, classes, progress)
-
-
 def _made_with(
-    plan: Plan, start: Start, chosen: Split, options: argparse.Namespace
+    plan: Plan,
+    start: Start,
+    chosen: Split,
+    labels: Mapping[int, str],
+    options: argparse.Namespace,
 ) -> dict[str, Any]:
     """What the sequence of steps depends on: a state of anything else is not gone on from."""
     return {
@@ -162,6 +162,7 @@ def _made_with(
         "scale": list(options.scale),
         "architecture": start.architecture,
         "init": str(options.init),
+        "labels": list(labels.values()),
         "pictures": len(chosen.train),
         "trusted": len(chosen.trusted),
         "validation": len(chosen.validation),

@@ -7,12 +7,17 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
+
+from deeplab.decode import decode
+from deeplab.preprocess import upright
+from deeplab.refusals import RejectedImageError
 
 PICTURES, MASKS = "JPEGImages", "SegmentationClass"
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
 IGNORE = 255
 MASK_MODES = ("L", "P")
+FULL_SCALE = 1 << 16  # pixels, above any JPEG's side: none is decoded at a reduced scale
 # What Pillow raises on damaged files.
 IMAGE_ERRORS = (
     OSError,
@@ -39,23 +44,28 @@ class Labelled:
     mask: Path
 
     def read_picture(self) -> Image.Image:
-        """The picture as upright RGB. DataError if it cannot be read."""
+        """The picture as upright RGB, as the handler sees it. DataError if that refuses it."""
         try:
-            with Image.open(self.picture) as file:
-                return ImageOps.exif_transpose(file).convert("RGB")
-        except IMAGE_ERRORS as exc:
+            return Image.fromarray(upright(decode(self.picture.read_bytes(), FULL_SCALE)))
+        except (RejectedImageError, OSError) as exc:
             raise DataError(f"{self.picture}: not a readable picture ({_first_line(exc)})") from exc
 
     def read_mask(self) -> NDArray[np.uint8]:
         """(height, width) uint8 class ids, 255 = ignore. DataError if it cannot be read."""
         try:
             with Image.open(self.mask) as file:
+                scaled = file.mode == "L" and _is_scaled(file)
                 mode, ids = file.mode, np.asarray(file)
         except IMAGE_ERRORS as exc:
             raise DataError(f"{self.mask}: not a readable mask ({_first_line(exc)})") from exc
         if mode not in MASK_MODES:
             raise DataError(
                 f"{self.mask}: mode {mode}; a mask is an 8-bit grey or indexed PNG of class ids"
+            )
+        if scaled:
+            raise DataError(
+                f"{self.mask}: grey of less than 8 bits, in which 1 means a level, not a class; "
+                "save it as an 8-bit grey or indexed PNG of class ids"
             )
         return ids
 
@@ -92,17 +102,38 @@ def inspect_pairs(
     classes: int,
     progress: Callable[[Iterable[Inspected]], Iterable[Inspected]] = iter,
 ) -> list[Inspected]:
-    """Read every picture and mask once; DataError for the first (by name) that cannot be used."""
+    """Read every picture and mask once; DataError for the first (by name) that cannot be used.
+
+    So it is for masks that are 255 wherever they are not 0: they would be right whatever is found.
+    """
 
     def read(pair: Labelled) -> Inspected:
         return _inspect(pair, classes)
 
     with ThreadPoolExecutor() as pool:  # Pillow decodes without holding the interpreter's lock
         try:
-            return list(progress(pool.map(read, pairs)))
+            inspected = list(progress(pool.map(read, pairs)))
         except DataError:
             pool.shutdown(cancel_futures=True)
             raise
+    _refuse_black_and_white(inspected)
+    return inspected
+
+
+def class_pixels(inspected: Sequence[Inspected]) -> NDArray[np.int64]:
+    """(256,) int64, how many pixels of all masks together have each id."""
+    return sum((each.pixels for each in inspected), np.zeros(256, dtype=np.int64))
+
+
+def _refuse_black_and_white(inspected: Sequence[Inspected]) -> None:
+    """Many programs write an object as 255."""
+    shown = class_pixels(inspected)
+    if shown[IGNORE] and not shown[1:IGNORE].any():
+        folder = inspected[0].pair.mask.parent
+        raise DataError(
+            f"{folder}: no class but 0 is shown in any of {len(inspected)} masks; "
+            "255 means ignore, not object"
+        )
 
 
 def _inspect(pair: Labelled, classes: int) -> Inspected:
@@ -150,6 +181,11 @@ def _files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     if not found:
         raise DataError(f"{folder}: holds no {', '.join(suffixes)} files")
     return found
+
+
+def _is_scaled(mask: Image.Image) -> bool:
+    """Whether Pillow spreads the file's few grey levels over 0 to 255; before it is loaded."""
+    return any(str(tile.args).startswith("L;") for tile in getattr(mask, "tile", ()))
 
 
 def _first_line(exc: BaseException) -> str:

@@ -18,7 +18,7 @@ from scripts.training.losses import logit_adjustment, segmentation_loss
 from scripts.training.optimiser import optimiser_for
 from scripts.training.plan import Plan
 from scripts.training.sampling import Samples
-from scripts.training.schedule import average_decay, factor
+from scripts.training.schedule import average_decay, factor, warm_up_steps
 from scripts.training.state import Progress, State
 from scripts.training.stopping import Interrupted, asked_to_stop
 
@@ -64,6 +64,7 @@ class Training:
         self._adjustment = adjustment.to(self._device)
         self.steps_per_epoch = steps_per_epoch
         self.steps = plan.epochs * steps_per_epoch
+        self._warm_up = warm_up_steps(self.steps, plan.warm_up)
         self._optimiser = optimiser_for(self._network, plan)
         self.progress = Progress(_copy(self._network.state_dict()))
 
@@ -145,7 +146,7 @@ class Training:
         return float(loss.detach())
 
     def _set_rates(self) -> None:
-        share = factor(self.progress.step, self.steps, self._plan.warm_up)
+        share = factor(self.progress.step, self.steps, self._warm_up)
         for group in self._optimiser.param_groups:
             group["lr"] = group["full_rate"] * share
 

@@ -10,7 +10,8 @@ class Plan:
     epochs: passes over as many samples as there are pictures.
     batch: samples a step. crop: side of a sample, pixels; 16 k + 1 for the bundled network.
     head_rate, backbone_rate: AdamW's learning rates after the warm-up.
-    warm_up: steps. frozen_stride: layers above this resolution keep their weights.
+    warm_up: steps at most; a short training has fewer (see schedule.warm_up_steps).
+    frozen_stride: layers above this resolution keep their weights.
     adjustment: how strongly rare classes are preferred, 0 to 1 (see losses.logit_adjustment).
     average: decay of the weights' moving average, which is what is validated and kept.
     patience: epochs without a better mean IoU after which the training stops.

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import matplotlib as mpl
 import torch
 from matplotlib.figure import Figure
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
+
+from scripts.training.durable import whole_file
 
 WEIGHTS, LABELS, CURVE, PLOT, FACTS = (
     "model.safetensors",
@@ -23,15 +26,14 @@ WEIGHTS, LABELS, CURVE, PLOT, FACTS = (
 
 
 def write_weights(path: Path, weights: dict[str, Tensor]) -> None:
-    """The averaged weights in fp16, as the export and ``make run`` take them."""
+    """The averaged weights in fp16, as the export and ``make run`` take them, or an OSError."""
     halved = {
         name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in weights.items()
     }
-    partial = path.with_suffix(".partial")
-    save_file(halved, partial)
-    partial.chmod(0o644)  # safetensors makes it private
-    partial.replace(path)
+    with whole_file(path) as file:
+        file.write(save(halved))
+        os.fchmod(file.fileno(), 0o644)  # a container's own user must be able to read it
 
 
 def write_curve(folder: Path, rows: Sequence[dict[str, float]]) -> None:

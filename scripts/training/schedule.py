@@ -1,6 +1,12 @@
 """How the learning rate goes: up in a warm-up, then down to zero as a power of what is left."""
 
 POWER = 0.9  # the "poly" schedule of DeepLab
+WARM_UP_SHARE = 10  # at most one step in so many: a small folder has few
+
+
+def warm_up_steps(steps: int, most: int) -> int:
+    """How many of ``steps`` are warm-up."""
+    return min(most, steps // WARM_UP_SHARE)
 
 
 def factor(step: int, steps: int, warm_up: int) -> float:

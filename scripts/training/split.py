@@ -1,6 +1,7 @@
 """Which pictures are trained on, and which only tell how good the network has become."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from scripts.voc import PICTURES, DataError, Labelled, list_pairs, read_names
 
 TRUSTED = "real.txt"  # names of the pictures whose masks were drawn by people
+VALIDATION = "validation.txt"  # names of the pictures that were not trained on
 HELD_OUT = 10  # one picture in so many, where no folder for the validation is given
 
 
@@ -28,6 +30,11 @@ def digest(chosen: Split) -> str:
         sizes = f"{pair.picture.stat().st_size} {pair.mask.stat().st_size}"
         sums.update(f"{pair.name} {sizes}\n".encode())
     return sums.hexdigest()
+
+
+def write_names(path: Path, pairs: Sequence[Labelled]) -> None:
+    """The names of the pictures, one a line, as ``read_names`` takes them."""
+    path.write_text("".join(f"{pair.name}\n" for pair in pairs))
 
 
 def split(folder: Path, validation: Path | None) -> Split:

@@ -9,12 +9,14 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from deeplab.spec import read_labels
 from scripts import published
 from scripts.backbones import BackboneError, load_lite
 from scripts.checkpoints import (
     BUNDLED,
     BUNDLED_WEIGHTS,
     CLASSIFIERS,
+    VOC_LABELS,
     CheckpointError,
     build_network,
     guess_architecture,
@@ -35,24 +37,27 @@ class Start:
     origin: str
 
 
-def start_from(init: str, architecture: str | None, classes: int) -> Start:
+def start_from(init: str, architecture: str | None, labels: Mapping[int, str]) -> Start:
     """Build the network and fill it.
 
     init: "default" (the bundled or the published weights of the architecture), "imagenet" (its
-    backbone only), "random", or a checkpoint's path. A head for other classes begins anew.
+    backbone only), "random", or a checkpoint's path. labels: class id -> name. The last layer
+    begins anew for other classes: other names than Pascal VOC's for "default", another number
+    than the checkpoint's else, as a checkpoint does not say its names.
     Raises CheckpointError, BackboneError or published.DownloadError.
     """
     if init in (IMAGENET, RANDOM):
         chosen = architecture or BUNDLED
-        network = build_network(chosen, classes)
+        network = build_network(chosen, len(labels))
         if init == IMAGENET:
             _load_backbone(network, chosen)
         return Start(chosen, network, f"{init} weights")
     path = _default_weights(architecture or BUNDLED) if init == DEFAULT else Path(init)
     state = read_state(path)
     chosen = architecture or guess_architecture(state)
-    network = build_network(chosen, classes)
-    replaced = _load(network, state, CLASSIFIERS[chosen], path)
+    network = build_network(chosen, len(labels))
+    others = init == DEFAULT and labels != read_labels(VOC_LABELS)
+    replaced = _load(network, state, CLASSIFIERS[chosen], path, others=others)
     return Start(chosen, network, path.name + (", with a new last layer" if replaced else ""))
 
 
@@ -66,18 +71,24 @@ def _default_weights(architecture: str) -> Path:
     return published.fetch_weights(architecture)
 
 
-def _load(network: nn.Module, state: Mapping[str, Tensor], classifier: str, path: Path) -> bool:
-    """Fill the network; True if its last layer has other classes than the checkpoint's."""
+def _load(
+    network: nn.Module, state: Mapping[str, Tensor], classifier: str, path: Path, *, others: bool
+) -> bool:
+    """Fill the network; True if its last layer stays new.
+
+    others: whether the checkpoint's classes are known to be others, even if they are as many.
+    """
     own = network.state_dict()
     last = [name for name in own if name.startswith(f"{classifier}.")]
     differs = any(name in state and state[name].shape != own[name].shape for name in last)
-    used = {name: own[name] for name in last} if differs else {}
+    is_new = others or differs
+    used = {name: own[name] for name in last} if is_new else {}
     try:
         network.load_state_dict({**state, **used})
     except RuntimeError as exc:
         first = str(exc).splitlines()[-1].strip()[:160]
         raise CheckpointError(f"{path} does not fit the network: {first}") from exc
-    return differs
+    return is_new
 
 
 def _load_backbone(network: nn.Module, architecture: str) -> None:

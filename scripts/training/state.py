@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scripts.training.durable import whole_file
+
 
 class StateError(ValueError):
     """A saved state cannot be gone on from; the text says why and what to do."""
@@ -39,11 +41,13 @@ class State:
 
 
 def save(path: Path, state: State, made_with: dict[str, Any]) -> None:
-    """Write the state atomically. ``made_with``: what it depends on, compared by ``load``."""
-    partial = path.with_suffix(".partial")
+    """Write the state, as a whole. ``made_with``: what it depends on, compared by ``load``.
+
+    OSError, naming the file, if it cannot be written; the one before stays then.
+    """
     content = {**vars(state), "progress": vars(state.progress), "made_with": made_with}
-    torch.save(content, partial)
-    partial.replace(path)
+    with whole_file(path) as file:
+        torch.save(content, file)
 
 
 def load(path: Path, made_with: dict[str, Any]) -> State | None:

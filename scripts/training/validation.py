@@ -18,10 +18,13 @@ from scripts.voc import Labelled
 
 @dataclass(frozen=True)
 class Prepared:
-    """pixels: (1, h, w, 3) uint8 RGB at the network's size. ids: (H, W) uint8, the truth."""
+    """A picture as the network sees it. Its mask, at full size, would fill the memory.
 
+    pixels: (1, h, w, 3) uint8 RGB at the network's size.
+    """
+
+    pair: Labelled
     pixels: NDArray[np.uint8]
-    ids: NDArray[np.uint8]
 
 
 class Validation:
@@ -37,21 +40,18 @@ class Validation:
         graph = SegmentationGraph(network, aligned=wanted.aligned)
         self._graph = graph.to(self._device).eval()
         self._classes = classes
-        self._prepared = [
-            Prepared(network_input(pair.picture, wanted), pair.read_mask()) for pair in pairs
-        ]
+        self._prepared = [Prepared(pair, network_input(pair.picture, wanted)) for pair in pairs]
 
     def __call__(self, weights: dict[str, Tensor]) -> Scores:
-        """The scores of a state dict over all pictures."""
+        """The scores of a state dict over all pictures. DataError if a mask is gone."""
         self._graph.logits.network.load_state_dict(weights)
         return scores(sum(map(self._confusion, self._prepared), self._nothing()))
 
     def _confusion(self, picture: Prepared) -> NDArray[np.int64]:
-        height, width = picture.ids.shape
+        ids = picture.pair.read_mask()
         small = eager(self._graph, picture.pixels, self._device)
-        return confusion_matrix(
-            picture.ids, resize_class_ids(small, (width, height)), self._classes
-        )
+        found = resize_class_ids(small, (ids.shape[1], ids.shape[0]))
+        return confusion_matrix(ids, found, self._classes)
 
     def _nothing(self) -> NDArray[np.int64]:
         return np.zeros((self._classes, self._classes), dtype=np.int64)

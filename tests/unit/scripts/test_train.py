@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
 from scripts.checkpoints import Choice, load_checkpoint
 from scripts.places import ROOT
 from scripts.train import STATE, main
+from scripts.training.split import VALIDATION
 from scripts.voc import MASKS
 from tests.unit.scripts.voc_folder import make
 
@@ -87,6 +90,7 @@ def test_the_results_can_be_loaded_and_served(whole: Path) -> None:
     facts = json.loads((whole / "training.json").read_text())
     assert (facts["plan"]["epochs"], facts["init"], facts["pictures"]) == (4, "imagenet", 8)
     assert len((whole / "curve.csv").read_text().splitlines()) == 5
+    assert (whole / VALIDATION).read_text() == "p00\np01\n"
 
 
 def test_the_last_epochs_weights_can_be_kept(whole: Path, folder: Path) -> None:
@@ -141,6 +145,58 @@ def test_another_plan_does_not_go_on(
     assert main(_arguments(folder, whole, "--epochs", "9")) == 1
     expected = f"train: {whole / STATE}: was made with another plan; choose another --output"
     assert capsys.readouterr().err.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["ground", "red", "green", "blue", "pink"], ["ground", "green", "red"]],
+    ids=["more", "others"],
+)
+def test_other_labels_do_not_go_on(
+    whole: Path,
+    folder: Path,
+    tmp_path: Path,
+    names: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Forgotten at first, given when it is started again: the state has another last layer."""
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps(dict(enumerate(names))))
+    assert main(_arguments(folder, whole, "--labels", str(labels))) == 1
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"train: {whole / STATE}: was made with another labels; choose")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("instead", "words"), [(255, "255 means ignore, not object"), (0, "there is nothing to learn")]
+)
+def test_masks_without_an_object_are_one_line(
+    folder: Path, tmp_path: Path, instead: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Black and white, or all black: they would be trained on, with a mean IoU of 1."""
+    data = make(tmp_path / "data", 4)
+    for path in (data / MASKS).iterdir():
+        Image.open(path).point(lambda index: instead * (index > 0)).save(path)
+    assert main(_arguments(folder, tmp_path / "out", "--data", str(data))) == 1
+    expected = f"train: {data / MASKS}: no class but 0 is shown in any of 3 masks; {words}\n"
+    assert capsys.readouterr().err == expected
+
+
+@pytest.mark.parametrize("bytes_left", [200, 20_000_000])
+def test_a_full_disk_is_one_line(
+    folder: Path, tmp_path: Path, bytes_left: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That names the file; it is the state's, which is the largest."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_left, hard))
+    try:
+        assert main(_arguments(folder, tmp_path / "out")) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    state = tmp_path / "out" / STATE
+    assert capsys.readouterr().err.endswith(f"train: [Errno 27] File too large: '{state}'\n")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [VALIDATION]
 
 
 def test_a_bad_folder_is_one_line(

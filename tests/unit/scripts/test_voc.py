@@ -1,13 +1,24 @@
 """A folder that cannot be used is refused in one line that names the file."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
-from scripts.voc import DataError, Labelled, inspect_pairs, list_pairs, read_names
-from tests.unit.scripts.voc_folder import RED, SIZE, draw, make, write
+from scripts.proof import photographs
+from scripts.voc import (
+    DataError,
+    Labelled,
+    class_pixels,
+    inspect_pairs,
+    list_pairs,
+    read_names,
+)
+from tests.unit.handler.files import chunk, encode
+from tests.unit.scripts.voc_folder import GREEN, RED, SIZE, draw, make, write
 
 
 @pytest.fixture
@@ -140,6 +151,117 @@ def test_a_turned_picture_is_read_upright(folder: Path) -> None:
     turned.getexif()[0x0112] = 6  # orientation: turn by 90 degrees to see it upright
     turned.save(path, exif=turned.getexif())
     assert inspect_pairs(list_pairs(folder), classes=3)[1].pair.read_picture().size == SIZE
+
+
+@pytest.mark.parametrize("kind", ["as it is", "PNG", "indexed", "grey"])
+@pytest.mark.parametrize("path", photographs(), ids=lambda path: path.stem)
+def test_an_ordinary_picture_is_read_as_pillow_reads_it(
+    path: Path, kind: str, tmp_path: Path
+) -> None:
+    """Pixel by pixel, and at its full scale."""
+    if kind != "as it is":
+        photograph = Image.open(path).convert({"indexed": "P", "grey": "L"}.get(kind, "RGB"))
+        path = tmp_path / "photograph.png"
+        photograph.save(path)
+    with Image.open(path) as file:
+        expected = np.asarray(ImageOps.exif_transpose(file).convert("RGB"))
+    found = Labelled("p", path, path).read_picture()
+    assert found.mode == "RGB"
+    assert np.array_equal(np.asarray(found), expected)
+
+
+def test_a_picture_of_16_bits_is_read_as_the_handler_reads_it(tmp_path: Path) -> None:
+    """By the high byte; Pillow alone would make nearly all of it white."""
+    path = tmp_path / "deep.png"
+    levels = np.arange(256, dtype=np.uint16).reshape(16, 16) * 256
+    Image.fromarray(levels).save(path)
+    found = np.asarray(Labelled("deep", path, path).read_picture())
+    assert np.array_equal(found[..., 1], levels // 256)
+
+
+def test_what_is_transparent_is_white(tmp_path: Path) -> None:
+    """As the handler shows it to the network, not what happens to lie beneath."""
+    path = tmp_path / "clear.png"
+    Image.new("RGBA", (8, 8), (200, 30, 30, 0)).save(path)
+    assert Labelled("clear", path, path).read_picture().getpixel((3, 3)) == (255, 255, 255)
+
+
+def test_a_picture_that_the_handler_refuses_is_named(folder: Path) -> None:
+    """One with too many pixels would end the training only when it is validated."""
+    path = folder / "JPEGImages" / "p01.jpg"
+    Image.new("1", (7072, 7072)).save(path, "PNG")
+    text = _refusal(folder)
+    assert text.startswith(f"{path}: not a readable picture (The picture has 7072 x 7072 pixels, ")
+
+
+def _grey_of(bits: int) -> bytes:
+    """A grey PNG whose levels take ``bits`` bits each, all of them 1."""
+    whole = encode(Image.new("L", SIZE), "PNG")
+    width, height = SIZE
+    row = b"\0" + bytes([sum(1 << shift for shift in range(0, 8, bits))]) * (width * bits // 8)
+    header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
+    return (
+        whole[:8]
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(row * height))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(("bits", "read"), [(2, 85), (4, 17), (8, 1)])
+def test_a_grey_mask_of_few_bits_is_refused(folder: Path, bits: int, read: int) -> None:
+    """Pillow would read its 1 as another class."""
+    path = folder / "SegmentationClass" / "p01.png"
+    path.write_bytes(_grey_of(bits))
+    with Image.open(path) as file:
+        assert (file.mode, file.getpixel((0, 0))) == ("L", read)
+    if bits == 8:
+        assert inspect_pairs(list_pairs(folder), classes=200)[1].pixels[1] == SIZE[0] * SIZE[1]
+    else:
+        assert _refusal(folder, classes=200).startswith(f"{path}: grey of less than 8 bits, in ")
+
+
+def test_an_indexed_mask_of_few_bits_is_read_by_its_ids(folder: Path) -> None:
+    """Programs save three classes in two bits; nothing is scaled there."""
+    _, ids = draw(1, GREEN)
+    ids[ids == 255] = 0
+    mask = Image.fromarray(ids)
+    mask.putpalette(list(range(256)) * 3)
+    path = folder / "SegmentationClass" / "p01.png"
+    mask.save(path, bits=2)
+    assert np.array_equal(inspect_pairs(list_pairs(folder), classes=3)[1].pair.read_mask(), ids)
+
+
+def _paint(folder: Path, names: dict[int, int]) -> None:
+    """Give every mask other ids: old -> new."""
+    for path in (folder / "SegmentationClass").iterdir():
+        ids = np.asarray(Image.open(path)).copy()
+        for old, new in names.items():
+            ids[ids == old] = new
+        Image.fromarray(ids).save(path)
+
+
+def test_masks_of_black_and_white_are_refused(folder: Path) -> None:
+    """A common export: 255 is the object. Nothing would be learnt, with a mean IoU of 1."""
+    _paint(folder, {RED: 255, GREEN: 255})
+    assert _refusal(folder) == (
+        f"{folder / 'SegmentationClass'}: no class but 0 is shown in any of 3 masks; "
+        "255 means ignore, not object"
+    )
+
+
+def test_masks_of_background_alone_can_be_measured(folder: Path) -> None:
+    """What a model finds where nothing is."""
+    _paint(folder, {RED: 0, GREEN: 0, 255: 0})
+    assert class_pixels(inspect_pairs(list_pairs(folder), classes=3))[0] == 3 * SIZE[0] * SIZE[1]
+
+
+def test_the_pixels_of_all_masks_are_counted(folder: Path) -> None:
+    """By class."""
+    inspected = inspect_pairs(list_pairs(folder), classes=3)
+    total = class_pixels(inspected)
+    assert total.sum() == 3 * SIZE[0] * SIZE[1]
+    assert total[RED] == inspected[0].pixels[RED] + inspected[2].pixels[RED]
 
 
 def test_a_list_of_names_is_read(folder: Path) -> None:

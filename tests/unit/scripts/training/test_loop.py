@@ -120,6 +120,21 @@ def test_the_state_is_kept_at_epochs_and_in_between(tmp_path: Path) -> None:
     assert steps == [2, 3, 4, 6]
 
 
+def test_a_small_folder_leaves_the_warm_up(tmp_path: Path) -> None:
+    """Six steps, of which the default's hundred would be a slow start that never ends."""
+    made = training(_folder(tmp_path), replace(PLAN, warm_up=Plan().warm_up))
+    rates: list[float] = []
+    made.run(
+        _score,
+        lambda _: rates.append(made.state().optimiser["param_groups"][0]["lr"]),
+        lambda _: None,
+    )
+    full = made.state().optimiser["param_groups"][0]["full_rate"]
+    assert [rate / full for rate in rates] == pytest.approx(
+        [(left / 6) ** 0.9 for left in (6, 5, 4, 3, 2, 1)]
+    )
+
+
 def test_the_handlers_of_signals_are_given_back(tmp_path: Path) -> None:
     """Ctrl-C means what it meant before."""
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]

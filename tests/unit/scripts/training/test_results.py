@@ -2,9 +2,11 @@
 
 import csv
 import json
+import resource
 import stat
 from pathlib import Path
 
+import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
@@ -26,6 +28,19 @@ def test_the_weights_are_halved_and_readable(tmp_path: Path) -> None:
     assert (found["a"].dtype, int(found["n"])) == (torch.float16, 7)
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert [each.name for each in tmp_path.iterdir()] == [results.WEIGHTS]
+
+
+def test_weights_that_cannot_be_written_name_the_file(tmp_path: Path) -> None:
+    """An OSError, not the library's own exception; nothing half-written stays."""
+    path = tmp_path / results.WEIGHTS
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match=r"File too large: .*model\.safetensors'$"):
+            results.write_weights(path, {"a": torch.zeros(9999)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_curve_is_a_table_and_a_picture(tmp_path: Path) -> None:

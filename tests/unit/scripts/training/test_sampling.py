@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from scripts.training.crops import Augmentation
 from scripts.training.sampling import Balance, Samples, class_frequencies, picture_weights
@@ -92,3 +93,12 @@ def test_objects_of_other_pictures_are_pasted(pictures: list[Inspected]) -> None
     ]
     assert both[0] > 5
     assert both[1] == 0
+
+
+def test_worker_processes_give_the_same_samples(pictures: list[Inspected]) -> None:
+    """On a GPU they decode, each in its own main thread, where the decoder has a memory limit."""
+    samples = _samples(pictures, Balance())
+    loaded = DataLoader(samples, 1, sampler=range(6), num_workers=2)
+    for index, (image, ids) in enumerate(loaded):
+        assert torch.equal(image[0], samples[index][0])
+        assert torch.equal(ids[0], samples[index][1])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.training.schedule import average_decay, factor
+from scripts.training.schedule import average_decay, factor, warm_up_steps
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,23 @@ def test_the_rate_never_rises_after_the_warm_up() -> None:
     assert rates == sorted(rates, reverse=True)
     assert min(rates) == 0.0
     assert factor(4, steps=5, warm_up=100) == pytest.approx(5 / 101)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"), [(5, 0), (10, 1), (96, 9), (1000, 100), (10_000, 100)]
+)
+def test_a_short_training_warms_up_shortly(steps: int, expected: int) -> None:
+    """A tenth of the steps at most."""
+    assert warm_up_steps(steps, most=100) == expected
+
+
+@pytest.mark.parametrize("steps", [1, 5, 12, 96, 2000])
+def test_the_rate_reaches_its_height_and_falls(steps: int) -> None:
+    """However few pictures there are."""
+    warm_up = warm_up_steps(steps, most=100)
+    rates = [factor(step, steps, warm_up) for step in range(steps)]
+    assert max(rates) == 1.0
+    assert rates[-1] == pytest.approx((1 / (steps - warm_up)) ** 0.9)
 
 
 @pytest.mark.parametrize(("step", "expected"), [(0, 0.1), (8, 0.5), (90, 0.91), (10**6, 0.998)])

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.training.split import digest, split
-from scripts.voc import DataError
+from scripts.training.split import VALIDATION, digest, split, write_names
+from scripts.voc import DataError, list_pairs, read_names
 from tests.unit.scripts.voc_folder import RED, draw, make, write
 
 
@@ -42,6 +42,16 @@ def test_one_folder_is_split(tmp_path: Path, pictures: int, held_out: int) -> No
     assert {p.name for p in chosen.train} & {p.name for p in chosen.validation} == set()
     assert len(chosen.train) + held_out == pictures
     assert chosen == again
+
+
+def test_the_held_out_names_can_be_written_and_read_again(tmp_path: Path) -> None:
+    """So that nobody measures on what was trained on."""
+    data = make(tmp_path / "data", 12)
+    chosen = split(data, None)
+    write_names(tmp_path / VALIDATION, chosen.validation)
+    held_out = read_names(tmp_path / VALIDATION, list_pairs(data))
+    assert held_out == {pair.name for pair in chosen.validation}
+    assert not held_out & {pair.name for pair in chosen.train}
 
 
 def test_one_picture_is_not_enough(tmp_path: Path) -> None:

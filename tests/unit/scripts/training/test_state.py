@@ -1,5 +1,6 @@
 """A saved state is gone on from only by the training that it belongs to."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,21 @@ def test_foreign_content_is_refused(tmp_path: Path) -> None:
     torch.save({"weights": {}}, tmp_path / "state.pt")
     with pytest.raises(StateError, match="not a training's state"):
         load(tmp_path / "state.pt", MADE_WITH)
+
+
+def test_a_state_that_cannot_be_written_names_the_file(tmp_path: Path) -> None:
+    """An OSError, which the command tells in one line; the state before can be gone on from."""
+    path = tmp_path / "state.pt"
+    save(path, _state(), MADE_WITH)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match=r"File too large: .*state\.pt'$"):
+            save(path, _state(), MADE_WITH)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert load(path, MADE_WITH) is not None
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_state_is_replaced_as_a_whole(tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""Files that are whole or not there, also after the plug was pulled."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the place of ``path`` once all of it is on the disk.
+
+    Raises an OSError that names ``path`` if that fails; what was there before stays.
+    """
+    partial = path.with_suffix(".partial")
+    try:
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())  # a name must not reach the disk before its content
+        partial.replace(path)
+        _sync_folder(path.parent)
+    except (OSError, RuntimeError) as exc:
+        raise _named(exc, path) from exc
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the names in it on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _named(exc: Exception, path: Path) -> OSError:
+    """With the file's name; torch raises a RuntimeError on top of what the system said."""
+    reason = exc if isinstance(exc, OSError) else exc.__context__
+    if isinstance(reason, OSError) and reason.errno is not None:
+        return OSError(reason.errno, reason.strerror, str(path))
+    return OSError(f"{path}: could not be written ({(str(exc).splitlines() or [''])[0][:200]})")
