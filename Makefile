@@ -55,11 +55,11 @@ client: OUT := $(CLIENT)
 client: $(VENV)/packages.stamp  ## write a typed Python client of the API into .cache/client, or OUT=folder
 	@$(generate) "$(OUT)" $(if $(filter $(CLIENT),$(OUT)),--overwrite)
 
-evaluate: $(VENV)/train.stamp  ## measure the served model: DATA=folder [VERSION=] [ARCHIVE=] [WEIGHTS=] [JSON=] [REPORT=]
+evaluate: $(VENV)/train.stamp  ## measure the served model: DATA=folder [NAMES=] [VERSION=] [ARCHIVE=] [WEIGHTS=] [JSON=] [REPORT=]
 	$(needs_data)
 	@$(BIN)/python -m scripts.evaluate --data "$(DATA)" $(call further,VERSION,version) \
 		$(call further,GATEWAY,gateway) $(call further,ARCHIVE,archive) $(call further,WEIGHTS,weights) \
-		$(call further,MODEL,model) $(call further,LABELS,labels) \
+		$(call further,MODEL,model) $(call further,LABELS,labels) $(call further,NAMES,names) \
 		$(call further,JSON,json) $(call further,REPORT,report)
 
 train: $(VENV)/train.stamp  ## train on DATA=folder into OUT=folder [VAL=] [INIT=] [MODEL=] [LABELS=] [EPOCHS=] [CROP=]

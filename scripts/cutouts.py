@@ -64,12 +64,12 @@ def add_cutouts(
 
 
 def read_cutout(file: Path, found: Callable[[bytes], NDArray[np.uint8]]) -> Image.Image:
-    """RGBA, cut to what is visible. DataError if nothing is.
+    """Upright RGBA, cut to what is visible. DataError if nothing is.
 
     found: bytes of a photograph -> its class ids; asked for pictures without transparent parts.
     """
     with Image.open(file) as opened:
-        picture = opened.convert("RGBA")
+        picture = ImageOps.exif_transpose(opened).convert("RGBA")
     if picture.getchannel("A").getextrema()[0] == OPAQUE:
         jpeg = io.BytesIO()
         picture.convert("RGB").save(jpeg, "JPEG", quality=JPEG_QUALITY)

@@ -22,7 +22,14 @@ from scripts.digests import file_sha256
 from scripts.graphs import LogitsGraph, SegmentationGraph, graph_of
 from scripts.normalisation import MEAN, STD
 from scripts.openvino_ir import write_ir
-from scripts.proof import Proof, ProofError, Reference, compare, eager_references
+from scripts.proof import (
+    Proof,
+    ProofError,
+    Reference,
+    compare,
+    eager_references,
+    lack_of_evidence,
+)
 from scripts.published import DownloadError
 from scripts.quantise import write_int8
 
@@ -41,27 +48,34 @@ class ExportError(RuntimeError):
 
 @dataclass(frozen=True)
 class Export:
-    """An exported network and the proof that it is right."""
+    """An exported network and the proof that it is right.
+
+    no_int8: why int8 was not even tried; None where it was, or could not be meant.
+    """
 
     spec: ModelSpec
     proof: Proof
+    no_int8: str | None = None
 
 
 def export(checkpoint: Checkpoint, target: Target, folder: Path) -> Export:
     """Write the artefact for ``target`` into ``folder`` and compare it with the eager model.
 
-    Where the precision is left open, the fastest of those that pass is taken; where the hardware
-    lacks bf16, the specification says f32. Raises ExportError if none passes.
+    Where the precision is left open, the fastest of those that pass is taken, int8 only if the
+    photographs show enough to tell; where the hardware lacks bf16, the specification says f32.
+    Raises ExportError if none passes.
     """
     graph = graph_of(checkpoint)
     with tempfile.TemporaryDirectory() as name:
         written = Path(name) / "written"
         spec = _write(checkpoint, graph, target, written)
         references = eager_references(graph, spec.input)
-        candidates = list(_compared(spec, references, target, written))
+        no_int8 = _why_no_int8(references, target)
+        precisions = _precisions(target, with_int8=no_int8 is None)
+        candidates = list(_compared(spec, references, precisions, written, target))
         chosen, place = _chosen(candidates, target)
         shutil.copytree(place, folder, dirs_exist_ok=True)
-    return chosen
+    return replace(chosen, no_int8=no_int8)
 
 
 def _write(
@@ -82,24 +96,41 @@ def _write(
     )
 
 
+def _why_no_int8(references: Sequence[Reference], target: Target) -> str | None:
+    """Asked for, or without any proof, int8 needs no evidence; others may not have it at all."""
+    is_left_to_us = target.precision is None and "int8" in PRECISIONS[target.engine]
+    return lack_of_evidence(references) if is_left_to_us and target.is_proved else None
+
+
+def _precisions(target: Target, *, with_int8: bool) -> tuple[Precision, ...]:
+    """What is tried. Raises ExportError for a precision that the engine lacks."""
+    possible = PRECISIONS[target.engine]
+    if target.precision is None:
+        return tuple(each for each in possible if with_int8 or each != "int8")
+    if target.precision not in possible:
+        raise ExportError(f"{target.precision} is not for {target.engine}: {', '.join(possible)}")
+    return (target.precision,)
+
+
 def _compared(
-    spec: ModelSpec, references: Sequence[Reference], target: Target, written: Path
+    spec: ModelSpec,
+    references: Sequence[Reference],
+    precisions: Sequence[Precision],
+    written: Path,
+    target: Target,
 ) -> Iterator[tuple[Export, Path]]:
     """Each precision that may be taken, with its proof and its folder."""
-    possible = PRECISIONS[target.engine]
-    if target.precision is not None and target.precision not in possible:
-        raise ExportError(f"{target.precision} is not for {target.engine}: {', '.join(possible)}")
-    for precision in possible if target.precision is None else (target.precision,):
+    for precision in precisions:
         wanted = replace(spec, precision=precision)
         if precision == "int8":
-            yield from _compared_int8(wanted, references, written)
+            yield from _compared_int8(wanted, references, written, target)
         else:
             proof = compare(references, wanted, written)
             yield Export(replace(wanted, precision=proof.precision), proof), written
 
 
 def _compared_int8(
-    spec: ModelSpec, references: Sequence[Reference], written: Path
+    spec: ModelSpec, references: Sequence[Reference], written: Path, target: Target
 ) -> Iterator[tuple[Export, Path]]:
     """The fast kind of int8, and where that does not pass the finer one too."""
     for kind in ("int8", "int8-per-channel"):
@@ -110,7 +141,7 @@ def _compared_int8(
         wanted = replace(spec, sha256=file_sha256(weights_of(artefact)))
         proof = compare(references, wanted, folder)
         yield Export(wanted, proof), folder
-        if proof.is_sufficient:
+        if proof.is_sufficient or not target.is_proved:
             return
 
 
@@ -171,7 +202,13 @@ def describe(checkpoint: Checkpoint, result: Export) -> str:
         f"exported {checkpoint.architecture} ({checkpoint.origin}) for {result.spec.engine}, "
         f"precision {result.spec.precision}; pixels with the eager model's class:"
     )
-    return "\n".join([head, *rows, f"  {'mean':<24} {proof.mean_agreement:.3%}"])
+    lines = [head, *rows, f"  {'mean':<24} {proof.mean_agreement:.3%}"]
+    if result.no_int8:
+        lines.append(
+            f"int8 was not tried, for {result.no_int8}; measure both with `make evaluate`, "
+            "then PRECISION=int8 takes it"
+        )
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

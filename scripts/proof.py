@@ -22,6 +22,9 @@ FOLDERS = (EXAMPLES, ROOT / "model_store" / "photographs")
 # Share of the pixels, averaged over the photographs. What int8 changes beyond bf16 costs no mIoU
 # (decision record 0015).
 REQUIRED_AGREEMENT: dict[Precision, float] = {"f32": 0.995, "bf16": 0.995, "int8": 0.99}
+# int8 learns its ranges from the same photographs, and on mere background anything agrees: fewer
+# photographs with a class, or a smaller share of their pixels, are no evidence for it.
+LEAST_PHOTOGRAPHS, LEAST_SHARE = 3, 0.02
 TIMED_PASSES = 3
 CPU = torch.device("cpu")
 
@@ -77,6 +80,19 @@ def eager_references(graph: nn.Module, wanted: InputSize) -> list[Reference]:
         pixels = network_input(photograph, wanted)
         references.append(Reference(photograph.name, pixels, eager(graph, pixels)))
     return references
+
+
+def lack_of_evidence(references: Sequence[Reference]) -> str | None:
+    """Why agreement with the eager model would say nothing of int8; None where it does."""
+    shown = sum(bool(each.ids.any()) for each in references)
+    pixels = sum(int(np.count_nonzero(each.ids)) for each in references)
+    share = pixels / sum(each.ids.size for each in references)
+    if shown >= LEAST_PHOTOGRAPHS and share >= LEAST_SHARE:
+        return None
+    return (
+        f"the model finds something on {shown} of the {len(references)} photographs and on "
+        f"{share:.1%} of their pixels, {LEAST_PHOTOGRAPHS} and {LEAST_SHARE:.0%} are needed"
+    )
 
 
 def photographs() -> list[Path]:

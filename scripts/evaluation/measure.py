@@ -42,12 +42,23 @@ class Evaluation:
     pictures: list[Measured]
 
 
+class IncompleteError(EvaluationError):
+    """A picture could not be measured; ``before`` is what was found until then, one or more."""
+
+    def __init__(self, reason: str, before: Evaluation):
+        super().__init__(reason)
+        self.before = before
+
+
 def evaluate(
     predictor: Predictor,
     pairs: Sequence[Labelled],
     progress: Callable[[Iterable[Measured]], Iterable[Measured]] = iter,
 ) -> Evaluation:
-    """Predict all pictures. Raises EvaluationError, naming the picture."""
+    """Predict all pictures. Raises EvaluationError, naming the picture.
+
+    It is an IncompleteError unless that picture was the first.
+    """
     classes = len(predictor.labels)
 
     def measure(pair: Labelled) -> Measured:
@@ -60,12 +71,21 @@ def evaluate(
         confusion = confusion_matrix(truth, predicted, classes)
         return Measured(pair, encode_png(predicted), confusion, scores(confusion))
 
+    pictures: list[Measured] = []
     with ThreadPoolExecutor(predictor.concurrency) as pool:
         try:
-            pictures = list(progress(pool.map(measure, pairs)))
-        except EvaluationError:
+            for picture in progress(pool.map(measure, pairs)):
+                pictures.append(picture)
+        except EvaluationError as exc:
             pool.shutdown(cancel_futures=True)
-            raise
+            if not pictures:
+                raise
+            raise IncompleteError(str(exc), _evaluation(predictor, pictures)) from exc
+    return _evaluation(predictor, pictures)
+
+
+def _evaluation(predictor: Predictor, pictures: Sequence[Measured]) -> Evaluation:
+    classes = len(predictor.labels)
     nothing = np.zeros((classes, classes), dtype=np.int64)
     confusion = sum((each.confusion for each in pictures), nothing)
     return Evaluation(

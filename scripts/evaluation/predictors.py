@@ -91,6 +91,19 @@ class CheckpointPredictor:
         return resize_class_ids(small, decoded.size)
 
 
+def check_labels(path: Path, predictor: Predictor) -> None:
+    """EvaluationError unless the file ``path`` gives the ids the names that ``predictor`` does."""
+    try:
+        wanted = read_labels(path)
+    except InvalidSpecError as exc:
+        raise EvaluationError(f"LABELS={exc}") from exc
+    if wanted != predictor.labels:
+        raise EvaluationError(
+            f"LABELS={path}: {predictor.source} has other classes; "
+            "measure what was trained with these, or leave LABELS out"
+        )
+
+
 def read_mask(png: bytes) -> NDArray[np.uint8]:
     """(height, width) uint8 class ids of a grey or indexed PNG."""
     with Image.open(io.BytesIO(png)) as mask:

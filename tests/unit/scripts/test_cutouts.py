@@ -1,11 +1,13 @@
 """Pasted objects have exact masks, and nothing that was there before changes."""
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
 
 from scripts.cutouts import add_cutouts, main, paste, read_cutout
 from scripts.training.split import TRUSTED
@@ -53,6 +55,24 @@ def test_an_opaque_photograph_is_cut_out_by_what_was_found_in_it(tmp_path: Path)
     cutout = read_cutout(tmp_path / "photograph.png", lambda _: ids)
     assert cutout.size == pytest.approx((40, 20), abs=2)
     assert cutout.getpixel((20, 10)) == (255, 0, 0, 255)
+
+
+def test_a_photograph_that_lies_on_its_side_is_turned_upright(tmp_path: Path) -> None:
+    """Phones store portraits so; the network is shown the same picture that is cut out."""
+    stored = Image.new("RGB", (80, 60), "blue")
+    stored.paste("red", (0, 0, 40, 60))  # its left half is the upright picture's upper one
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    stored.save(tmp_path / "phone.jpg", exif=exif, quality=95)
+
+    def all_of_it(data: bytes) -> NDArray[np.uint8]:
+        return np.ones(np.asarray(Image.open(io.BytesIO(data))).shape[:2], dtype=np.uint8)
+
+    cutout = read_cutout(tmp_path / "phone.jpg", all_of_it)
+    assert cutout.size == (60, 80)
+    upper, lower = cutout.getpixel((30, 10)), cutout.getpixel((30, 70))
+    assert upper == pytest.approx((255, 0, 0, 255), abs=5)
+    assert lower == pytest.approx((0, 0, 255, 255), abs=5)
 
 
 @pytest.mark.parametrize("alpha", [0, 10])

@@ -1,6 +1,8 @@
 """The command measures, writes what it was asked to write, and refuses in one line."""
 
+import io
 import json
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -11,9 +13,9 @@ from PIL import Image
 
 from scripts.evaluate import main
 from scripts.places import ROOT
-from scripts.voc import MASKS
+from scripts.voc import MASKS, PICTURES
 from tests.unit.handler.files import EXAMPLES
-from tests.unit.scripts.voc_folder import make, write
+from tests.unit.scripts.voc_folder import SIZE, make, write
 
 GOLDEN = ROOT / "tests" / "e2e" / "golden"
 
@@ -163,3 +165,106 @@ def test_two_sources_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit):
         main(["--data", "d", "--archive", "a.mar", "--weights", "w.pth"])
     assert "not allowed with" in capsys.readouterr().err
+
+
+CLASSES = ("grey", "red", "green")
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """Answers with background, but for one picture."""
+
+    refused = b"no picture at all"
+
+    def do_GET(self) -> None:  # the name is http.server's
+        facts = {"model": "deeplabv3", "version": "1.0"}
+        labels = [{"id": index, "name": name} for index, name in enumerate(CLASSES)]
+        self._answer(200, json.dumps({"labels": labels, **facts}).encode())
+
+    def do_POST(self) -> None:
+        if self.refused in self.rfile.read(int(self.headers["Content-Length"])):
+            self._answer(413, b'{"detail": "Too large."}')
+            return
+        stream = io.BytesIO()
+        Image.new("L", SIZE).save(stream, "PNG")
+        self._answer(200, stream.getvalue())
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Keep quiet."""
+
+
+@pytest.fixture
+def gateway() -> Iterator[str]:
+    """Its address."""
+    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_a_refused_picture_does_not_cost_what_was_measured_before_it(
+    gateway: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """1, the table so far, and a line that names the picture; no file that looks whole."""
+    data, figures = make(tmp_path / "data", 4), tmp_path / "out.json"
+    monkeypatch.setattr(Gateway, "refused", (data / PICTURES / "p02.jpg").read_bytes())
+    assert main(["--data", str(data), "--gateway", gateway, "--json", str(figures)]) == 1
+    output = capsys.readouterr()
+    assert "2 pictures, deeplabv3 1.0 at" in output.out
+    assert output.err == (
+        f"evaluate: {data}/JPEGImages/p02.jpg: the gateway answered 413: Too large.; "
+        "the table is of the pictures before it\n"
+    )
+    assert not figures.exists()
+
+
+def test_only_the_named_pictures_are_measured(
+    gateway: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those which a training held out, of a folder that it used."""
+    data, names, figures = make(tmp_path / "data", 5), tmp_path / "names", tmp_path / "out.json"
+    names.write_text("p03\np01\n")
+    arguments = ["--data", str(data), "--gateway", gateway, "--names", str(names)]
+    assert main([*arguments, "--json", str(figures)]) == 0, capsys.readouterr().err
+    facts = json.loads(figures.read_text())
+    assert {each["name"] for each in facts["pictures"]} == {"p01", "p03"}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("p01\np99\n", "there is no picture named p99"), ("\n", "holds no names")],
+)
+def test_a_wrong_list_of_names_is_one_line(
+    tmp_path: Path, content: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is measured, whatever is asked."""
+    data, names = make(tmp_path / "data", 2), tmp_path / "names"
+    names.write_text(content)
+    arguments = ["--data", str(data), "--archive", "none.mar", "--names", str(names)]
+    assert main(arguments) == 1
+    assert capsys.readouterr().err == f"evaluate: {names}: {words}\n"
+
+
+@pytest.mark.parametrize(("classes", "status"), [(CLASSES, 0), (("grey", "red"), 1)])
+def test_labels_are_those_of_what_is_measured(
+    gateway: str,
+    tmp_path: Path,
+    classes: tuple[str, ...],
+    status: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Make passes them on: ids of one model must not be scored as classes of another."""
+    data, labels = make(tmp_path / "data", 2), tmp_path / "labels.json"
+    labels.write_text(json.dumps(dict(enumerate(classes))))
+    arguments = ["--data", str(data), "--gateway", gateway, "--labels", str(labels)]
+    assert main(arguments) == status
+    error = f"evaluate: LABELS={labels}: deeplabv3 1.0 at {gateway} has other classes"
+    assert (error in capsys.readouterr().err) == (status == 1)

@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from deeplab.engines import import_openvino
 from deeplab.spec import EngineName, ModelSpec
 from scripts import export_model, proof
+from scripts.checkpoints import Checkpoint
 from scripts.choices import Target
 from scripts.digests import file_sha256
 from scripts.export_model import (
     PRECISIONS,
     ExportError,
+    describe,
     export,
     main,
     weights_of,
@@ -75,6 +77,83 @@ def test_left_open_the_fastest_that_passes_is_taken(
 
     monkeypatch.setattr(export_model, "compare", measured)
     assert export(tiny_checkpoint(), Target("openvino"), tmp_path).spec.precision == "bf16"
+
+
+class Agrees:
+    """Stands for the comparison: everything is right, and int8 is the fastest of all."""
+
+    def __init__(self) -> None:
+        self.precisions: list[str] = []
+
+    def __call__(self, _references: object, spec: ModelSpec, _folder: Path) -> Proof:
+        self.precisions.append(spec.precision)
+        return Proof(spec.precision, {"cat.jpg": 1.0}, 1.0 if spec.precision == "int8" else 2.0)
+
+
+@pytest.fixture
+def agrees(monkeypatch: pytest.MonkeyPatch) -> Agrees:
+    """What was compared."""
+    comparison = Agrees()
+    monkeypatch.setattr(export_model, "compare", comparison)
+    return comparison
+
+
+def _sees_nothing() -> Checkpoint:
+    """Photographs show none of its classes: all is background."""
+    network = tiny_network()
+    network.state_dict()["1.bias"][0] = 99.0
+    return replace(tiny_checkpoint(), network=network)
+
+
+def test_int8_is_no_candidate_where_photographs_show_nothing(
+    tmp_path: Path, agrees: Agrees
+) -> None:
+    """Background agrees with background; the report says why, in a line, and what to do."""
+    checkpoint = _sees_nothing()
+    result = export(checkpoint, Target("openvino"), tmp_path)
+    assert agrees.precisions == ["bf16", "f32"]
+    assert result.spec.precision == "bf16"
+    last = describe(checkpoint, result).splitlines()[-1]
+    assert last.startswith("int8 was not tried, for the model finds something on 0 of the 12")
+    assert "`make evaluate`" in last
+    assert "PRECISION=int8" in last
+
+
+@pytest.mark.parametrize(
+    "target",
+    [Target("openvino", "int8"), Target("openvino", is_proved=False)],
+    ids=["asked for", "unproved"],
+)
+def test_int8_is_taken_without_evidence_where_nobody_asks_for_any(
+    tmp_path: Path, agrees: Agrees, target: Target
+) -> None:
+    """Somebody has measured it, or the weights mean nothing."""
+    checkpoint = _sees_nothing()
+    result = export(checkpoint, target, tmp_path)
+    assert "int8" in agrees.precisions
+    assert result.spec.precision == "int8"
+    assert "not tried" not in describe(checkpoint, result)
+
+
+def test_int8_is_a_candidate_where_photographs_show_the_classes(
+    tmp_path: Path, agrees: Agrees
+) -> None:
+    """As those of the bundled model do, and the tiny one's."""
+    result = export(tiny_checkpoint(), Target("openvino"), tmp_path)
+    assert agrees.precisions == ["int8", "bf16", "f32"]
+    assert result.spec.precision == "int8"
+    assert result.no_int8 is None
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_no_word_of_int8_where_it_could_not_be_meant(
+    tmp_path: Path, agrees: Agrees, engine: EngineName
+) -> None:
+    """Another precision was asked for."""
+    checkpoint = _sees_nothing()
+    result = export(checkpoint, Target(engine, "f32"), tmp_path)
+    assert agrees.precisions == ["f32"]
+    assert result.no_int8 is None
 
 
 @pytest.mark.parametrize(("agreement", "channels"), [(0.995, 1), (0.985, 8)])

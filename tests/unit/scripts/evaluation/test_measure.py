@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from scripts.evaluation.measure import evaluate
+from scripts.evaluation.measure import IncompleteError, evaluate
 from scripts.evaluation.predictors import EvaluationError, read_mask
 from scripts.voc import list_pairs
 from tests.unit.scripts.voc_folder import GREEN, RED, draw, make, write
@@ -36,6 +36,19 @@ class Fails(SeesRed):
     def predict(self, data: bytes) -> NDArray[np.uint8]:
         """No."""
         raise EvaluationError("the gateway answered 413: too large")
+
+
+@dataclass
+class FailsOnce(SeesRed):
+    """Refuses one picture."""
+
+    refused: bytes = b""
+
+    def predict(self, data: bytes) -> NDArray[np.uint8]:
+        """All but this."""
+        if data == self.refused:
+            raise EvaluationError("the gateway answered 413: too large")
+        return super().predict(data)
 
 
 class Crops(SeesRed):
@@ -81,8 +94,21 @@ def test_the_prediction_is_kept(tmp_path: Path) -> None:
 def test_a_refusal_names_the_picture(tmp_path: Path) -> None:
     """With the reason that came."""
     pairs = list_pairs(make(tmp_path, 2))
-    with pytest.raises(EvaluationError, match=r"p00\.jpg: the gateway answered 413: too large"):
+    with pytest.raises(EvaluationError, match=r"p00\.jpg: the gateway answered 413") as failed:
         evaluate(Fails(), pairs)
+    assert not isinstance(failed.value, IncompleteError)  # there is nothing to show
+
+
+def test_what_was_measured_before_a_refusal_is_kept(tmp_path: Path) -> None:
+    """It may have taken an hour; the error names the picture."""
+    pairs = list_pairs(make(tmp_path, 6))
+    refuses = FailsOnce(refused=pairs[3].picture.read_bytes())
+    with pytest.raises(IncompleteError, match=r"p03\.jpg: the gateway answered 413") as failed:
+        evaluate(refuses, pairs)
+    before, expected = failed.value.before, evaluate(SeesRed(), pairs[:3])
+    assert [each.pair for each in before.pictures] == [each.pair for each in expected.pictures]
+    assert np.array_equal(before.confusion, expected.confusion)
+    assert before.scores == expected.scores
 
 
 def test_a_mask_of_another_size_is_an_error(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """An archive and the checkpoint that it was made from give the same masks."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ from scripts.evaluation.predictors import (
     ArchivePredictor,
     CheckpointPredictor,
     EvaluationError,
+    check_labels,
 )
 from tests.unit.handler.files import EXAMPLES
+from tests.unit.scripts.evaluation.test_measure import SeesRed
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +75,36 @@ def test_a_missing_archive_is_refused(tmp_path: Path) -> None:
     """As any other that cannot be read."""
     with pytest.raises(EvaluationError, match=r"none\.mar is not a model archive"):
         ArchivePredictor(tmp_path / "none.mar")
+
+
+def test_the_predictors_own_labels_are_taken(tmp_path: Path) -> None:
+    """Whatever the order in the file."""
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps({"2": "green", "0": "grey", "1": "red"}))
+    check_labels(path, SeesRed())
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"0": "grey", "1": "green", "2": "red"},
+        {"0": "grey", "1": "red"},
+        {"0": "grey", "1": "red", "2": "green", "3": "blue"},
+    ],
+    ids=["other names", "fewer", "more"],
+)
+def test_other_labels_than_the_predictors_are_refused(
+    tmp_path: Path, labels: dict[str, str]
+) -> None:
+    """Ids of one model would be counted as classes of another."""
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps(labels))
+    with pytest.raises(EvaluationError, match=r"labels\.json: a rule has other classes") as failed:
+        check_labels(path, SeesRed())
+    assert str(failed.value).count("\n") == 0
+
+
+def test_a_file_that_is_no_table_of_labels_is_refused(tmp_path: Path) -> None:
+    """By its name."""
+    with pytest.raises(EvaluationError, match=r"LABELS=.*none\.json is not a JSON object"):
+        check_labels(tmp_path / "none.json", SeesRed())
