@@ -1,6 +1,7 @@
 """Runs the whole product for tests: ``python -m scripts.serve`` on free ports, as a user would."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,17 +10,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
 import psutil
 
 from benchmarks.ports import free_ports as free_ports
+from scripts.archives import DEFAULT_VERSION, MODEL, file_name
+from scripts.places import MODEL_STORE
 from scripts.processes import end_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 150.0
 STOP_S = 30.0
+WORKERS = 2  # what is promised of memory is promised of two, however many cores there are
 PORTS = ("GATEWAY", "UI", "INFERENCE", "MANAGEMENT", "METRICS", "GRPC_INFERENCE", "GRPC_MANAGEMENT")
 
 
@@ -30,6 +35,7 @@ class Stack:
     process: subprocess.Popen[bytes]
     ports: dict[str, int]
     run_dir: Path
+    model_store: Path
     has_page: bool
 
     @property
@@ -57,12 +63,22 @@ class Stack:
         """What the command has printed so far."""
         return (self.run_dir / "output.log").read_text()
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Where commands find this product."""
+        return {
+            **os.environ,
+            "SEGSERVE_SERVE_MANAGEMENT_PORT": str(self.ports["MANAGEMENT"]),
+            "SEGSERVE_SERVE_MODEL_STORE": str(self.model_store),
+            "SEGSERVE_SERVE_WORKERS": str(WORKERS),
+        }
+
     def versions(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command that manages versions, as a user does."""
         return subprocess.run(
             [sys.executable, "-m", "scripts.versions", *arguments],
             cwd=ROOT,
-            env={**os.environ, "SEGSERVE_SERVE_MANAGEMENT_PORT": str(self.ports["MANAGEMENT"])},
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=120,
@@ -87,11 +103,34 @@ def _is_zombie(process: psutil.Process) -> bool:
         return True
 
 
-def start(run_dir: Path, **env: str) -> Stack:
-    """Start the product without waiting for it."""
+@cache
+def bundled_archive() -> Path:
+    """The bundled model's archive in the user's model store, built if an input changed."""
+    subprocess.run([sys.executable, "-m", "scripts.build_archive"], cwd=ROOT, check=True)
+    return MODEL_STORE / file_name(MODEL, DEFAULT_VERSION)
+
+
+@contextmanager
+def started(run_dir: Path, **env: str) -> Iterator[Stack]:
+    """The product, not waited for; stopped afterwards if it still runs.
+
+    Its model store is its own, unless ``env`` names another: tests add versions, and the user may
+    have archives of the same names.
+    """
+    with tempfile.TemporaryDirectory() as store:
+        shutil.copy(bundled_archive(), store)
+        stack = _start(run_dir, {"SEGSERVE_SERVE_MODEL_STORE": store, **env})
+        try:
+            yield stack
+        finally:
+            _end(stack)
+
+
+def _start(run_dir: Path, env: dict[str, str]) -> Stack:
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     settings = {f"SEGSERVE_SERVE_{name}_PORT": str(port) for name, port in ports.items()}
     settings["SEGSERVE_SERVE_RUN_DIR"] = str(run_dir)
+    settings["SEGSERVE_SERVE_WORKERS"] = str(WORKERS)
     run_dir.mkdir(parents=True, exist_ok=True)
     with (run_dir / "output.log").open("wb") as output:
         process = subprocess.Popen(
@@ -103,7 +142,16 @@ def start(run_dir: Path, **env: str) -> Stack:
             stderr=subprocess.STDOUT,
             preexec_fn=end_with_parent,  # tests that are killed leave nothing behind
         )
-    return Stack(process, ports, run_dir, env.get("SEGSERVE_SERVE_UI") != "false")
+    store = Path(env["SEGSERVE_SERVE_MODEL_STORE"])
+    return Stack(process, ports, run_dir, store, env.get("SEGSERVE_SERVE_UI") != "false")
+
+
+def _end(stack: Stack) -> None:
+    if stack.process.poll() is None:
+        try:
+            stop(stack)
+        finally:
+            stack.process.kill()  # if it did not; its parts end with it
 
 
 def wait_until_ready(stack: Stack) -> None:
@@ -135,16 +183,14 @@ def ended(stack: Stack, timeout: float) -> tuple[int, str]:
 @contextmanager
 def running_stack(**env: str) -> Iterator[Stack]:
     """The whole product, ready; stopped afterwards, which must leave no process."""
-    with tempfile.TemporaryDirectory() as folder:
-        stack = start(Path(folder), **env)
+    with tempfile.TemporaryDirectory() as folder, started(Path(folder), **env) as stack:
         try:
             wait_until_ready(stack)
             yield stack
         finally:
-            started = stack.descendants() if stack.process.poll() is None else []
-            if stack.process.poll() is None:
-                stop(stack)
-        assert alive(started) == []
+            processes = stack.descendants() if stack.process.poll() is None else []
+            _end(stack)
+        assert alive(processes) == []
 
 
 def _answers(url: str) -> bool:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from scripts.places import MODEL_STORE
 from tests.archives import renumbered
 from tests.browser import screen
 from tests.browser.conftest import OpenPage
@@ -15,7 +14,6 @@ from ui.answers import ModelVersion, Readiness
 from ui.gateway_client import GatewayClient
 
 SECOND = "1.0.1"
-ARCHIVE = MODEL_STORE / f"deeplabv3-{SECOND}.mar"
 
 
 def test_a_second_version_can_be_chosen(stack: Stack, open_page: OpenPage, tmp_path: Path) -> None:
@@ -46,10 +44,7 @@ def test_the_page_understands_every_answer_of_the_gateway(stack: Stack) -> None:
 @contextlib.contextmanager
 def second_version(stack: Stack, folder: Path) -> Iterator[None]:
     """Load the bundled archive once more under another version; leaves nothing behind."""
-    copied = renumbered(MODEL_STORE / "deeplabv3-1.0.mar", folder / ARCHIVE.name, SECOND)
-    try:
-        stack.versions("add", str(copied), "--workers", "1").check_returncode()
-        yield
-        stack.versions("remove", SECOND).check_returncode()
-    finally:
-        ARCHIVE.unlink(missing_ok=True)
+    copied = renumbered(stack.model_store / "deeplabv3-1.0.mar", folder / "second.mar", SECOND)
+    stack.versions("add", str(copied), "--workers", "1").check_returncode()
+    yield
+    stack.versions("remove", SECOND).check_returncode()

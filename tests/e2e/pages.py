@@ -1,6 +1,5 @@
 """Runs the shell examples of a page of documentation against the running product."""
 
-import os
 import re
 import subprocess
 import sys
@@ -19,12 +18,16 @@ def run_block(
     stack: Stack, block: str, instead: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """Run one example line by line; ``instead`` replaces the paths and addresses of the page."""
-    for text, other in {**instead, ".venv/bin/python": sys.executable}.items():
+    own = {
+        ".venv/bin/python": sys.executable,
+        "scripts.build_archive": f"scripts.build_archive --store {stack.model_store}",
+    }
+    for text, other in {**instead, **own}.items():
         block = block.replace(text, other)
     return subprocess.run(
         ["bash", "-ec", block],
         cwd=ROOT,
-        env={**os.environ, "SEGSERVE_SERVE_MANAGEMENT_PORT": str(stack.ports["MANAGEMENT"])},
+        env=stack.environment,
         capture_output=True,
         text=True,
         timeout=240,

@@ -179,7 +179,7 @@ def test_nothing_listens_beyond_loopback(stack: Stack) -> None:
 
 
 def test_memory_stays_within_what_is_promised(stack: Stack) -> None:
-    """The gateway takes at most 150 MB, the whole default product at most 2 GB."""
+    """The gateway takes at most 150 MB, the whole product with two workers 2 GB."""
     resident = {process.pid: process.memory_info().rss / 1e6 for process in stack.descendants()}
     gateways = [
         resident[process.pid]

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import httpx
 import numpy as np
@@ -13,11 +14,12 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.stack import ROOT, Stack, running_stack
+from tests.stack import ROOT, WORKERS, Stack, alive, running_stack
 
 REQUESTS, CONNECTIONS = 100, 8
 LONGEST_S = 40.0  # the gateway's deadline and some slack
 BACK_WITHIN_S = 15.0
+ALL_READY_WITHIN_S = 60.0
 PICTURES = [
     (ROOT / "ui" / "examples" / f"{name}.jpg").read_bytes() for name in ("cat", "astronaut")
 ]
@@ -32,11 +34,24 @@ def stack() -> Iterator[Stack]:
 
 def workers(stack: Stack) -> list[psutil.Process]:
     """TorchServe's worker processes."""
-    return [
-        process
-        for process in stack.descendants()
-        if any("model_service_worker" in part for part in process.cmdline())
-    ]
+    found = []
+    for process in stack.descendants():
+        with suppress(psutil.NoSuchProcess):
+            if any("model_service_worker" in part for part in process.cmdline()):
+                found.append(process)
+    return found
+
+
+def all_ready(stack: Stack) -> list[psutil.Process]:
+    """The worker processes, once all of them are ready."""
+    end = time.monotonic() + ALL_READY_WITHIN_S
+    while time.monotonic() < end:
+        found = workers(stack)
+        answer = httpx.get(f"{stack.gateway_url}/readyz", timeout=10)
+        if len(found) == WORKERS and answer.json().get("workers") == WORKERS:
+            return found
+        time.sleep(0.2)  # polling another process
+    raise TimeoutError(f"{WORKERS} workers were not ready within {ALL_READY_WITHIN_S:.0f} s")
 
 
 def ask(stack: Stack, index: int) -> httpx.Response:
@@ -63,6 +78,7 @@ def seconds_until_served(stack: Stack) -> float:
 @pytest.mark.parametrize("victims", [1, 2])
 def test_killed_workers_harm_only_what_they_had_in_hand(stack: Stack, victims: int) -> None:
     """Every failure is a 503 with Retry-After, every mask is right, service is back in 15 s."""
+    all_ready(stack)
     right = [mask(ask(stack, index)) for index in (0, 1)]
     enough_done = threading.Event()
     done = []
@@ -77,11 +93,14 @@ def test_killed_workers_harm_only_what_they_had_in_hand(stack: Stack, victims: i
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         futures = [pool.submit(one, index) for index in range(REQUESTS)]
         assert enough_done.wait(60)
-        for process in workers(stack)[:victims]:
+        hit = workers(stack)[:victims]
+        for process in hit:
             process.send_signal(signal.SIGKILL)
         back = seconds_until_served(stack)
         answers = [future.result(timeout=120) for future in futures]
 
+    assert len(hit) == victims
+    assert alive(hit) == []
     assert back <= BACK_WITHIN_S
     for index, answer in enumerate(answers):
         if answer.status_code == 200:
@@ -95,7 +114,7 @@ def test_killed_workers_harm_only_what_they_had_in_hand(stack: Stack, victims: i
 
 def test_readiness_tells_when_no_worker_is_up(stack: Stack) -> None:
     """While all workers are gone the gateway is alive but not ready, and then ready again."""
-    for process in workers(stack):
+    for process in all_ready(stack):
         process.send_signal(signal.SIGKILL)
     seen: set[int] = set()
     end = time.monotonic() + 30
