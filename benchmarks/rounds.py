@@ -19,8 +19,8 @@ from benchmarks.servers import GATEWAY, TORCHSERVE, Server, Target
 CAPACITY_SHARE = 0.8  # of the load whose latencies are looked at
 WARM_UP_CONNECTIONS = 4
 # A newcomer's one worker that takes longer than this for an answer alone is not asked over more
-# connections than these: the others would only wait, for half a minute.
-SLOW_MS, MOST_OF_SLOW = 1000.0, 4
+# connections than these: with two it is never idle, and more would only wait, for half a minute.
+SLOW_MS, MOST_OF_SLOW = 1000.0, 2
 LEAST_STEADY = 50  # answers at a steady rate; of fewer a 99th percentile would say nothing
 LEAST_AGREEMENT = 0.97  # pixels; int8 against eager f32
 
@@ -108,7 +108,8 @@ def _measure(targets: Sequence[Target], process: Running, plan: Plan) -> dict[st
     measured = {target.name: Measured(startup_s=process.startup_s) for target in targets}
     for target in targets:
         warm_up = target.request(plan.usual.jpeg)
-        closed_loop(warm_up, connections=WARM_UP_CONNECTIONS, seconds=plan.warm_up_seconds)
+        connections = 1 if target.is_newcomer else WARM_UP_CONNECTIONS  # it has one worker
+        closed_loop(warm_up, connections=connections, seconds=plan.warm_up_seconds)
     for photograph, connections in _loads(plan):
         for target in targets:
             if not is_asked(target, measured[target.name], plan, photograph, connections):
