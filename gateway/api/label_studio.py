@@ -76,7 +76,7 @@ def routes(annotator: Annotator, model: str) -> APIRouter:
     async def label_studio_predict(
         request: Request, version: Annotated[str | None, VERSION] = None
     ) -> Response:
-        """Takes up to 1000 tasks whose images are data URIs; nothing is fetched from elsewhere.
+        """Takes up to 250 tasks whose images are data URIs; nothing is fetched from elsewhere.
 
         Each class for which the configuration's BrushLabels have a label becomes a region. A
         task whose image cannot be segmented gets an empty result and the reason in `error`.

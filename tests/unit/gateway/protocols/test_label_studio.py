@@ -78,9 +78,9 @@ def test_a_task_without_the_field_says_so() -> None:
 
 
 def test_the_number_of_tasks_is_bounded() -> None:
-    """1000 are taken: Label Studio sends all that were selected."""
-    assert len(read_tasks(body(*[URI] * MAX_TASKS), 100).images) == 1000
-    with pytest.raises(InvalidRequestError, match="tasks: List should have at most 1000 items"):
+    """250 are taken: Label Studio sends all that were selected."""
+    assert len(read_tasks(body(*[URI] * MAX_TASKS), 100).images) == 250
+    with pytest.raises(InvalidRequestError, match="tasks: List should have at most 250 items"):
         read_tasks(body(*[URI] * (MAX_TASKS + 1)), 100)
 
 
