@@ -14,7 +14,7 @@ from benchmarks.load import Load, Request, alternately, closed_loop, open_loop, 
 from benchmarks.models import Model
 from benchmarks.photographs import USUAL, Photograph
 from benchmarks.running import Running, running
-from benchmarks.servers import GATEWAY, TORCHSERVE, Server, Target
+from benchmarks.servers import GATEWAY, PRODUCT, TORCHSERVE, Server, Target
 
 CAPACITY_SHARE = 0.8  # of the load whose latencies are looked at
 WARM_UP_CONNECTIONS = 4
@@ -89,15 +89,15 @@ def measure(model: Model, servers: Sequence[Server], plan: Plan) -> Iterator[Rou
     expected: NDArray[np.uint8] | None = None
     for _ in range(plan.rounds):
         turn = Round(engine_throughput(model, plan.usual.jpeg, plan.seconds))
-        for index, server in enumerate(servers):
+        for server in servers:
             with running(server.command) as process:
                 for target in server.targets:
                     mask = _mask(target, plan.usual.jpeg)
                     expected = mask if expected is None else expected
                     check(target.name, mask, expected, is_proved=model.is_proved)
                 turn.targets |= _measure(server.targets, process, plan)
-            if index == 0:
-                # Once more after the product: its best load is compared with the engine's best.
+            if server.name == PRODUCT:
+                # Once more after it: its best load is compared with the engine's best.
                 again = engine_throughput(model, plan.usual.jpeg, plan.seconds)
                 turn.engine_per_s = max(turn.engine_per_s, again)
         yield turn

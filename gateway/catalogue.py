@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,6 +19,17 @@ _PATIENCE_S: Final = 0.5
 class _Legend:
     loaded_at: datetime | None
     labels: dict[int, str]
+
+
+@contextmanager
+def default_may_change(version: str | None) -> Iterator[None]:
+    """A default version that is removed meanwhile is no fault of a client that named none."""
+    try:
+        yield
+    except NotFoundError as exc:
+        if version is not None:
+            raise
+        raise ModelUnavailableError("The default version is being replaced.") from exc
 
 
 class Catalogue:
@@ -57,6 +69,10 @@ class Catalogue:
         if self._pending is None and self._clock() - self._asked_at > self._ttl_s:
             await asyncio.wait({self._ask()}, timeout=_PATIENCE_S)
         return self._known.default_version
+
+    async def chosen(self, version: str | None) -> str:
+        """That version, or the default one."""
+        return version or await self.default_version()
 
     def check_model(self, name: str | None) -> None:
         """Raises NotFoundError for any other model than the one there is."""

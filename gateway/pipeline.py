@@ -15,11 +15,10 @@ from starlette.requests import ClientDisconnect, Request
 
 from gateway.admission import Admission
 from gateway.batch import Batch, Work
-from gateway.catalogue import Catalogue
+from gateway.catalogue import Catalogue, default_may_change
 from gateway.errors import (
     DeadlineExceededError,
     GatewayError,
-    ModelUnavailableError,
     NotFoundError,
     NoWorkerFreeError,
 )
@@ -124,7 +123,7 @@ class Pipeline:
     async def check(self, wish: Wish) -> None:
         """Raises now what every image would fail with: an unknown model, version or class."""
         self._catalogue.check_model(wish.model)
-        version = wish.version or await self._catalogue.default_version()
+        version = await self._catalogue.chosen(wish.version)
         form_of(wish, await self._catalogue.labels(version))
 
     def failed(self, error: GatewayError) -> None:
@@ -164,16 +163,13 @@ class Pipeline:
                 raise await self._catalogue.unknown(wish.version) from exc
         # The default version was removed after we learnt its name: there is another one now.
         await self._catalogue.refresh()
-        try:
+        with default_may_change(wish.version):
             return await self._ask_once(client, image, wish, expires, clock)
-        except NotFoundError as exc:
-            raise ModelUnavailableError("The default version is being replaced.") from exc
 
     async def _ask_once(
         self, client: Client, image: Buffer, wish: Wish, expires: float, clock: StageClock
     ) -> tuple[Target, Mapping[int, str], Prediction]:
-        version = wish.version or await self._catalogue.default_version()
-        target = Target(self._catalogue.model, version)
+        target = Target(self._catalogue.model, await self._catalogue.chosen(wish.version))
         labels = await self._catalogue.labels(target.version) if wish.needs_labels else {}
         question = Question(client.request_id, form_of(wish, labels), expires)
         return target, labels, await self._predict(client, image, target, question, clock)

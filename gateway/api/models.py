@@ -89,7 +89,7 @@ def routes(catalogue: Catalogue) -> APIRouter:
         same the answer is 304 and empty.
         """
         catalogue.check_model(model)
-        chosen = version or await catalogue.default_version()
+        chosen = await catalogue.chosen(version)
         found = await catalogue.labels(chosen)
         listed = [_label(class_id, name) for class_id, name in sorted(found.items())]
         legend = Labels(model=model, version=chosen, labels=listed)

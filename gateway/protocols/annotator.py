@@ -1,16 +1,15 @@
 """Answers Label Studio's tasks: several at once, each of which fails for itself."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
 from gateway.batch import AT_ONCE
-from gateway.catalogue import Catalogue
-from gateway.errors import GatewayError, ModelUnavailableError, NotFoundError, OverloadedError
+from gateway.catalogue import Catalogue, default_may_change
+from gateway.errors import GatewayError, NotFoundError, OverloadedError
 from gateway.found import Found
 from gateway.json_body import receive
 from gateway.memory import Buffer, Memory
@@ -41,17 +40,6 @@ class _Task:
     error: GatewayError | None
 
 
-@contextmanager
-def _default_may_change(version: str | None) -> Iterator[None]:
-    """A default version that is removed meanwhile is no fault of a client that named none."""
-    try:
-        yield
-    except NotFoundError as exc:
-        if version is not None:
-            raise
-        raise ModelUnavailableError("The default version is being replaced.") from exc
-
-
 class Annotator:
     """Finds what brushes would paint."""
 
@@ -65,7 +53,7 @@ class Annotator:
 
     async def target(self, version: str | None) -> Target:
         """A version, or the default one; raises NotFoundError."""
-        chosen = version or await self._catalogue.default_version()
+        chosen = await self._catalogue.chosen(version)
         await self._catalogue.find(chosen)
         return Target(self._catalogue.model, chosen)
 
@@ -84,13 +72,11 @@ class Annotator:
         with ExitStack() as stack:
             config, tasks = await self._read(request, stack)
             # Not before: while the tasks arrive, another version may become the default one.
-            target = Target(
-                self._catalogue.model, version or await self._catalogue.default_version()
-            )
+            target = Target(self._catalogue.model, await self._catalogue.chosen(version))
             client, name = client_of(request), version_name(target)
             wish = Wish(version=target.version, render="labels", facts=True)
             work = _Work(self._pipeline, self._offload, client, wish, config, name)
-            with _default_may_change(version):
+            with default_may_change(version):
                 await self._pipeline.check(wish)
                 await work.all(tasks)
             return target, document((each.room.take_out() for each in tasks), name)
