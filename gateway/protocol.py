@@ -1,7 +1,7 @@
 """What never becomes a request: bytes that are not HTTP, headers without end, and silence."""
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from starlette.datastructures import MutableHeaders
@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from gateway.errors import GatewayError, HeadersTooLargeError, MalformedHttpError, render
 from gateway.protection.security_headers import protect
 from gateway.telemetry.middleware import mark, new_request_id
+from gateway.whole_answers import WholeAnswers
 
 # A head, or what stands between two pieces of a chunked body or after the last.
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -46,7 +47,8 @@ class ProblemProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first head is awaited."""
-        super().connection_made(transport)
+        whole = cast(asyncio.Transport, WholeAnswers(transport, self.loop))
+        super().connection_made(whole)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
