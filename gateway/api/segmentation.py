@@ -1,9 +1,11 @@
 """The drop-in endpoint: a photograph in, a colour map out."""
 
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from gateway.api.answers import NOT_STORED, PngResponse
@@ -18,9 +20,29 @@ from gateway.uploads import read_image
 from gateway.wishes import Wish
 
 
+class _OptionalQueryRoute(APIRoute):
+    """A route whose parameters are all optional ones of the query.
+
+    Where a request has no query there is nothing to look up and validate, which FastAPI would do
+    in a tenth of the gateway's time.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's own where there is a query."""
+        validated = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            if request.scope["query_string"]:
+                return await validated(request)
+            response: Response = await self.endpoint(request)
+            return response
+
+        return handler
+
+
 def routes(pipeline: Pipeline) -> APIRouter:
     """The endpoint, bound to what does the work."""
-    router = APIRouter(tags=["segmentation"])
+    router = APIRouter(tags=["segmentation"], route_class=_OptionalQueryRoute)
 
     @router.post(
         "/segmentation",
