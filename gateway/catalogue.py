@@ -13,6 +13,10 @@ from gateway.management import Management, ModelStatus, VersionStatus
 
 # How long a request waits for what is newer while something older is known.
 _PATIENCE_S: Final = 0.5
+# After a request the list is renewed for this long, so that the next ones need not wait for it.
+KEPT_FRESH_S: Final = 10.0
+# How much of its time to live passes until then.
+_RENEWED_AFTER: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,9 @@ class Catalogue:
         self._clock = clock
         self._known: ModelStatus | None = None
         self._known_at = self._asked_at = float("-inf")
+        self._wanted_at = float("-inf")
         self._pending: asyncio.Task[ModelStatus] | None = None
+        self._renewal: asyncio.TimerHandle | None = None
         self._legends: dict[str, _Legend] = {}
         self._describing: dict[str, asyncio.Task[_Legend]] = {}
 
@@ -64,6 +70,7 @@ class Catalogue:
 
     async def default_version(self) -> str:
         """The version for requests that name none; the last known one if TorchServe is silent."""
+        self._wanted_at = self._clock()
         if self._known is None:
             return (await self.refresh()).default_version
         if self._pending is None and self._clock() - self._asked_at > self._ttl_s:
@@ -160,3 +167,12 @@ class Catalogue:
         self._pending = None
         if not done.cancelled() and done.exception() is None:
             self._known, self._known_at = done.result(), self._asked_at
+        self._renew_later(done.get_loop())
+
+    def _renew_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        """To ask only when a request comes costs every one of a slow model's some milliseconds."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+            self._renewal = None
+        if self._ttl_s > 0 and self._clock() - self._wanted_at < KEPT_FRESH_S:
+            self._renewal = loop.call_later(_RENEWED_AFTER * self._ttl_s, self._ask)

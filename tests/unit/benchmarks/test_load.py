@@ -16,6 +16,7 @@ from benchmarks.load import (
     Request,
     alternately,
     closed_loop,
+    handler_ms,
     open_loop,
     p99_of,
     send_once,
@@ -149,3 +150,17 @@ def test_a_single_request_without_answer_is_an_error_of_the_load() -> None:
     """And not one of the library that sends it."""
     with _serving(None) as (_, request), pytest.raises(LoadError, match="gives no answer"):
         send_once(request)
+
+
+@pytest.mark.parametrize(
+    ("timing", "expected"),
+    [
+        ("decode;dur=12.5, infer;dur=703.25, encode;dur=0.25", 716.0),
+        ("decode;dur=12.5, infer;dur=703.25, encode;dur=0.25, total;dur=721.3", 716.0),
+        ("total;dur=5", 0.0),
+        ("", 0.0),
+        ("miss, cache;desc=hit", 0.0),
+    ],
+)
+def test_the_handlers_own_time_is_that_of_its_stages(timing: str, expected: float) -> None:
+    assert handler_ms(timing) == expected

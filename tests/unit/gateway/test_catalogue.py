@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from gateway.catalogue import Catalogue
+from gateway.catalogue import KEPT_FRESH_S, Catalogue
 from gateway.errors import ModelUnavailableError, NotFoundError, OverloadedError
 from gateway.management import Management
 from tests.unit.gateway.doubles import STARTED, TorchServeDouble
@@ -49,9 +49,9 @@ def clock() -> Clock:
     return Clock()
 
 
-def _catalogue(torchserve: TorchServeDouble, clock: Clock) -> Catalogue:
+def _catalogue(torchserve: TorchServeDouble, clock: Clock, ttl_s: float = 1.0) -> Catalogue:
     client = httpx.AsyncClient(transport=torchserve)
-    return Catalogue(Management(client, "http://127.0.0.1:8081", 5), "deeplabv3", 1.0, clock)
+    return Catalogue(Management(client, "http://127.0.0.1:8081", 5), "deeplabv3", ttl_s, clock)
 
 
 @pytest.fixture
@@ -76,6 +76,43 @@ async def test_a_change_is_seen_when_the_memory_has_expired(
     assert await catalogue.default_version() == "1.0"
     clock.now = 1.1
     assert await catalogue.default_version() == "2.0"
+
+
+async def _renewed(torchserve: TorchServeDouble, *, within_s: float) -> bool:
+    """Whether the list is asked for by itself."""
+    before, looks = len(torchserve.questions), 50
+    for _ in range(looks):
+        await asyncio.sleep(within_s / looks)
+        if len(torchserve.questions) >= before + len(ONE_LOOK):
+            return True
+    return False
+
+
+async def test_after_a_request_the_list_is_renewed_so_that_the_next_one_need_not_wait(
+    torchserve: TorchServeDouble, clock: Clock
+) -> None:
+    """Again and again, and no longer than some seconds after the last request."""
+    catalogue = _catalogue(torchserve, clock, ttl_s=0.05)
+    await catalogue.default_version()
+    torchserve.versions, torchserve.default = {"1.0": 1, "2.0": 1}, "2.0"
+    assert await _renewed(torchserve, within_s=5)
+    assert await _renewed(torchserve, within_s=5)
+    torchserve.down = httpx.ConnectError("refused")
+    await asyncio.sleep(0.2)  # some of the questions fail
+    assert await catalogue.default_version() == "2.0"
+    torchserve.down = None
+    assert await _renewed(torchserve, within_s=5)
+    clock.now = KEPT_FRESH_S + 1
+    await _renewed(torchserve, within_s=0.2)  # the last one may be under way
+    assert not await _renewed(torchserve, within_s=0.5)
+
+
+async def test_what_is_never_believed_is_not_renewed(
+    torchserve: TorchServeDouble, clock: Clock
+) -> None:
+    """Without a time to live each request asks for itself."""
+    await _catalogue(torchserve, clock, ttl_s=0).default_version()
+    assert not await _renewed(torchserve, within_s=0.3)
 
 
 async def test_the_last_known_default_outlives_a_silent_management_api(

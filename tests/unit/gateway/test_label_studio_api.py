@@ -106,7 +106,7 @@ async def test_the_version_that_is_named_is_the_one_that_answers(
         torchserve.default = "2.0"
         yield whole[50:]
 
-    async with client(torchserve, catalogue_ttl_s=0.001) as gateway:
+    async with client(torchserve, catalogue_ttl_s=0) as gateway:
         await gateway.post(SETUP, json={})
         answer = await gateway.post(PREDICT, content=arriving())
     found = answer.json()
