@@ -1,10 +1,10 @@
 """Stops Python code that uses too much processor time, such as a decoder fed on purpose."""
 
-import signal
-import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+
+from deeplab.looks import can_look, looking
 
 
 @contextmanager
@@ -14,17 +14,16 @@ def cpu_limit(seconds: float, error: Callable[[], Exception]) -> Iterator[None]:
     Processor time, not the clock's: a busy machine refuses nobody. It works in the main thread,
     where TorchServe's worker runs the handler; elsewhere the block runs without a limit.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not can_look():
         yield
         return
+    end: float | None = time.process_time() + seconds
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise error()
+    def look() -> None:
+        nonlocal end
+        if end is not None and time.process_time() >= end:
+            end = None  # what cleans up must not be disturbed
+            raise error()
 
-    before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
+    with looking(look):
         yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)

@@ -1,16 +1,14 @@
 """Stops Python code that takes too much memory, such as a decoder fed on purpose."""
 
 import resource
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+
+from deeplab.looks import can_look, looking
 
 _SIZES = Path("/proc/self/statm")  # in pages; the sixth is what RLIMIT_DATA counts
 _DATA = 5
-_TICK_S = 0.01  # of processor time between two looks
 # Python itself needs memory to handle a MemoryError, and loops for ever where there is none: the
 # system's limit is for single pieces that are far too large, and the looks are for all else.
 HEADROOM = 256 * 1024 * 1024
@@ -30,11 +28,11 @@ def memory_limit(max_growth: int, error: Callable[[], Exception]) -> Iterator[Al
     and anonymous maps. It works in the main thread, where TorchServe's worker runs the handler;
     elsewhere the block runs without a limit.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not can_look():
         yield lambda _max_growth: None
         return
     limit = _Limit(error)
-    with limit.of_system(), limit.looking():
+    with limit.of_system(), looking(limit.look):
         limit.allow(max_growth)
         yield limit.allow
 
@@ -44,7 +42,8 @@ class _Limit:
 
     def __init__(self, error: Callable[[], Exception]) -> None:
         self._error = error
-        self._at_first = self._most = _data_size()
+        self._at_first = _data_size()
+        self._most: int | None = None  # until something is allowed, and after an error
         self._soft, self._hard = resource.getrlimit(resource.RLIMIT_DATA)
 
     def allow(self, max_growth: int) -> None:
@@ -53,7 +52,6 @@ class _Limit:
         size = self._most + HEADROOM
         least = size if self._soft == resource.RLIM_INFINITY else min(size, self._soft)
         resource.setrlimit(resource.RLIMIT_DATA, (least, self._hard))
-        signal.setitimer(signal.ITIMER_VIRTUAL, _TICK_S, _TICK_S)
 
     @contextmanager
     def of_system(self) -> Iterator[None]:
@@ -63,19 +61,10 @@ class _Limit:
         finally:
             resource.setrlimit(resource.RLIMIT_DATA, (self._soft, self._hard))
 
-    @contextmanager
-    def looking(self) -> Iterator[None]:
-        """Now and then, while the block works, from the first ``allow`` on."""
-        before = signal.signal(signal.SIGVTALRM, self._look)
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-            signal.signal(signal.SIGVTALRM, before)
-
-    def _look(self, _number: int, _frame: FrameType | None) -> None:
-        if _data_size() > self._most:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)  # what cleans up must not be disturbed
+    def look(self) -> None:
+        """Raises the error if the process is too large."""
+        if self._most is not None and _data_size() > self._most:
+            self._most = None  # what cleans up must not be disturbed
             raise self._error()
 
 

@@ -19,8 +19,8 @@ def _limits() -> tuple[object, ...]:
     """All that the limit sets."""
     return (
         resource.getrlimit(resource.RLIMIT_DATA),
-        signal.getsignal(signal.SIGVTALRM),
-        signal.getitimer(signal.ITIMER_VIRTUAL),
+        signal.getsignal(signal.SIGPROF),
+        signal.getitimer(signal.ITIMER_PROF),
     )
 
 
