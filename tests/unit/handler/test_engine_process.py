@@ -7,7 +7,8 @@ from pathlib import Path
 from tests.stack import ROOT
 
 SIZES = 150
-LARGEST_GROWTH_MB = 100  # more than 200 without the limit on what OpenVINO keeps
+# More than 200 without the limit on what OpenVINO keeps; with it up to 110, on processors with AMX.
+LARGEST_GROWTH_MB = 140
 
 PROGRAM = f"""
 import sys
