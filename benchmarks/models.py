@@ -34,6 +34,7 @@ class Model:
     architecture: str
     weights: Path
     store: Path
+    device: str = "cpu"
 
     @property
     def is_proved(self) -> bool:
@@ -43,8 +44,9 @@ class Model:
     @property
     def choice(self) -> dict[str, str]:
         """The environment in which the archive is up to date."""
-        env = {"DEVICE": "cpu", "MODEL": self.architecture, "WEIGHTS": str(self.weights)}
-        return env if self.is_proved else {**env, "PRECISION": "int8", "PROVED": "0"}
+        env = {"DEVICE": self.device, "MODEL": self.architecture, "WEIGHTS": str(self.weights)}
+        fastest = "bf16" if self.device == "cuda" else "int8"
+        return env if self.is_proved else {**env, "PRECISION": fastest, "PROVED": "0"}
 
     @property
     def unpacked(self) -> Path:
@@ -52,13 +54,14 @@ class Model:
         return self.store / "unpacked"
 
 
-def prepare(name: str) -> Model:
+def prepare(name: str, device: str = "cpu") -> Model:
     """Have the checkpoint and the archive of ``name``. Raises ModelError."""
+    folder = CACHE / "models" / name
+    store = folder if device == "cpu" else folder / device
     if name == "bundled":
-        model = Model(name, BUNDLED, BUNDLED_WEIGHTS, CACHE / "models" / name)
+        model = Model(name, BUNDLED, BUNDLED_WEIGHTS, store, device)
     else:
-        folder = CACHE / "models" / name
-        model = Model(name, name, folder / "random.safetensors", folder)
+        model = Model(name, name, folder / "random.safetensors", store, device)
         _write_random(model)
     _build(model)
     return model
@@ -69,7 +72,7 @@ def _write_random(model: Model) -> None:
         return
     torch.manual_seed(0)
     network = build_network(model.architecture, CLASSES)
-    model.store.mkdir(parents=True, exist_ok=True)
+    model.weights.parent.mkdir(parents=True, exist_ok=True)
     unfinished = model.weights.with_suffix(".unfinished")
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, unfinished)
     unfinished.rename(model.weights)

@@ -6,22 +6,24 @@ TorchServe takes the one class of this module; a second class here would be an e
 import json
 import logging
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
+from deeplab.batches import Answer, answered, warm_up
 from deeplab.decode import MAX_PIXELS
 from deeplab.engines import Engine, load_engine, load_shared_engine
 from deeplab.form import LABELS, Form, InvalidFormError, read_form
 from deeplab.formats import FORMATS
 from deeplab.neighbours import Neighbours
-from deeplab.pipeline import Segmentation, segment
+from deeplab.pipeline import Segmentation, Steps, segmenting
 from deeplab.preprocess import network_size
 from deeplab.refusals import RejectedImageError, TooManyPixelsError
 from deeplab.spec import read_labels, read_spec
+from deeplab.torch_engine import DeviceLostError
 from deeplab.tracing import start_tracing
 
 logger = logging.getLogger(__name__)
@@ -66,8 +68,7 @@ class SegmentationHandler:
         logging.getLogger().setLevel(logging.WARNING)
         self._tracing = start_tracing(os.environ, logger.warning)
         # The first picture compiles kernels: not at the expense of the first user.
-        width, height = network_size((4, 3), self._spec.input)
-        self._engine.logits(np.zeros((1, height, width, 3), dtype=np.uint8))
+        warm_up(self._engine, network_size((4, 3), self._spec.input))
 
     def _load_engine(self, folder: Path, device: str, threads: int) -> Engine:
         if self._spec.engine == "torch":
@@ -77,15 +78,20 @@ class SegmentationHandler:
         )
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
-        """One answer per item: a PNG with status 200, or a JSON error with its own status."""
-        return [
-            json.dumps(self._describe()).encode()
-            if context.get_request_header(index, "describe") == "True"
-            else self._answer(index, item, context)
-            for index, item in enumerate(data)
-        ]
+        """One answer per item: a PNG with status 200, or a JSON error with its own status.
 
-    def _answer(self, index: int, item: dict[str, Any], context: Any) -> bytes:
+        Where the engine takes several pictures at once, those of one size go through it together.
+        """
+        answers = [self._answer(index, item, context) for index, item in enumerate(data)]
+        try:
+            return answered(answers, self._engine, self._max_pixels)
+        except DeviceLostError as exc:
+            # TorchServe starts another worker, whose device works.
+            sys.exit(f"the CUDA device is lost to this worker: {exc}")
+
+    def _answer(self, index: int, item: dict[str, Any], context: Any) -> Answer:
+        if context.get_request_header(index, "describe") == "True":
+            return json.dumps(self._describe()).encode()
         for name, value in self._identity.items():
             context.set_response_header(index, name, value)
         image = next((item[name] for name in BODY_FIELDS if name in item), None)
@@ -99,7 +105,7 @@ class SegmentationHandler:
             return _refuse(context, index, 504, "deadline_exceeded", detail)
         try:
             with self._tracing.picture(headers) as took:
-                result = self._segment(bytes(image), _form(headers))
+                result = yield from self._segmenting(bytes(image), _form(headers))
                 took(result.timings)
         except InvalidFormError as exc:
             return _refuse(context, index, 422, "invalid_request", str(exc))
@@ -111,9 +117,9 @@ class SegmentationHandler:
             return _refuse(context, index, 503, "model_unavailable", detail)
         return _accept(context, index, result)
 
-    def _segment(self, image: bytes, form: Form) -> Segmentation:
+    def _segmenting(self, image: bytes, form: Form) -> Steps:
         with self._neighbours.working():
-            found = segment(image, self._engine, self._spec.input, self._max_pixels, form)
+            found = yield from segmenting(image, self._spec.input, self._max_pixels, form)
         if len(found.png) > self._max_answer:
             raise TooManyPixelsError(
                 f"This {form.render} of the picture takes {len(found.png):,} bytes, the limit is "

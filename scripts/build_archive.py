@@ -22,6 +22,9 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+import yaml
+
+from deeplab.torch_engine import LARGEST_BATCH
 from scripts.archives import (
     DEFAULT_VERSION,
     MODEL,
@@ -47,6 +50,9 @@ from scripts.proof import ProofError, photographs
 from scripts.published import DownloadError
 
 HANDLER = ROOT / "handler"
+OPERATIONS = "model-config.yaml"
+# A batch is what waits when a worker is free; with a delay of 0 TorchServe takes two at most.
+GPU_OPERATIONS = {"batchSize": LARGEST_BATCH, "maxBatchDelay": 1}
 BUILD_CODE = (
     "export_model",
     "graphs",
@@ -59,6 +65,7 @@ BUILD_CODE = (
     "normalisation",
     "networks",
     "published",
+    "torch_program",
 )
 LIBRARIES = ("torch", "torchvision", "openvino", "nncf", "torch-model-archiver")
 
@@ -95,7 +102,8 @@ def build(archive: Archive, *, force: bool = False) -> bool:
         result = export(checkpoint, archive.target, root / "network")
         print(describe(checkpoint, result))
         _stage(root, checkpoint, result, fingerprint)
-        packed = _pack(archive, root, Path(folder))
+        operations = _write_operations(archive.target, Path(folder))
+        packed = _pack(archive, root, operations, Path(folder))
         packed.replace(archive.path)
     return True
 
@@ -155,14 +163,24 @@ def _stage(root: Path, checkpoint: Checkpoint, result: Export, fingerprint: str)
     (root / PROVENANCE).write_text(json.dumps(provenance, indent=2) + "\n")
 
 
-def _pack(archive: Archive, root: Path, folder: Path) -> Path:
+def _write_operations(target: Target, folder: Path) -> Path:
+    """How the model is run: handler/model-config.yaml, on a GPU with batches."""
+    text = (HANDLER / OPERATIONS).read_text()
+    if target.engine == "torch":
+        text = yaml.safe_dump({**yaml.safe_load(text), **GPU_OPERATIONS})
+    path = folder / OPERATIONS
+    path.write_text(text)
+    return path
+
+
+def _pack(archive: Archive, root: Path, operations: Path, folder: Path) -> Path:
     """Run torch-model-archiver; the path of the packed file."""
     command = [sys.executable, "-m", "model_archiver.model_packaging"]
     command += ["--model-name", archive.name, "--version", archive.version]
     command += ["--handler", str(HANDLER / "segmentation_handler.py")]
     command += ["--extra-files", str(root), "--export-path", str(folder)]
     # The runtime "python" means the interpreter that started TorchServe; "python3" means PATH's.
-    command += ["--config-file", str(HANDLER / "model-config.yaml"), "--runtime", "python"]
+    command += ["--config-file", str(operations), "--runtime", "python"]
     # It empties <tmp>/<name> first: two builds of one name must not share a tmp.
     environment = {**os.environ, "TMPDIR": str(folder)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

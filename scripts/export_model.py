@@ -32,6 +32,7 @@ from scripts.proof import (
 )
 from scripts.published import DownloadError
 from scripts.quantise import write_int8
+from scripts.torch_program import write_program
 
 SMALLEST_SIDE, LARGEST_SIDE = 32, 8192  # pixels, the range of sizes that the graph is traced for
 EXAMPLE_SIZE = (385, 513)
@@ -40,6 +41,7 @@ PRECISIONS: dict[EngineName, tuple[Precision, ...]] = {
     "openvino": ("int8", "bf16", "f32"),
     "torch": ("bf16", "f32"),
 }
+ARTEFACTS: dict[EngineName, str] = {"openvino": "network.xml", "torch": "network.pt2"}
 
 
 class ExportError(RuntimeError):
@@ -72,7 +74,8 @@ def export(checkpoint: Checkpoint, target: Target, folder: Path) -> Export:
         references = eager_references(graph, spec.input)
         no_int8 = _why_no_int8(references, target)
         precisions = _precisions(target, with_int8=no_int8 is None)
-        candidates = list(_compared(spec, references, precisions, written, target))
+        work = _Work(graph, target, references, written)
+        candidates = list(_compared(spec, precisions, work))
         chosen, place = _chosen(candidates, target)
         shutil.copytree(place, folder, dirs_exist_ok=True)
     return replace(chosen, no_int8=no_int8)
@@ -82,7 +85,8 @@ def _write(
     checkpoint: Checkpoint, graph: SegmentationGraph, target: Target, folder: Path
 ) -> ModelSpec:
     """The network in the engine's form, and what is true of it in every precision."""
-    artefact = _write_artefact(graph.logits, target.engine, folder)
+    artefact = ARTEFACTS[target.engine]
+    _write_artefact(graph.logits, "f32", folder / artefact)
     return ModelSpec(
         architecture=checkpoint.architecture,
         classes=len(checkpoint.labels),
@@ -112,36 +116,45 @@ def _precisions(target: Target, *, with_int8: bool) -> tuple[Precision, ...]:
     return (target.precision,)
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What every attempt at an artefact starts from. written: the folder of the one in f32."""
+
+    graph: SegmentationGraph
+    target: Target
+    references: Sequence[Reference]
+    written: Path
+
+
 def _compared(
-    spec: ModelSpec,
-    references: Sequence[Reference],
-    precisions: Sequence[Precision],
-    written: Path,
-    target: Target,
+    spec: ModelSpec, precisions: Sequence[Precision], work: _Work
 ) -> Iterator[tuple[Export, Path]]:
     """Each precision that may be taken, with its proof and its folder."""
     for precision in precisions:
         wanted = replace(spec, precision=precision)
         if precision == "int8":
-            yield from _compared_int8(wanted, references, written, target)
-        else:
-            proof = compare(references, wanted, written)
-            yield Export(replace(wanted, precision=proof.precision), proof), written
+            yield from _compared_int8(wanted, work)
+            continue
+        folder = work.written
+        if spec.engine == "torch" and precision == "bf16":  # whose weights are bf16 in the file
+            folder = folder.with_name("bf16")
+            _write_artefact(work.graph.logits, precision, folder / spec.artefact)
+            wanted = replace(wanted, sha256=file_sha256(folder / spec.artefact))
+        proof = compare(work.references, wanted, folder)
+        yield Export(replace(wanted, precision=proof.precision), proof), folder
 
 
-def _compared_int8(
-    spec: ModelSpec, references: Sequence[Reference], written: Path, target: Target
-) -> Iterator[tuple[Export, Path]]:
+def _compared_int8(spec: ModelSpec, work: _Work) -> Iterator[tuple[Export, Path]]:
     """The fast kind of int8, and where that does not pass the finer one too."""
     for kind in ("int8", "int8-per-channel"):
-        folder = written.with_name(kind)
+        folder = work.written.with_name(kind)
         artefact = folder / spec.artefact
         per_channel = kind == "int8-per-channel"
-        write_int8(written / spec.artefact, artefact, spec.input, per_channel=per_channel)
+        write_int8(work.written / spec.artefact, artefact, spec.input, per_channel=per_channel)
         wanted = replace(spec, sha256=file_sha256(weights_of(artefact)))
-        proof = compare(references, wanted, folder)
+        proof = compare(work.references, wanted, folder)
         yield Export(wanted, proof), folder
-        if proof.is_sufficient or not target.is_proved:
+        if proof.is_sufficient or not work.target.is_proved:
             return
 
 
@@ -162,19 +175,18 @@ def weights_of(artefact: Path) -> Path:
     return artefact.with_suffix(".bin") if artefact.suffix == ".xml" else artefact
 
 
-def _write_artefact(graph: LogitsGraph, engine: EngineName, folder: Path) -> str:
-    """The name of the file to load, inside ``folder``."""
+def _write_artefact(graph: LogitsGraph, precision: Precision, path: Path) -> None:
+    """In the form that the file's name says; OpenVINO computes one file in f32 and in bf16."""
+    path.parent.mkdir()
+    if path.suffix == ".pt2":
+        write_program(graph, precision, path, EXAMPLE_SIZE, range(SMALLEST_SIDE, LARGEST_SIDE + 1))
+        return
     sides = {"min": SMALLEST_SIDE, "max": LARGEST_SIDE}
     example = torch.zeros(1, *EXAMPLE_SIZE, 3, dtype=torch.uint8)
     program = torch.export.export(
         graph, (example,), dynamic_shapes=({1: Dim("height", **sides), 2: Dim("width", **sides)},)
     )
-    folder.mkdir()
-    if engine == "openvino":
-        write_ir(program, folder / "network.xml")
-        return "network.xml"
-    torch.export.save(program, folder / "network.pt2")
-    return "network.pt2"
+    write_ir(program, path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

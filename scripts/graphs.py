@@ -26,8 +26,12 @@ class LogitsGraph(nn.Module):
         self.register_buffer("shift", (mean / std).view(1, 3, 1, 1))
 
     def forward(self, image: Tensor) -> Tensor:
-        logits: Tensor = self.network(image.permute(0, 3, 1, 2).float() * self.scale - self.shift)
+        logits: Tensor = self.network(self.normalised(image))
         return logits
+
+    def normalised(self, image: Tensor) -> Tensor:
+        """(n, H, W, 3) uint8 RGB -> (n, 3, H, W) float32, as the network was trained."""
+        return image.permute(0, 3, 1, 2).float() * self.scale - self.shift
 
 
 class SegmentationGraph(nn.Module):

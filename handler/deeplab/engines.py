@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from deeplab.neighbours import Neighbours
 from deeplab.spec import ModelSpec, Precision
+from deeplab.torch_engine import TorchEngine
 from deeplab.upsample import class_ids
 
 PREPARED_LAYERS = 300  # about five sizes of the bundled network's sixty convolutions
@@ -25,9 +26,18 @@ class Engine(Protocol):
     name: str
     precision: Precision
     aligned: bool  # whether the corners of the logits lie on the picture's
+    largest_batch: int  # pictures of one size that it takes together; 1: it has no ``batch``
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(1, h, w, 3) uint8 RGB -> (classes, h', w') logits, valid until the next call."""
+        ...
+
+
+class BatchEngine(Engine, Protocol):
+    """Takes several pictures of one size at once."""
+
+    def batch(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(n, h, w, 3) uint8 RGB -> (n, classes, h', w') logits, valid until the next call."""
         ...
 
 
@@ -40,6 +50,7 @@ class OpenVINOEngine:
     """OpenVINO's IR on the CPU. Picture sizes are free: the compiled network is dynamic."""
 
     name = "openvino"
+    largest_batch = 1
 
     def __init__(self, artefact: Path, precision: Precision, threads: int, *, aligned: bool):
         self.aligned = aligned
@@ -99,38 +110,14 @@ def import_openvino() -> Any:
     return openvino
 
 
-class TorchEngine:
-    """The exported program in PyTorch; on CUDA with bf16 autocast."""
-
-    name = "torch"
-
-    def __init__(self, artefact: Path, device: str, precision: Precision, *, aligned: bool):
-        self.aligned = aligned
-        import torch
-
-        self._torch = torch
-        self._device = torch.device(device)
-        self.precision: Precision = precision
-        self._program = torch.export.load(artefact).module().to(self._device)
-
-    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(1, h, w, 3) uint8 RGB -> (classes, h', w') logits."""
-        torch = self._torch
-        bf16 = torch.autocast(
-            self._device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"
-        )
-        with torch.inference_mode(), bf16:
-            image = torch.from_numpy(pixels.copy()).to(self._device)  # ours: writable
-            logits: NDArray[np.float32] = self._program(image)[0].float().cpu().numpy()
-        return logits
-
-
 class SharedCoresEngine:
     """Uses several cores while it is alone, and one while its neighbours need the others.
 
     Two workers with two threads each on two cores wait for each other; with one thread each they
     gave 8 % more. A single user waits a third less with two (decision record 0018).
     """
+
+    largest_batch = 1
 
     def __init__(self, wide: Engine, narrow: Engine, is_crowded: Callable[[], bool]):
         self.name, self.precision, self.aligned = wide.name, wide.precision, wide.aligned

@@ -1,9 +1,11 @@
 """READ THIS FIRST: one picture's way through the handler, stage by stage."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,19 +60,49 @@ class StageClock:
         self.timings[name] = (perf_counter() - start) * 1e3
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A picture that waits for the network.
+
+    pixels: (1, h, w, 3) uint8 RGB, the network's input. held: how many pixels of the picture itself
+    are in memory meanwhile.
+    """
+
+    pixels: NDArray[np.uint8]
+    held: int
+
+
+# Gives what waits for the network, is sent the (classes, h', w') logits, and returns the answer.
+Steps = Generator[Prepared, NDArray[np.float32], Segmentation]
+
+
 def segment(
     data: bytes, engine: Engine, wanted: InputSize, max_pixels: int, form: Form = LABELS
 ) -> Segmentation:
     """Image bytes to an answer. Raises a RejectedImageError for bytes that are no fit picture."""
+    steps = segmenting(data, wanted, max_pixels, form)
+    prepared = next(steps)
+    try:
+        steps.send(engine.logits(prepared.pixels))
+    except StopIteration as end:
+        return cast("Segmentation", end.value)
+    raise AssertionError("a picture needs the network once")
+
+
+def segmenting(data: bytes, wanted: InputSize, max_pixels: int, form: Form = LABELS) -> Steps:
+    """`segment` without the network, which whoever has several pictures may run for all of them.
+
+    The stage "infer" is from the picture's being ready to its logits' being there.
+    """
     clock = StageClock()
     with clock.stage("decode"):
         decoded = _decode(data, wanted.long_side, max_pixels)
     with clock.stage("preprocess"):
         pixels = preprocess(decoded, wanted)
     with clock.stage("infer"):
-        logits = engine.logits(pixels)
+        logits = yield Prepared(pixels, math.prod(decoded.decoded_size))
     with clock.stage("postprocess"):
-        found = _Found(logits, pixels.shape[1:3], decoded.size, aligned=engine.aligned)
+        found = _Found(logits, pixels.shape[1:3], decoded.size, aligned=wanted.aligned)
         class_pixels = count_classes(found.mask)
         class_confidence = found.class_confidence() if form.confidence else {}
         confidence = mean_confidence(logits)

@@ -16,7 +16,7 @@ ALLOWED = {
     "ui": set[str](),
     "handler": {"deeplab"},
     "scripts": {"deeplab"},
-    "benchmarks": {"deeplab", "scripts"},
+    "benchmarks": {"deeplab", "scripts", "segmentation_handler"},
     "deploy": set[str](),
 }
 OURS = {*PARTS, "deeplab", "segmentation_handler", "tests"}

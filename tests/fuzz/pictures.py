@@ -30,6 +30,7 @@ class Patches:
 
     name = "patches"
     precision: Precision = "f32"
+    largest_batch = 1
     aligned = True
 
     def __init__(self) -> None:

@@ -108,6 +108,7 @@ class _Remembers:
 
     name = "openvino"
     precision: Precision = "bf16"
+    largest_batch = 1
     aligned = True
 
     def __init__(self, answer: int):

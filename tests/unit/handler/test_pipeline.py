@@ -27,6 +27,7 @@ class Halves:
 
     name = "halves"
     precision: Precision = "f32"
+    largest_batch = 1
 
     aligned = True
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from ts.metrics.caching_metric import CachingMetric
 from ts.metrics.metric_type_enum import MetricTypes
 
+from deeplab.torch_engine import DeviceLostError
 from segmentation_handler import SegmentationHandler
 from tests.unit.handler.files import EXAMPLES, encode, quarters, turned
 from tests.unit.handler.worker import FailsOnTallPictures, handle, statuses, worker_context
@@ -202,6 +204,54 @@ def test_an_engine_that_fails_costs_only_the_item_it_failed_on(
     answer = json.loads(bodies[1])
     assert answer["code"] == "model_unavailable"
     assert "CUDA" not in answer["detail"]
+
+
+class TakesEight(FailsOnTallPictures):
+    """An engine for batches, as on a GPU."""
+
+    largest_batch = 8
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+
+    def batch(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(n, h, w, 3) uint8 RGB -> (n, 21, h', w') logits."""
+        self.taken.append(len(pixels))
+        return np.stack([self.logits(pixels[index : index + 1]) for index in range(len(pixels))])
+
+
+def test_an_engine_for_batches_gets_them(
+    handler: SegmentationHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the pictures that are any: each has its mask, its size and its timings."""
+    engine = TakesEight()
+    monkeypatch.setattr(handler, "_engine", engine)
+    wide = [encode(quarters().resize(size), "PNG") for size in ((96, 64), (192, 128))]
+    data = [{"body": wide[0]}, {}, {"body": b"%PDF-1.7"}, {"body": wide[1]}, {"body": PNG}]
+    bodies, context = handle(handler, data)
+    assert statuses(context, 5) == [200, 422, 415, 200, 200]
+    assert engine.taken == [2]
+    assert [Image.open(io.BytesIO(bodies[index])).size for index in (0, 3)] == [
+        (96, 64),
+        (192, 128),
+    ]
+    for index in (0, 3, 4):
+        assert "infer;dur=" in context.get_response_headers(index)["Server-Timing"]
+
+
+def test_a_worker_whose_device_is_lost_ends(
+    handler: SegmentationHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would answer 503 for ever; TorchServe starts another, with a device that works."""
+
+    def lost(_pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        raise DeviceLostError("an illegal memory access was encountered")
+
+    engine = TakesEight()
+    monkeypatch.setattr(engine, "logits", lost)
+    monkeypatch.setattr(handler, "_engine", engine)
+    with pytest.raises(SystemExit, match=r"device is lost .* illegal memory access"):
+        handle(handler, [{"body": PNG}])
 
 
 def test_the_description_names_what_clients_may_know(handler: SegmentationHandler) -> None:

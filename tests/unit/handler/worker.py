@@ -18,6 +18,7 @@ class FailsOnTallPictures:
 
     name = "fails"
     precision: Precision = "f32"
+    largest_batch = 1
 
     aligned = True
 

@@ -9,7 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
+from deeplab.spec import EngineName
+from deeplab.torch_engine import LARGEST_BATCH
 from scripts import build_archive
 from scripts.build_archive import Archive, ArchiveError, build, fingerprint_of, recorded_fingerprint
 from scripts.checkpoints import BUNDLED_WEIGHTS, VOC_LABELS, Choice
@@ -53,6 +56,22 @@ def test_an_archive_holds_everything_that_a_worker_needs(tiny: Archive) -> None:
     assert labels == {str(index): name for index, name in LABELS.items()}
     assert provenance["weights"]["origin"] == "made for a test"
     assert min(provenance["agreement_with_eager"].values()) > 0.9
+
+
+@pytest.mark.parametrize(("engine", "batch"), [("openvino", 1), ("torch", LARGEST_BATCH)])
+def test_only_an_archive_for_a_gpu_asks_for_batches(
+    tiny: Archive, engine: EngineName, batch: int
+) -> None:
+    """On a processor they gain nothing; all other operations are the same."""
+    archive = replace(tiny, target=Target(engine, "f32"))
+    assert build(archive)
+    with zipfile.ZipFile(archive.path) as file:
+        operations = yaml.safe_load(file.read("model-config.yaml"))
+    assert operations["batchSize"] == batch
+    assert (operations["maxBatchDelay"] > 0) == (batch > 1)
+    written = yaml.safe_load((build_archive.HANDLER / "model-config.yaml").read_text())
+    same = written.keys() - {"batchSize", "maxBatchDelay"}
+    assert {key: operations[key] for key in same} == {key: written[key] for key in same}
 
 
 def test_a_second_build_does_nothing(tiny: Archive) -> None:

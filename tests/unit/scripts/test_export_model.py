@@ -191,6 +191,25 @@ def test_a_precision_that_the_engine_lacks_is_an_error(tmp_path: Path) -> None:
         export(tiny_checkpoint(), Target("torch", "int8"), tmp_path)
 
 
+def test_a_program_for_pytorch_has_no_batch_normalisation(tmp_path: Path) -> None:
+    """It is folded into the convolutions, and the logits are what they were."""
+    torch.manual_seed(7)
+    layers = (nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+    network = nn.Sequential(*layers, nn.Conv2d(8, 4, 1)).train()
+    with torch.no_grad():
+        network(torch.randn(8, 3, 32, 32) * 3 + 1)  # gives it means and variances
+    checkpoint = replace(tiny_checkpoint(), network=network.eval())
+    spec = export(checkpoint, Target("torch", "f32"), tmp_path).spec
+    program = torch.export.load(tmp_path / spec.artefact)
+    called = {str(node.target) for node in program.graph.nodes}
+    assert any("conv2d" in name for name in called)
+    assert not any("batch_norm" in name for name in called)
+    pixels = torch.randint(0, 256, (3, 48, 64, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        expected = graph_of(checkpoint).logits(pixels)
+        torch.testing.assert_close(program.module()(pixels), expected, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("engine", ["openvino", "torch"])
 def test_an_artefact_that_differs_is_an_error(tmp_path: Path, engine: EngineName) -> None:
     """In every precision: the message says by how much, and nothing is written."""
