@@ -25,12 +25,14 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 import numpy as np
+from deeplab import pipeline
 from deeplab.form import Form
 from deeplab.refusals import RejectedImageError
 from deeplab.pipeline import segment
 from deeplab.spec import InputSize
 
 INPUT = InputSize(513, 16)
+pipeline.MAX_DECODE_CPU_S = 30.0  # memory is looked at here, on slow machines too
 
 class Background:
     name, precision, aligned = "background", "f32", True
