@@ -69,8 +69,8 @@ def _serving(status: int | None) -> Iterator[tuple[_Server, Request]]:
 def test_answers_are_counted_and_timed() -> None:
     """As many as the server saw, with the body that was given."""
     with _serving(200) as (server, request):
-        load = closed_loop(request, connections=2, seconds=1)
-    assert len(load.latencies) == len(server.arrivals) >= 10  # 100 on an idle machine
+        load = closed_loop(request, connections=2, seconds=2)
+    assert len(load.latencies) == len(server.arrivals) > 20
     assert load.failures == 0
     assert server.bodies == {b"a picture"}
     assert 20 <= load.p50 <= load.p99 < 500
