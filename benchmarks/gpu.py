@@ -17,11 +17,11 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import torch
 
 from benchmarks.models import NAMES, Model, prepare
 from benchmarks.photographs import usual
+from benchmarks.report import row
 from benchmarks.roofline import Ceilings, ceilings, needs
 from benchmarks.settings import ROOT, environment
 from deeplab.decode import decode
@@ -47,12 +47,12 @@ def measure(model: Model, limits: Ceilings, workers: Sequence[int], seconds: flo
     if not isinstance(engine, TorchEngine):
         raise TypeError(f"the archive of {model.name} is for {engine.name}")
     by_batch = {batch: _engine_ms(engine, pixels.repeat(batch, axis=0)) for batch in BATCHES}
-    rows = [
+    handlers = [
         {"workers": count, "batch": batch, "per_s": round(rate, 1)}
         for count in workers
         for batch, rate in _handlers(model, count, seconds).items()
     ]
-    most = max(row["per_s"] for row in rows)
+    most = max(each["per_s"] for each in handlers)
     return {
         "precision": engine.precision,
         "size": list(pixels.shape[1:3]),
@@ -61,7 +61,7 @@ def measure(model: Model, limits: Ceilings, workers: Sequence[int], seconds: flo
         "roofline_per_s": round(1 / least.seconds, 1),
         "engine_ms": {batch: round(ms, 3) for batch, ms in by_batch.items()},
         "engine_share": round(max(b / ms for b, ms in by_batch.items()) * 1e3 * least.seconds, 3),
-        "handlers": rows,
+        "handlers": handlers,
         "handlers_share": round(most * least.seconds, 3),
     }
 
@@ -71,7 +71,7 @@ def _engine_ms(engine: TorchEngine, pixels: Any) -> float:
     times = []
     for _ in range(3 + REPEATS):
         start = perf_counter()
-        engine.batch(np.ascontiguousarray(pixels))
+        engine.batch(pixels)
         times.append((perf_counter() - start) * 1e3)
     return median(times[3:])
 
@@ -115,20 +115,23 @@ def _line(worker: "subprocess.Popen[str]") -> str:
 def table(results: dict[str, Any]) -> str:
     """Markdown: a row for each model."""
     head = ["model", "a picture needs", "roofline", "engine, batch 1", "engine, best", "handlers"]
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head))]
+    lines = [row(head), row(["---"] * len(head))]
     for name in NAMES:
         if name not in results:
             continue
         found = results[name]
-        best = max(found["handlers"], key=lambda row: row["per_s"])
+        best = max(found["handlers"], key=lambda handlers: handlers["per_s"])
         rates = {int(batch): 1e3 * int(batch) / ms for batch, ms in found["engine_ms"].items()}
-        lines.append(
-            f"| {name} | {found['gflop']} GFLOP, {found['megabytes']} MB "
-            f"| {found['roofline_per_s']:.0f}/s | {rates[1]:.0f}/s "
-            f"| {max(rates.values()):.0f}/s, {found['engine_share']:.1%} "
-            f"| {best['per_s']:.0f}/s, {found['handlers_share']:.1%} "
-            f"({best['workers']} workers, batches of {best['batch']}) |"
-        )
+        cells = [
+            name,
+            f"{found['gflop']} GFLOP, {found['megabytes']} MB",
+            f"{found['roofline_per_s']:.0f}/s",
+            f"{rates[1]:.0f}/s",
+            f"{max(rates.values()):.0f}/s, {found['engine_share']:.1%}",
+            f"{best['per_s']:.0f}/s, {found['handlers_share']:.1%} "
+            f"({best['workers']} workers, batches of {best['batch']})",
+        ]
+        lines.append(row(cells))
     return "\n".join(lines) + "\n"
 
 

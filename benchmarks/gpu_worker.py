@@ -7,6 +7,7 @@ how many photographs it has segmented meanwhile.
 import json
 import sys
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from benchmarks.photographs import usual
 from segmentation_handler import SegmentationHandler
 
 WARM_UP = 3  # the third batch of a size is the first that comes from a recording
-OK = 200
 
 
 def worker_context(folder: Path, device: int | None) -> Any:
@@ -43,7 +43,7 @@ def _handle(handler: SegmentationHandler, context: Any, data: list[dict[str, Any
     context.request_processor = [RequestProcessor({}) for _ in data]
     handler.handle(data, context)
     statuses = {context.get_response_status(index)[0] for index in range(len(data))}
-    if statuses != {OK}:
+    if statuses != {HTTPStatus.OK}:
         raise RuntimeError(f"the handler answered with {statuses}")
 
 

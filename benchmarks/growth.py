@@ -7,7 +7,6 @@ is asked as can be given. All of the bundled model, on this machine.
 
 import argparse
 import json
-import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.load import Load, ask, closed_loop, open_loop, p99_of
+from benchmarks.load import Load, ask, closed_loop, open_loop, p99_of, stages_of
 from benchmarks.models import Model, prepare
 from benchmarks.photographs import of_megapixels, usual
 from benchmarks.ports import free_ports
@@ -33,7 +32,6 @@ WORKERS = (1, 2, 3, 4)
 MEGAPIXELS = (0.1, 0.3, 1, 3, 12, 48)
 IN_FLIGHT = (1, 4, 16, 64)
 TOLD = 21  # answers whose stages are looked at
-STAGE = re.compile(r"([\w-]+);dur=([\d.]+)")
 OVERLOAD = 8  # times the capacity
 OVERLOADING_USERS = 400  # those whose requests wait send none: 80 of them at most
 
@@ -69,8 +67,8 @@ def by_size(model: Model, seconds: float) -> list[dict[str, object]]:
 
 def stages(headers: Sequence[str]) -> dict[str, float]:
     """Stage -> median milliseconds, of several answers' Server-Timing."""
-    timings = [dict(STAGE.findall(header)) for header in headers]
-    return {name: round(median(float(each[name]) for each in timings), 2) for name in timings[0]}
+    timings = [stages_of(header) for header in headers]
+    return {name: round(median(each[name] for each in timings), 2) for name in timings[0]}
 
 
 def by_requests_in_flight(model: Model, seconds: float) -> list[dict[str, object]]:
