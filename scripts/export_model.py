@@ -178,15 +178,13 @@ def weights_of(artefact: Path) -> Path:
 def _write_artefact(graph: LogitsGraph, precision: Precision, path: Path) -> None:
     """In the form that the file's name says; OpenVINO computes one file in f32 and in bf16."""
     path.parent.mkdir()
-    if path.suffix == ".pt2":
-        write_program(graph, precision, path, EXAMPLE_SIZE, range(SMALLEST_SIDE, LARGEST_SIDE + 1))
-        return
     sides = {"min": SMALLEST_SIDE, "max": LARGEST_SIDE}
+    axes = {1: Dim("height", **sides), 2: Dim("width", **sides)}
+    if path.suffix == ".pt2":
+        write_program(graph, precision, path, EXAMPLE_SIZE, axes)
+        return
     example = torch.zeros(1, *EXAMPLE_SIZE, 3, dtype=torch.uint8)
-    program = torch.export.export(
-        graph, (example,), dynamic_shapes=({1: Dim("height", **sides), 2: Dim("width", **sides)},)
-    )
-    write_ir(program, path)
+    write_ir(torch.export.export(graph, (example,), dynamic_shapes=(axes,)), path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,6 +5,7 @@ they are bf16 in the file already: to cast them for each picture would take half
 """
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from torch.export import Dim
 from torch.fx.experimental.optimization import fuse
 
 from deeplab.spec import Precision
+from deeplab.torch_engine import LARGEST_BATCH
 from scripts.graphs import LogitsGraph
 
 DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfloat16}
-EXAMPLE_BATCH, LARGEST_BATCH = 2, 64  # an example of one picture would fix the batch at one
+EXAMPLE_BATCH = 2  # an example of one picture would fix the batch at one
 
 
 class ProgramGraph(nn.Module):
@@ -34,23 +36,21 @@ class ProgramGraph(nn.Module):
 
 
 def write_program(
-    graph: LogitsGraph, precision: Precision, path: Path, size: tuple[int, int], sides: range
+    graph: LogitsGraph,
+    precision: Precision,
+    path: Path,
+    size: tuple[int, int],
+    axes: Mapping[int, Any],
 ) -> None:
     """Write ``path`` (.pt2).
 
-    size: (height, width) of the example that the program is traced with. sides: what a height and
-    a width may be.
+    size: (height, width) of the example that the program is traced with. axes: what these two,
+    axes 1 and 2 of a batch, may be.
     """
     example = torch.zeros(EXAMPLE_BATCH, *size, 3, dtype=torch.uint8)
-    limits: dict[str, Any] = {"min": sides.start, "max": sides.stop - 1}
-    axes = {
-        0: Dim("batch", min=1, max=LARGEST_BATCH),
-        1: Dim("height", **limits),
-        2: Dim("width", **limits),
-    }
+    free = {0: Dim("batch", min=1, max=LARGEST_BATCH), **axes}
     whole = ProgramGraph(graph, DTYPES[precision]).eval()
-    program = torch.export.export(whole, (example,), dynamic_shapes=(axes,))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    program = torch.export.export(whole, (example,), dynamic_shapes=(free,))
     torch.export.save(program, path)
 
 

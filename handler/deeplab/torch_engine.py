@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.export.passes import move_to_device_pass
 
 from deeplab.spec import Precision
 
@@ -31,12 +33,8 @@ class TorchEngine:
     name = "torch"
 
     def __init__(self, artefact: Path, device: str, precision: Precision, *, aligned: bool):
-        import torch
-        from torch.export.passes import move_to_device_pass
-
         self.aligned = aligned
         self.precision: Precision = precision
-        self._torch = torch
         self._device = torch.device(device)
         # Not module().to(): the program itself says on which device each step's input lies.
         program = move_to_device_pass(torch.export.load(artefact), device)
@@ -56,7 +54,7 @@ class TorchEngine:
     def batch(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, h, w, 3) uint8 RGB -> (n, classes, h', w') logits, valid until the next call."""
         try:
-            with self._torch.inference_mode():
+            with torch.inference_mode():
                 recording = self._recording(pixels.shape)
                 return self._plain(pixels) if recording is None else recording.replay(pixels)
         except RuntimeError as exc:
@@ -68,12 +66,12 @@ class TorchEngine:
         if not self._records:
             return
         try:
-            self._torch.cuda.synchronize(self._device)
+            torch.cuda.synchronize(self._device)
         except RuntimeError:
             raise DeviceLostError(str(error).splitlines()[0]) from error
 
     def _plain(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        image = self._torch.from_numpy(pixels.copy()).to(self._device)  # ours: writable
+        image = torch.from_numpy(pixels.copy()).to(self._device)  # ours: writable
         logits: NDArray[np.float32] = self._network(image).cpu().numpy()
         return logits
 
@@ -97,8 +95,6 @@ class _Recording:
     """All that the device does for a batch of one size, from host memory to host memory."""
 
     def __init__(self, network: Any, shape: Shape, device: Any, pool: Any) -> None:
-        import torch
-
         host = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
         # Once more without a recording: it tells the shape of the logits.
         logits = torch.empty_like(network(host.to(device)), device="cpu", pin_memory=True)

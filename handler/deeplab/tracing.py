@@ -51,7 +51,7 @@ class Tracing:
         span = tracer.start_span("segment", parent, kind=SpanKind.SERVER)
         try:
             yield partial(_children, tracer, set_span_in_context(span), time.time_ns())
-        except Exception as exc:
+        except Exception as exc:  # whatever it is, it goes on; the span tells of it
             span.set_status(Status(StatusCode.ERROR, f"{type(exc).__name__}: {exc}"))
             raise
         finally:
