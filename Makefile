@@ -22,7 +22,7 @@ help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: $(VENV)/run.stamp  ## set up, build the archive, start TorchServe, gateway and page
-	@$(BIN)/python -m scripts.serve
+	@$(BIN)/python -m scripts.launch.supervisor
 
 test: $(VENV)/test.stamp  ## set up and run the tests that need only Python
 	@$(BIN)/python -m pytest
@@ -57,14 +57,14 @@ client: $(VENV)/packages.stamp  ## write a typed Python client of the API into .
 
 evaluate: $(VENV)/train.stamp  ## measure the served model: DATA=folder [NAMES=] [VERSION=] [ARCHIVE=] [WEIGHTS=] [JSON=] [REPORT=]
 	$(needs_data)
-	@$(BIN)/python -m scripts.evaluate --data "$(DATA)" $(call further,VERSION,version) \
+	@$(BIN)/python -m scripts.evaluation.run --data "$(DATA)" $(call further,VERSION,version) \
 		$(call further,GATEWAY,gateway) $(call further,ARCHIVE,archive) $(call further,WEIGHTS,weights) \
 		$(call further,MODEL,model) $(call further,LABELS,labels) $(call further,NAMES,names) \
 		$(call further,JSON,json) $(call further,REPORT,report)
 
 train: $(VENV)/train.stamp  ## train on DATA=folder into OUT=folder [VAL=] [INIT=] [MODEL=] [LABELS=] [EPOCHS=] [CROP=]
 	$(needs_data)
-	@$(BIN)/python -m scripts.train --data "$(DATA)" --output "$(OUT)" $(call further,VAL,val) \
+	@$(BIN)/python -m scripts.training.run --data "$(DATA)" --output "$(OUT)" $(call further,VAL,val) \
 		$(call further,INIT,init) $(call further,MODEL,model) $(call further,LABELS,labels) \
 		$(call further,EPOCHS,epochs) $(call further,CROP,crop)
 

@@ -18,17 +18,23 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks.environments import InstallationError, interpreter_of
-from benchmarks.figures import figures
-from benchmarks.load import LoadError
-from benchmarks.models import NAMES, ModelError, prepare
-from benchmarks.photographs import photographs, usual
-from benchmarks.ports import free_ports
-from benchmarks.report import plot, table
-from benchmarks.rounds import BenchmarkError, Plan, Round, measure
-from benchmarks.running import ServerError
-from benchmarks.servers import COMPETITORS, PORTS, PRODUCT, PROTOTYPE, all_servers
-from benchmarks.settings import ROOT
+from benchmarks.comparison.figures import figures
+from benchmarks.comparison.report import plot, table
+from benchmarks.comparison.rounds import BenchmarkError, Plan, Round, measure
+from benchmarks.load.loops import LoadError
+from benchmarks.servers.server_process import ServerError
+from benchmarks.servers.systems_under_test import (
+    COMPETITORS,
+    PORTS,
+    PRODUCT,
+    PROTOTYPE,
+    all_servers,
+)
+from benchmarks.setup.environments import InstallationError, interpreter_of
+from benchmarks.setup.models import NAMES, ModelError, prepare
+from benchmarks.setup.photographs import photographs, usual
+from benchmarks.setup.ports import free_ports
+from benchmarks.setup.settings import ROOT
 
 FAULTS = (
     BenchmarkError,

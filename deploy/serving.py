@@ -34,7 +34,7 @@ def main() -> None:
     wanted = os.environ.get("SEGSERVE_SERVE_ARCHIVES", "").split()
     names = wanted or [archive.name for archive in archives]
     os.chdir("/app")
-    os.execv(sys.executable, [sys.executable, "-m", "scripts.torchserve", *names])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", "scripts.launch.torchserve", *names])  # noqa: S606
 
 
 if __name__ == "__main__":

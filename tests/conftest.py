@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from scripts.archives import DEFAULT_VERSION, MODEL
-from scripts.places import MODEL_STORE
+from scripts.archives.archive import DEFAULT_VERSION, MODEL
+from scripts.archives.paths import MODEL_STORE
 
 
 @pytest.fixture(scope="session")
 def archive() -> Path:
     """The bundled model's archive in the model store, built if an input changed."""
     # Here, because most tests need no torch and would wait for its import.
-    from scripts import build_archive as builder
-    from scripts.checkpoints import Choice
-    from scripts.choices import Target
+    from scripts.export import build_archive as builder
+    from scripts.export.model_options import Target
+    from scripts.networks.checkpoints import Choice
 
     wanted = builder.Archive(
         Choice(),

@@ -1,4 +1,4 @@
-"""Runs the whole product for tests: ``python -m scripts.serve`` on free ports, as a user would."""
+"""Runs the whole product for tests, on free ports, as a user would."""
 
 import os
 import shutil
@@ -16,10 +16,10 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.ports import free_ports as free_ports
-from scripts.archives import DEFAULT_VERSION, MODEL, file_name
-from scripts.places import MODEL_STORE
-from scripts.processes import end_with_parent
+from benchmarks.setup.ports import free_ports as free_ports
+from scripts.archives.archive import DEFAULT_VERSION, MODEL, file_name
+from scripts.archives.paths import MODEL_STORE
+from scripts.launch.processes import end_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 150.0
@@ -76,7 +76,7 @@ class Stack:
     def versions(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command that manages versions, as a user does."""
         return subprocess.run(
-            [sys.executable, "-m", "scripts.versions", *arguments],
+            [sys.executable, "-m", "scripts.launch.versions", *arguments],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
@@ -106,7 +106,7 @@ def _is_zombie(process: psutil.Process) -> bool:
 @cache
 def bundled_archive() -> Path:
     """The bundled model's archive in the user's model store, built if an input changed."""
-    subprocess.run([sys.executable, "-m", "scripts.build_archive"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "scripts.export.build_archive"], cwd=ROOT, check=True)
     return MODEL_STORE / file_name(MODEL, DEFAULT_VERSION)
 
 
@@ -134,7 +134,7 @@ def _start(run_dir: Path, env: dict[str, str]) -> Stack:
     run_dir.mkdir(parents=True, exist_ok=True)
     with (run_dir / "output.log").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "scripts.serve"],
+            [sys.executable, "-m", "scripts.launch.supervisor"],
             cwd=ROOT,
             env={**os.environ, **settings, **env},
             stdin=subprocess.DEVNULL,

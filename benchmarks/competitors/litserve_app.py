@@ -6,7 +6,7 @@ import litserve
 from fastapi import Request, Response
 
 from benchmarks.competitors.segmenters import WORKER_PROCESSES, segmenter
-from benchmarks.settings import PORT
+from benchmarks.setup.settings import PORT
 
 
 class Segmentation(litserve.LitAPI):

@@ -6,7 +6,7 @@ import uvicorn
 from fastapi import FastAPI, File, Response
 
 from benchmarks.competitors.segmenters import segmenter
-from benchmarks.settings import PORT
+from benchmarks.setup.settings import PORT
 
 app = FastAPI()
 segment = segmenter()

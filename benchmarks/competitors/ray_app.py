@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from benchmarks.competitors.segmenters import WORKER_PROCESSES, segmenter
-from benchmarks.settings import PORT
+from benchmarks.setup.settings import PORT
 
 
 @serve.deployment(num_replicas=WORKER_PROCESSES, ray_actor_options={"num_cpus": 1})

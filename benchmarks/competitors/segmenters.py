@@ -15,15 +15,15 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from benchmarks.settings import ARCHITECTURE, ARCHIVE, ENGINE, VARIANT, WEIGHTS, WORKERS
+from benchmarks.setup.settings import ARCHITECTURE, ARCHIVE, ENGINE, VARIANT, WEIGHTS, WORKERS
 from deeplab.decode import MAX_PIXELS
 from deeplab.engines import load_shared_engine
 from deeplab.neighbours import Neighbours
 from deeplab.pipeline import segment
 from deeplab.preprocess import network_size
 from deeplab.spec import read_spec
-from scripts.checkpoints import Choice, load_checkpoint
-from scripts.normalisation import MEAN, STD
+from scripts.networks.checkpoints import Choice, load_checkpoint
+from scripts.networks.normalisation import MEAN, STD
 
 Segmenter = Callable[[bytes], bytes]
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deeplab.png import encode_png
+from scripts.datasets.voc import Labelled
 from scripts.evaluation.predictors import EvaluationError, Predictor
-from scripts.metrics import Scores, confusion_matrix, scores
-from scripts.voc import Labelled
+from scripts.evaluation.scores import Scores, confusion_matrix, scores
 
 
 @dataclass(frozen=True)

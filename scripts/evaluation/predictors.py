@@ -17,10 +17,10 @@ from deeplab.postprocess import resize_class_ids
 from deeplab.preprocess import preprocess
 from deeplab.refusals import RejectedImageError
 from deeplab.spec import InvalidSpecError, read_labels, read_spec
-from scripts.archives import ZIP_ERRORS
-from scripts.checkpoints import Checkpoint
-from scripts.graphs import graph_of
-from scripts.proof import eager
+from scripts.archives.archive import ZIP_ERRORS
+from scripts.export.export_check import eager
+from scripts.export.graphs import graph_of
+from scripts.networks.checkpoints import Checkpoint
 
 
 class EvaluationError(RuntimeError):

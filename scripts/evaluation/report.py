@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deeplab.postprocess import resize_class_ids
+from scripts.datasets.voc import IGNORE
 from scripts.evaluation.measure import Evaluation, Measured
 from scripts.evaluation.predictors import read_mask
-from scripts.voc import IGNORE
 
 THUMBNAIL = 320  # pixels, the long side of a picture in the page
 TEMPLATE = Path(__file__).with_name("report.html")

@@ -10,17 +10,17 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from deeplab.spec import InputSize
-from scripts.backbones import freeze_first_blocks
-from scripts.metrics import Scores
-from scripts.normalisation import MEAN, STD
+from scripts.datasets.sampling import Samples
+from scripts.evaluation.scores import Scores
+from scripts.networks.imagenet_backbones import freeze_first_blocks
+from scripts.networks.normalisation import MEAN, STD
 from scripts.training.depthwise import use_fast_gradients
+from scripts.training.interrupt import Interrupted, asked_to_stop
 from scripts.training.losses import logit_adjustment, segmentation_loss
 from scripts.training.optimiser import optimiser_for
 from scripts.training.plan import Plan
-from scripts.training.sampling import Samples
 from scripts.training.schedule import average_decay, factor, warm_up_steps
 from scripts.training.state import Progress, State
-from scripts.training.stopping import Interrupted, asked_to_stop
 
 Weights = dict[str, Tensor]
 

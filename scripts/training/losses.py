@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from scripts.voc import IGNORE
+from scripts.datasets.voc import IGNORE
 
 STRIDE = 4  # one pixel in four by four is compared: the network's output is coarser still
 DICE_WEIGHT = 0.5

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
-from scripts.checkpoints import ARCHITECTURES, VOC_LABELS
-from scripts.training.crops import Augmentation
+from scripts.datasets.crops import Augmentation
+from scripts.datasets.voc import DataError
+from scripts.networks.checkpoints import ARCHITECTURES, VOC_LABELS
+from scripts.training.initial_weights import DEFAULT
 from scripts.training.plan import Plan
-from scripts.training.start import DEFAULT
-from scripts.voc import DataError
 
 MOST_SCALE = 8.0
 BEST, LAST = "best", "last"

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from safetensors.torch import save
 from torch import Tensor
 
-from scripts.training.durable import whole_file
+from scripts.archives.atomic_write import whole_file
 
 WEIGHTS, LABELS, CURVE, PLOT, FACTS = (
     "model.safetensors",

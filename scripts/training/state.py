@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scripts.training.durable import whole_file
+from scripts.archives.atomic_write import whole_file
 
 
 class StateError(ValueError):

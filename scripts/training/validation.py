@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from deeplab.postprocess import resize_class_ids
 from deeplab.spec import InputSize
-from scripts.graphs import SegmentationGraph
-from scripts.metrics import Scores, confusion_matrix, scores
-from scripts.proof import eager, network_input
-from scripts.voc import Labelled
+from scripts.datasets.voc import Labelled
+from scripts.evaluation.scores import Scores, confusion_matrix, scores
+from scripts.export.export_check import eager, network_input
+from scripts.export.graphs import SegmentationGraph
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from scripts.digests import file_sha256
-from scripts.settings import Settings
+from scripts.archives.digests import file_sha256
+from scripts.launch.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 LOADER = Path(__file__).with_name("loads_like_torchserve.py")

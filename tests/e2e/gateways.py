@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from scripts.processes import end_with_parent
+from scripts.launch.processes import end_with_parent
 from tests.stack import ROOT, Stack, free_ports
 
 PATIENCE_S = 30.0

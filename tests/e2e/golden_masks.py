@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scripts.checkpoints import Choice, load_checkpoint
-from scripts.graphs import graph_of
-from scripts.proof import EXAMPLES, eager
+from scripts.export.export_check import EXAMPLES, eager
+from scripts.export.graphs import graph_of
+from scripts.networks.checkpoints import Choice, load_checkpoint
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = ("astronaut", "cat")

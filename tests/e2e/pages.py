@@ -20,7 +20,7 @@ def run_block(
     """Run one example line by line; ``instead`` replaces the paths and addresses of the page."""
     own = {
         ".venv/bin/python": sys.executable,
-        "scripts.build_archive": f"scripts.build_archive --store {stack.model_store}",
+        "scripts.export.build_archive": f"scripts.export.build_archive --store {stack.model_store}",
     }
     for text, other in {**instead, **own}.items():
         block = block.replace(text, other)

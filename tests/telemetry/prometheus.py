@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import yaml
 
-from scripts.processes import end_with_parent
+from scripts.launch.processes import end_with_parent
 from tests.stack import free_ports
 
 ROOT = Path(__file__).parents[2]

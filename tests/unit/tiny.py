@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from deeplab.spec import InputSize
-from scripts.checkpoints import Checkpoint
+from scripts.networks.checkpoints import Checkpoint
 
 LABELS = {0: "background", 1: "red", 2: "green", 3: "blue"}
 

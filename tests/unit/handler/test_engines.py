@@ -16,10 +16,10 @@ from deeplab.engines import (
 from deeplab.neighbours import Neighbours
 from deeplab.spec import EngineName, ModelSpec, Precision
 from deeplab.torch_engine import TorchEngine
-from scripts.choices import Target
-from scripts.export_model import export
-from scripts.graphs import graph_of
-from scripts.proof import eager
+from scripts.export.export_check import eager
+from scripts.export.export_model import export
+from scripts.export.graphs import graph_of
+from scripts.export.model_options import Target
 from tests.unit.tiny import tiny_checkpoint
 
 SIZES = [(32, 32), (72, 96), (96, 72), (33, 97), (32, 513)]

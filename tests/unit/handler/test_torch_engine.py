@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from deeplab import torch_engine
 from deeplab.spec import ModelSpec, Precision
 from deeplab.torch_engine import LARGEST_BATCH, TorchEngine
-from scripts.choices import Target
-from scripts.export_model import export
-from scripts.graphs import graph_of
+from scripts.export.export_model import export
+from scripts.export.graphs import graph_of
+from scripts.export.model_options import Target
 from tests.unit.tiny import tiny_checkpoint
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

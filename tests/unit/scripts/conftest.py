@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.ports import free_ports
+from benchmarks.setup.ports import free_ports
 
 
 @pytest.fixture

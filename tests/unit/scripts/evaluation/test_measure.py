@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from scripts.datasets.voc import list_pairs
 from scripts.evaluation.measure import IncompleteError, evaluate
 from scripts.evaluation.predictors import EvaluationError, read_mask
-from scripts.voc import list_pairs
 from tests.unit.scripts.voc_folder import GREEN, RED, draw, make, write
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.checkpoints import Choice, load_checkpoint
 from scripts.evaluation.predictors import (
     ArchivePredictor,
     CheckpointPredictor,
     EvaluationError,
     check_labels,
 )
+from scripts.networks.checkpoints import Choice, load_checkpoint
 from tests.unit.handler.files import EXAMPLES
 from tests.unit.scripts.evaluation.test_measure import SeesRed
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from scripts.datasets.voc import list_pairs
 from scripts.evaluation.measure import Evaluation, evaluate
 from scripts.evaluation.report import as_json, colour_of, table, write_json, write_page
-from scripts.voc import list_pairs
 from tests.unit.scripts.evaluation.test_measure import SeesRed
 from tests.unit.scripts.voc_folder import make
 

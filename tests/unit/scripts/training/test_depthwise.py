@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from scripts.checkpoints import build_network
+from scripts.networks.checkpoints import build_network
 from scripts.training.depthwise import (
     FastDepthwise,
     from_phases,

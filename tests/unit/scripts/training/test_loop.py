@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from scripts.metrics import Scores
+from scripts.evaluation.scores import Scores
+from scripts.training.interrupt import Interrupted
 from scripts.training.loop import Report, Training, Weights
 from scripts.training.plan import Plan
 from scripts.training.state import load, save
-from scripts.training.stopping import Interrupted
 from tests.unit.scripts.training.tiny_training import training, validation
 
 PLAN = Plan(epochs=3, batch=4, crop=65, head_rate=0.02, backbone_rate=0.02, warm_up=2)

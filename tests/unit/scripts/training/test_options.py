@@ -2,9 +2,9 @@
 
 import pytest
 
+from scripts.datasets.voc import DataError
 from scripts.training.options import parser, plan_from
 from scripts.training.plan import Plan
-from scripts.voc import DataError
 
 NEEDED = ["--data", "d", "--output", "o"]
 

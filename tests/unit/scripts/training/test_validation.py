@@ -9,11 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from scripts.checkpoints import Checkpoint
+from scripts.datasets.voc import DataError, list_pairs
 from scripts.evaluation.measure import evaluate
 from scripts.evaluation.predictors import CheckpointPredictor
+from scripts.networks.checkpoints import Checkpoint
 from scripts.training.validation import Validation
-from scripts.voc import DataError, list_pairs
 from tests.unit.scripts.training.tiny_training import (
     CLASSES,
     WANTED,

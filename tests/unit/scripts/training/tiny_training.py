@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from deeplab.spec import InputSize
-from scripts.training.crops import Augmentation
+from scripts.datasets.crops import Augmentation
+from scripts.datasets.sampling import Balance, Samples
+from scripts.datasets.voc import inspect_pairs, list_pairs
 from scripts.training.loop import Training
 from scripts.training.plan import Plan
-from scripts.training.sampling import Balance, Samples
 from scripts.training.validation import Validation
-from scripts.voc import inspect_pairs, list_pairs
 from tests.unit.scripts.voc_folder import make
 
 CLASSES = 3

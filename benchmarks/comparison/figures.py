@@ -1,0 +1,129 @@
+"""From the rounds to the figures that are reported: medians of ratios within each round."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+
+from benchmarks.comparison.rounds import Latencies, Measured, Plan, Round
+from benchmarks.load.loops import Load
+from benchmarks.servers.systems_under_test import COMPETITORS, GATEWAY, PROTOTYPE
+from benchmarks.setup.settings import ENGINE, NEWCOMER
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over the rounds."""
+
+    median: float
+    least: float
+    most: float
+
+
+def figures(rounds: Sequence[Round], plan: Plan) -> dict[str, object]:
+    """What is reported of one model.
+
+    Throughputs are of the number of connections that suits a server best; latencies are of one
+    connection. ``detail`` has every load, ``spread`` the least and most of each figure.
+    """
+    spreads = {name: _spread(rounds, of) for name, of in _measures(rounds, plan).items()}
+    return {
+        **{name: round(spread.median, 3) for name, spread in spreads.items()},
+        "rounds": len(rounds),
+        "spread": {
+            name: {part: round(value, 3) for part, value in asdict(spread).items()}
+            for name, spread in spreads.items()
+        },
+        "detail": detail(rounds),
+    }
+
+
+def _measures(rounds: Sequence[Round], plan: Plan) -> dict[str, Callable[[Round], float]]:
+    """Name -> what it is in one round; those who were not measured have none."""
+    measured = rounds[0].targets.keys()
+    made: dict[str, Callable[[Round], float]] = {
+        "vs_engine": lambda turn: turn.targets[GATEWAY].capacity(plan.usual) / turn.engine_per_s,
+        "engine_per_s": lambda turn: turn.engine_per_s,
+        "gateway_per_s": lambda turn: turn.targets[GATEWAY].capacity(plan.usual),
+        "p50_ms": lambda turn: _alone(turn.targets[GATEWAY], plan),
+        "gateway_overhead_ms": lambda turn: _latencies(turn).added_ms,
+        "p99_over_p50_at_80pct": lambda turn: _tail(_latencies(turn).steady),
+        "rss_mb": lambda turn: turn.targets[GATEWAY].rss_mb,
+        "startup_s": lambda turn: turn.targets[GATEWAY].startup_s,
+    }
+    if PROTOTYPE in measured:
+        made["vs_prototype"] = lambda turn: _ratio(turn, PROTOTYPE, plan)
+        made["latency_vs_prototype"] = lambda turn: (
+            _alone(turn.targets[GATEWAY], plan) / _alone(turn.targets[PROTOTYPE], plan)
+        )
+    for name in COMPETITORS:
+        for variant, key in ((ENGINE, f"vs_{name}"), (NEWCOMER, f"vs_{name}_newcomer")):
+            target = f"{name}_{variant}"
+            if target in measured:
+                made[key] = lambda turn, target=target: _ratio(turn, target, plan)  # type: ignore[misc]  # mypy knows no lambda with a default
+    return made
+
+
+def _spread(rounds: Sequence[Round], of: Callable[[Round], float]) -> Spread:
+    values = [of(turn) for turn in rounds]
+    return Spread(median(values), min(values), max(values))
+
+
+def _ratio(turn: Round, other: str, plan: Plan) -> float:
+    return turn.targets[GATEWAY].capacity(plan.usual) / turn.targets[other].capacity(plan.usual)
+
+
+def _alone(measured: Measured, plan: Plan) -> float:
+    """Median latency in milliseconds of the fewest connections."""
+    return measured.closed[plan.usual.name, min(plan.connections)].p50
+
+
+def _latencies(turn: Round) -> Latencies:
+    found = turn.targets[GATEWAY].latencies
+    if found is None:
+        raise ValueError("the gateway's latencies were not looked at")
+    return found
+
+
+def _tail(steady: Load) -> float:
+    return steady.p99 / steady.p50
+
+
+def detail(rounds: Sequence[Round]) -> Mapping[str, object]:
+    """Target -> start, memory, and each load: medians over the rounds, failures added up.
+
+    ``steady``: the gateway's load at 80 % of its capacity.
+    """
+    found: dict[str, dict[str, object]] = {
+        name: {
+            "startup_s": _median(rounds, name, lambda each: each.startup_s),
+            "rss_mb": _median(rounds, name, lambda each: each.rss_mb),
+            "loads": [_load(rounds, name, key) for key in _common_loads(rounds, name)],
+        }
+        for name in rounds[0].targets
+    }
+    found[GATEWAY]["steady"] = _summary([_latencies(turn).steady for turn in rounds])
+    return found
+
+
+def _common_loads(rounds: Sequence[Round], name: str) -> list[tuple[str, int]]:
+    """Those of every round: a server near the limit of slowness may have some in a few only."""
+    every = [turn.targets[name].closed for turn in rounds]
+    return [key for key in every[0] if all(key in closed for closed in every)]
+
+
+def _median(rounds: Sequence[Round], name: str, of: Callable[[Measured], float]) -> float:
+    return round(median(of(turn.targets[name]) for turn in rounds), 3)
+
+
+def _load(rounds: Sequence[Round], name: str, key: tuple[str, int]) -> dict[str, object]:
+    loads = [turn.targets[name].closed[key] for turn in rounds]
+    return {"photograph": key[0], "connections": key[1], **_summary(loads)}
+
+
+def _summary(loads: Sequence[Load]) -> dict[str, object]:
+    return {
+        "per_s": round(median(load.throughput for load in loads), 3),
+        "p50_ms": round(median(load.p50 for load in loads), 2),
+        "p99_ms": round(median(load.p99 for load in loads), 2),
+        "failures": sum(load.failures for load in loads),
+    }

@@ -1,0 +1,1 @@
+"""The benchmark of the handler on a GPU."""

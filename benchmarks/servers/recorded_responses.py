@@ -1,0 +1,34 @@
+"""What the real TorchServe answers to everything that a gateway asks it."""
+
+import base64
+
+import httpx
+
+from benchmarks.load.loops import ask
+from benchmarks.servers.systems_under_test import Server
+from benchmarks.setup.photographs import usual
+from scripts.archives.archive import DEFAULT_VERSION, MODEL
+
+MANAGEMENT = (
+    f"/models/{MODEL}",
+    f"/models/{MODEL}/all",
+    f"/models/{MODEL}/{DEFAULT_VERSION}?customized=true",
+)
+PREDICTIONS = f"/predictions/{MODEL}/{DEFAULT_VERSION}"
+
+
+def recorded(server: Server) -> dict[str, dict[str, object]]:
+    """Target -> status, headers, body as base64, as ``fake_torchserve`` reads them."""
+    _, torchserve = server.targets
+    management = server.command.env["SEGSERVE_SERVE_MANAGEMENT_PORT"]
+    base = f"http://127.0.0.1:{management}"
+    found = {path: httpx.get(base + path, timeout=30, trust_env=False) for path in MANAGEMENT}
+    found[PREDICTIONS] = ask(torchserve.request(usual().jpeg))
+    return {path: _answer(answer) for path, answer in found.items()}
+
+
+def _answer(answer: httpx.Response) -> dict[str, object]:
+    passed_on = ("content-type", "x-model", "x-model-version", "x-class-pixels", "server-timing")
+    headers = {name: answer.headers[name] for name in passed_on if name in answer.headers}
+    body = base64.b64encode(answer.content).decode()
+    return {"status": answer.status_code, "headers": headers, "body": body}

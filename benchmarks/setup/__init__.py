@@ -1,0 +1,1 @@
+"""What every benchmark needs: models, photographs, ports, environments."""

@@ -1,0 +1,22 @@
+"""How the harness tells a competitor's processes what to serve: variables of the environment."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache" / "benchmarks"
+
+PREFIX = "SEGSERVE_BENCHMARK_"
+VARIANT = f"{PREFIX}VARIANT"  # ENGINE or NEWCOMER
+ARCHIVE = f"{PREFIX}ARCHIVE"  # folder of an unpacked archive
+ARCHITECTURE = f"{PREFIX}ARCHITECTURE"
+WEIGHTS = f"{PREFIX}WEIGHTS"  # a checkpoint's path
+PORT = f"{PREFIX}PORT"
+ENGINE, NEWCOMER = "engine", "newcomer"  # our engine code, or as a newcomer writes it
+WORKERS = f"{PREFIX}WORKERS"  # processes that segment
+LOAD = f"{PREFIX}LOAD"  # a JSON file that describes the load
+
+
+def environment() -> dict[str, str]:
+    """Ours, with the sources that every measured process imports."""
+    return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'handler'}"}

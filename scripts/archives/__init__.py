@@ -1,0 +1,1 @@
+"""Files of a checkout: paths, model archives, digests, atomic writes."""

@@ -1,0 +1,35 @@
+"""The pictures of a training, read through; which classes they do not show is said."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from tqdm import tqdm
+
+from scripts.datasets.voc import IGNORE, DataError, Inspected, Labelled, class_pixels, inspect_pairs
+
+
+def inspect(pairs: Sequence[Labelled], labels: Mapping[int, str], purpose: str) -> list[Inspected]:
+    """Read all with a progress bar; print the classes without a pixel. Raises DataError.
+
+    labels: class id -> name. purpose: "train on" or "validate with".
+    """
+
+    def progress(found: Iterable[Inspected]) -> Iterable[Inspected]:
+        what = f"checking what to {purpose}"
+        bar: Iterable[Inspected] = tqdm(found, what, len(pairs), leave=False, disable=None)
+        return bar
+
+    inspected = inspect_pairs(pairs, len(labels), progress)
+    shown = class_pixels(inspected)
+    absent = [name for index, name in labels.items() if not shown[index]]
+    if absent:
+        print(f"no picture to {purpose} shows {', '.join(absent)}", flush=True)
+    return inspected
+
+
+def check_objects(inspected: Sequence[Inspected]) -> None:
+    """DataError if no mask shows any class but 0: there is nothing to learn."""
+    if not class_pixels(inspected)[1:IGNORE].any():
+        raise DataError(
+            f"{inspected[0].pair.mask.parent}: no class but 0 is shown in any of "
+            f"{len(inspected)} masks; there is nothing to learn"
+        )

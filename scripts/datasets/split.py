@@ -1,0 +1,63 @@
+"""Which pictures are trained on, and which only tell how good the network has become."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from scripts.datasets.voc import PICTURES, DataError, Labelled, list_pairs, read_names
+
+TRUSTED = "real.txt"  # names of the pictures whose masks were drawn by people
+VALIDATION = "validation.txt"  # names of the pictures that were not trained on
+HELD_OUT = 10  # one picture in so many, where no folder for the validation is given
+
+
+@dataclass(frozen=True)
+class Split:
+    """Two lists without a common picture, and which masks of the first were drawn by people."""
+
+    train: list[Labelled]
+    validation: list[Labelled]
+    trusted: frozenset[str]
+
+
+def digest(chosen: Split) -> str:
+    """A checksum of which files there are and how large they are, hexadecimal."""
+    sums = hashlib.sha256()
+    for pair in (*chosen.train, *chosen.validation):
+        sizes = f"{pair.picture.stat().st_size} {pair.mask.stat().st_size}"
+        sums.update(f"{pair.name} {sizes}\n".encode())
+    return sums.hexdigest()
+
+
+def write_names(path: Path, pairs: Sequence[Labelled]) -> None:
+    """The names of the pictures, one a line, as ``read_names`` takes them."""
+    path.write_text("".join(f"{pair.name}\n" for pair in pairs))
+
+
+def split(folder: Path, validation: Path | None) -> Split:
+    """Read the layout of ``folder``. Raises DataError.
+
+    It is a VOC folder, or holds two of them, ``train`` and, unless ``validation`` is another one,
+    ``val``. Without any folder for the validation every tenth picture (by chance, always the same)
+    is held out.
+    """
+    if not (folder / PICTURES).is_dir() and (folder / "train").is_dir():
+        validation = folder / "val" if validation is None else validation
+        folder = folder / "train"
+    pairs = list_pairs(folder)
+    names = folder / TRUSTED
+    trusted = read_names(names, pairs) if names.exists() else frozenset()
+    if validation is not None:
+        return Split(pairs, list_pairs(validation), trusted)
+    if len(pairs) < 2:
+        raise DataError(f"{folder}: one picture cannot be trained on and validated with")
+    chosen = np.random.default_rng(0).permutation(len(pairs))[: max(1, len(pairs) // HELD_OUT)]
+    held = {int(index) for index in chosen}
+    return Split(
+        [pair for index, pair in enumerate(pairs) if index not in held],
+        [pairs[index] for index in sorted(held)],
+        trusted,
+    )

@@ -1,0 +1,225 @@
+"""Package a model as a self-contained, versioned archive for TorchServe.
+
+It writes ``model_store/deeplabv3-1.0.mar``: handler, network, labels, ModelSpec and provenance. It
+does nothing when no input changed since the last time.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import yaml
+
+from deeplab.torch_engine import LARGEST_BATCH
+from scripts.archives.archive import (
+    DEFAULT_VERSION,
+    MODEL,
+    PROVENANCE,
+    DamagedArchiveError,
+    file_name,
+    read_facts,
+)
+from scripts.archives.digests import file_sha256
+from scripts.archives.paths import MODEL_STORE, ROOT
+from scripts.export.export_check import ProofError, photographs
+from scripts.export.export_model import Export, ExportError, describe, export
+from scripts.export.model_options import Target, add_model_arguments, choice_from
+from scripts.networks.checkpoints import (
+    BUNDLED,
+    BUNDLED_WEIGHTS,
+    VOC_LABELS,
+    Checkpoint,
+    CheckpointError,
+    Choice,
+    load_checkpoint,
+)
+from scripts.networks.torchvision_weights import DownloadError
+
+HANDLER = ROOT / "handler"
+OPERATIONS = "model-config.yaml"
+# A batch is what waits when a worker is free; with a delay of 0 TorchServe takes two at most.
+GPU_OPERATIONS = {"batchSize": LARGEST_BATCH, "maxBatchDelay": 1}
+# The folders with everything that decides what is in an archive.
+BUILD_CODE = ("archives", "networks", "export")
+LIBRARIES = ("torch", "torchvision", "openvino", "nncf", "torch-model-archiver")
+
+
+class ArchiveError(RuntimeError):
+    """The archive could not be built; the text says why."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What to build: name and version as TorchServe will know them, and where."""
+
+    choice: Choice
+    target: Target
+    name: str
+    version: str
+    store: Path
+
+    @property
+    def path(self) -> Path:
+        """The archive's place in the model store."""
+        return self.store / file_name(self.name, self.version)
+
+
+def build(archive: Archive, *, force: bool = False) -> bool:
+    """Build the archive unless it is up to date; True if it was built. Writes atomically."""
+    fingerprint = fingerprint_of(archive)
+    if not force and recorded_fingerprint(archive.path) == fingerprint:
+        return False
+    checkpoint = load_checkpoint(archive.choice)
+    archive.store.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=archive.store, suffix=".building") as folder:
+        root = Path(folder) / "root"
+        result = export(checkpoint, archive.target, root / "network")
+        print(describe(checkpoint, result))
+        _stage(root, checkpoint, result, fingerprint)
+        operations = _write_operations(archive.target, Path(folder))
+        packed = _pack(archive, root, operations, Path(folder))
+        packed.replace(archive.path)
+    return True
+
+
+def fingerprint_of(archive: Archive) -> str:
+    """SHA-256 over everything that decides the archive's content."""
+    digest = hashlib.sha256()
+    for path in _input_files(archive.choice):
+        digest.update(f"{path.name} {file_sha256(path)}\n".encode())
+    facts: list[object] = [
+        archive.choice.architecture,
+        asdict(archive.target),
+        archive.name,
+        archive.version,
+    ]
+    facts += [f"{library} {version(library)}" for library in LIBRARIES]
+    digest.update(json.dumps(facts).encode())
+    return digest.hexdigest()
+
+
+def recorded_fingerprint(path: Path) -> str | None:
+    """The fingerprint in an archive's provenance; None if there is no sound archive."""
+    try:
+        recorded = read_facts(path, PROVENANCE).get("fingerprint")
+    except (FileNotFoundError, DamagedArchiveError):
+        return None
+    return recorded if isinstance(recorded, str) else None
+
+
+def _input_files(choice: Choice) -> Iterator[Path]:
+    yield from sorted(path for path in HANDLER.rglob("*") if path.suffix in (".py", ".yaml"))
+    for folder in BUILD_CODE:
+        yield from sorted((ROOT / "scripts" / folder).glob("*.py"))
+    yield from photographs()
+    yield choice.labels or VOC_LABELS
+    if choice.weights is not None:
+        yield choice.weights
+    elif choice.architecture is None or choice.architecture == BUNDLED:
+        yield BUNDLED_WEIGHTS
+
+
+def _stage(root: Path, checkpoint: Checkpoint, result: Export, fingerprint: str) -> None:
+    """Lay out the archive's content below ``root``."""
+    shutil.copytree(
+        HANDLER / "deeplab", root / "deeplab", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    labels = {str(index): name for index, name in checkpoint.labels.items()}
+    (root / "deeplab" / "labels.json").write_text(json.dumps(labels, indent=2) + "\n")
+    (root / "model.json").write_text(result.spec.to_json())
+    provenance = {
+        "fingerprint": fingerprint,
+        "built": datetime.now(UTC).isoformat(timespec="seconds"),
+        "architecture": checkpoint.architecture,
+        "weights": {"origin": checkpoint.origin, "sha256": checkpoint.sha256},
+        "agreement_with_eager": result.proof.agreement,
+        "libraries": {library: version(library) for library in LIBRARIES},
+    }
+    (root / PROVENANCE).write_text(json.dumps(provenance, indent=2) + "\n")
+
+
+def _write_operations(target: Target, folder: Path) -> Path:
+    """How the model is run: handler/model-config.yaml, on a GPU with batches."""
+    text = (HANDLER / OPERATIONS).read_text()
+    if target.engine == "torch":
+        text = yaml.safe_dump({**yaml.safe_load(text), **GPU_OPERATIONS})
+    path = folder / OPERATIONS
+    path.write_text(text)
+    return path
+
+
+def _pack(archive: Archive, root: Path, operations: Path, folder: Path) -> Path:
+    """Run torch-model-archiver; the path of the packed file."""
+    command = [sys.executable, "-m", "model_archiver.model_packaging"]
+    command += ["--model-name", archive.name, "--version", archive.version]
+    command += ["--handler", str(HANDLER / "segmentation_handler.py")]
+    command += ["--extra-files", str(root), "--export-path", str(folder)]
+    # The runtime "python" means the interpreter that started TorchServe; "python3" means PATH's.
+    command += ["--config-file", str(operations), "--runtime", "python"]
+    # It empties <tmp>/<name> first: two builds of one name must not share a tmp.
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    packed = folder / f"{archive.name}.mar"
+    if done.returncode != 0 or not packed.is_file():
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise ArchiveError(f"torch-model-archiver failed: {' '.join(last) or 'no message'}")
+    return packed
+
+
+def parse(arguments: Sequence[str] | None = None) -> tuple[Archive, bool]:
+    """(what to build, whether to build it in any case) from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_model_arguments(parser)
+    parser.add_argument("--name", default=MODEL)
+    parser.add_argument("--version", default=DEFAULT_VERSION)
+    parser.add_argument("--store", type=Path, default=MODEL_STORE)
+    parser.add_argument("--force", action="store_true", help="build even if nothing changed")
+    options = parser.parse_args(arguments)
+    choice, target = choice_from(options)
+    return Archive(choice, target, options.name, options.version, options.store), options.force
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; 0 when the archive is there and up to date."""
+    archive, force = parse(arguments)
+    try:
+        with _ending_cleanly():
+            built = build(archive, force=force)
+    except (CheckpointError, DownloadError, ExportError, ProofError, ArchiveError, OSError) as exc:
+        print(f"build_archive: {exc}", file=sys.stderr)
+        return 1
+    size = archive.path.stat().st_size / 1e6
+    print(f"{archive.path} {'built' if built else 'is up to date'} ({size:.1f} MB)")
+    return 0
+
+
+@contextmanager
+def _ending_cleanly() -> Iterator[None]:
+    """While the block runs, SIGTERM ends it as an exception does: its temporary folders go."""
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""What an exported network must do: give the eager model's class on photographs."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from deeplab.decode import decode
+from deeplab.engines import load_engine, predict
+from deeplab.preprocess import preprocess
+from deeplab.spec import InputSize, ModelSpec, Precision
+from scripts.archives.paths import ROOT
+
+EXAMPLES = ROOT / "ui" / "examples"
+FOLDERS = (EXAMPLES, ROOT / "model_store" / "photographs")
+# Share of the pixels, averaged over the photographs. What int8 changes beyond bf16 costs no mIoU
+# (decision record 0015).
+REQUIRED_AGREEMENT: dict[Precision, float] = {"f32": 0.995, "bf16": 0.995, "int8": 0.99}
+# int8 learns its ranges from the same photographs, and on mere background anything agrees: fewer
+# photographs with a class, or a smaller share of their pixels, are no evidence for it.
+LEAST_PHOTOGRAPHS, LEAST_SHARE = 3, 0.02
+TIMED_PASSES = 3
+CPU = torch.device("cpu")
+
+
+class ProofError(RuntimeError):
+    """There is nothing to compare with."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A photograph and what the eager model says of it.
+
+    pixels: (1, h, w, 3) uint8 RGB; ids: (h, w) uint8 class ids, in fp32.
+    """
+
+    name: str
+    pixels: NDArray[np.uint8]
+    ids: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What an artefact did with the photographs.
+
+    precision: what it was really computed in. agreement: photograph -> share of pixels with the
+    eager model's class, 0..1. ms: median time of the network for one photograph.
+    """
+
+    precision: Precision
+    agreement: dict[str, float]
+    ms: float
+
+    @property
+    def mean_agreement(self) -> float:
+        """Share of pixels with the eager model's class, 0..1, averaged over the photographs."""
+        return float(np.mean(list(self.agreement.values())))
+
+    @property
+    def required(self) -> float:
+        """The least mean agreement that this precision must reach."""
+        return REQUIRED_AGREEMENT[self.precision]
+
+    @property
+    def is_sufficient(self) -> bool:
+        """Whether the artefact may be served."""
+        return self.mean_agreement >= self.required
+
+
+def eager_references(graph: nn.Module, wanted: InputSize) -> list[Reference]:
+    """The eager model's answer for every photograph. ProofError if there is none."""
+    references = []
+    for photograph in photographs():
+        pixels = network_input(photograph, wanted)
+        references.append(Reference(photograph.name, pixels, eager(graph, pixels)))
+    return references
+
+
+def lack_of_evidence(references: Sequence[Reference]) -> str | None:
+    """Why agreement with the eager model would say nothing of int8; None where it does."""
+    shown = sum(bool(each.ids.any()) for each in references)
+    pixels = sum(int(np.count_nonzero(each.ids)) for each in references)
+    share = pixels / sum(each.ids.size for each in references)
+    if shown >= LEAST_PHOTOGRAPHS and share >= LEAST_SHARE:
+        return None
+    return (
+        f"the model finds something on {shown} of the {len(references)} photographs and on "
+        f"{share:.1%} of their pixels, {LEAST_PHOTOGRAPHS} and {LEAST_SHARE:.0%} are needed"
+    )
+
+
+def photographs() -> list[Path]:
+    """Real photographs to compare on and to calibrate with. ProofError if there are none."""
+    found = sorted(file for folder in FOLDERS for file in folder.glob("*.jpg"))
+    if not found:
+        raise ProofError(f"no photographs to compare with in {', '.join(map(str, FOLDERS))}")
+    return found
+
+
+def network_input(photograph: Path, wanted: InputSize) -> NDArray[np.uint8]:
+    """(1, h, w, 3) uint8 RGB, by the handler's own decoding and resizing."""
+    return preprocess(decode(photograph.read_bytes(), wanted.long_side), wanted)
+
+
+def eager(
+    graph: nn.Module, pixels: NDArray[np.uint8], device: torch.device = CPU
+) -> NDArray[np.uint8]:
+    """The eager model's (h, w) uint8 class ids for (1, h, w, 3) uint8 RGB, in fp32."""
+    with torch.inference_mode():
+        ids: NDArray[np.uint8] = graph(torch.from_numpy(pixels.copy()).to(device))[0].cpu().numpy()
+    return ids
+
+
+def compare(references: Sequence[Reference], spec: ModelSpec, folder: Path) -> Proof:
+    """Run the artefact in ``folder`` on the photographs, as the handler will."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    engine = load_engine(folder, spec, threads=0, device=device)
+    agreement = {
+        each.name: float(np.mean(predict(engine, each.pixels) == each.ids)) for each in references
+    }
+    times = []
+    for each in [*references] * TIMED_PASSES:
+        start = time.perf_counter()
+        predict(engine, each.pixels)
+        times.append((time.perf_counter() - start) * 1e3)
+    return Proof(engine.precision, agreement, median(times))

@@ -1,0 +1,56 @@
+"""The network with what belongs before and after it: as it is exported, and as the reference."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from scripts.networks.checkpoints import Checkpoint
+from scripts.networks.normalisation import MEAN, STD
+
+
+class LogitsGraph(nn.Module):
+    """What is exported: (1, H, W, 3) uint8 RGB -> (1, classes, h, w) float32 logits.
+
+    What is left to do, upsampling and argmax, costs the engine a quarter of its time; the handler
+    does it where classes meet only (``deeplab.upsample``).
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+        std, mean = torch.tensor(STD) * 255, torch.tensor(MEAN) * 255
+        self.register_buffer("scale", (1 / std).view(1, 3, 1, 1))
+        self.register_buffer("shift", (mean / std).view(1, 3, 1, 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.network(self.normalised(image))
+        return logits
+
+    def normalised(self, image: Tensor) -> Tensor:
+        """(n, H, W, 3) uint8 RGB -> (n, 3, H, W) float32, as the network was trained."""
+        return image.permute(0, 3, 1, 2).float() * self.scale - self.shift
+
+
+class SegmentationGraph(nn.Module):
+    """The eager model, whole: (1, H, W, 3) uint8 RGB -> (1, H, W) uint8 class ids."""
+
+    logits: LogitsGraph
+
+    def __init__(self, network: nn.Module, *, aligned: bool):
+        super().__init__()
+        self.logits = LogitsGraph(network)
+        self.aligned = aligned
+
+    def forward(self, image: Tensor) -> Tensor:
+        size = (image.shape[1], image.shape[2])
+        coarse = self.logits(image)
+        full = F.interpolate(coarse, size=size, mode="bilinear", align_corners=self.aligned)
+        return full.argmax(dim=1).to(torch.uint8)
+
+
+def graph_of(checkpoint: Checkpoint) -> SegmentationGraph:
+    """The checkpoint's network from pixels to class ids, in eval mode: the reference."""
+    return SegmentationGraph(checkpoint.network, aligned=checkpoint.input.aligned).eval()

@@ -1,0 +1,91 @@
+"""int8: the network with 8-bit weights and activations, by NNCF after training.
+
+The ranges of the activations come from photographs, in several crops and lights. The first
+two convolutions stay as they are: their rounding would reach every later layer.
+"""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance, ImageOps
+
+from deeplab.engines import import_openvino
+from deeplab.preprocess import network_size
+from deeplab.spec import InputSize
+from scripts.export.export_check import photographs
+from scripts.export.openvino_ir import CONVOLUTIONS, PRECISE_CONVOLUTIONS
+
+LIGHTS = (0.6, 1.4)  # factors of the brightness
+CROP = 0.6  # of each side
+
+
+def write_int8(source: Path, target: Path, wanted: InputSize, *, per_channel: bool) -> None:
+    """Write the IR ``source`` (.xml) as ``target`` with 8-bit convolutions.
+
+    per_channel: whether each channel that goes into a depthwise convolution has a range of its
+    own. One range for all of them is a tenth faster, and as good where they are alike.
+    """
+    ov = import_openvino()
+    nncf = _nncf()
+    model = ov.Core().read_model(source)
+    first = [
+        layer.get_friendly_name()
+        for layer in model.get_ordered_ops()
+        if layer.get_type_name() in CONVOLUTIONS
+    ][:PRECISE_CONVOLUTIONS]
+    pictures = list(calibration(wanted))
+    with contextlib.redirect_stdout(io.StringIO()):  # progress bars, which no option turns off
+        quantised = nncf.quantize(
+            model,
+            nncf.Dataset(pictures),
+            subset_size=len(pictures),
+            preset=nncf.QuantizationPreset.MIXED,
+            ignored_scope=nncf.IgnoredScope(names=first),
+            advanced_parameters=_ranges(per_channel=per_channel),
+        )
+    ov.save_model(quantised, target, compress_to_fp16=True)
+
+
+def calibration(wanted: InputSize) -> Iterator[NDArray[np.uint8]]:
+    """(1, h, w, 3) uint8 RGB, of the photographs and what can be made of them."""
+    for photograph in photographs():
+        with Image.open(photograph) as file:
+            picture = file.convert("RGB")
+        for view in _views(picture):
+            size = network_size(view.size, wanted)
+            yield np.asarray(view.resize(size, Image.Resampling.BICUBIC))[np.newaxis]
+
+
+def _views(picture: Image.Image) -> Iterator[Image.Image]:
+    """Whole, darker and mirrored, brighter; the upper left and the lower right corner."""
+    dark, bright = LIGHTS
+    yield picture
+    yield ImageOps.mirror(ImageEnhance.Brightness(picture).enhance(dark))
+    yield ImageEnhance.Brightness(picture).enhance(bright)
+    width, height = round(picture.width * CROP), round(picture.height * CROP)
+    yield picture.crop((0, 0, width, height))
+    yield picture.crop((picture.width - width, picture.height - height, *picture.size))
+
+
+def _ranges(*, per_channel: bool) -> Any:
+    """NNCF's parameters; its own choice is a range for each channel where that is possible."""
+    from nncf.quantization.advanced_parameters import (
+        AdvancedQuantizationParameters,
+        QuantizationParameters,
+    )
+
+    ranges = QuantizationParameters(per_channel=None if per_channel else False)
+    return AdvancedQuantizationParameters(activations_quantization_params=ranges)
+
+
+def _nncf() -> Any:
+    """NNCF without its log; its telemetry is missing once OpenVINO was imported as we do."""
+    import nncf
+
+    nncf.set_log_level(40)  # errors only
+    return nncf

@@ -1,0 +1,1 @@
+"""Starting TorchServe, gateway and page, and managing the served versions."""

@@ -1,0 +1,57 @@
+"""What must be true before anything is started, and what to do when it is not."""
+
+import socket
+from pathlib import Path
+
+from scripts.launch.settings import Settings
+
+
+class PreflightError(RuntimeError):
+    """Starting would fail; the text says what to do."""
+
+
+def check(settings: Settings) -> None:
+    """Ports are free and there is memory. Raises PreflightError."""
+    for name, host, port in _ports(settings):
+        _check_port(name, host, port)
+    available = available_memory_mb()
+    if available is not None and available < settings.min_memory_mb:
+        raise PreflightError(
+            f"only {available} MB of memory are free, {settings.min_memory_mb} MB are needed: end "
+            "other programs, or set SEGSERVE_SERVE_WORKERS=1 and SEGSERVE_SERVE_MIN_MEMORY_MB"
+        )
+
+
+def _ports(settings: Settings) -> list[tuple[str, str, int]]:
+    inside = settings.torchserve_host
+    ports = [
+        ("GATEWAY_PORT", settings.host, settings.gateway_port),
+        ("INFERENCE_PORT", inside, settings.inference_port),
+        ("MANAGEMENT_PORT", inside, settings.management_port),
+        ("METRICS_PORT", inside, settings.metrics_port),
+        ("GRPC_INFERENCE_PORT", "127.0.0.1", settings.grpc_inference_port),
+        ("GRPC_MANAGEMENT_PORT", "127.0.0.1", settings.grpc_management_port),
+    ]
+    return ports + ([("UI_PORT", settings.host, settings.ui_port)] if settings.ui else [])
+
+
+def _check_port(name: str, host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as exc:
+            raise PreflightError(
+                f"port {port} on {host} cannot be used ({exc.strerror}): end what uses it, "
+                f"or choose another with SEGSERVE_SERVE_{name}"
+            ) from exc
+
+
+def available_memory_mb() -> int | None:
+    """Memory that can be had without swapping, in MB; None where the system does not tell."""
+    try:
+        rows = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    kilobytes = next((row.split()[1] for row in rows if row.startswith("MemAvailable:")), None)
+    return None if kilobytes is None else int(kilobytes) // 1024

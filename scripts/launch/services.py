@@ -1,0 +1,45 @@
+"""How each part of the product is started, and what it is told of the others."""
+
+import os
+import sys
+from pathlib import Path
+
+from scripts.launch import torchserve
+from scripts.launch.processes import Child, start
+from scripts.launch.settings import Settings
+
+
+def start_torchserve(settings: Settings, archive: str, scratch: Path, logs: Path) -> Child:
+    """TorchServe with one archive; its workers come up by themselves."""
+    configuration = torchserve.write_configuration(settings, [archive])
+    command = torchserve.command(settings, configuration, scratch)
+    return start("TorchServe", command, torchserve.environment(), logs / "torchserve.log")
+
+
+def start_gateway(settings: Settings, logs: Path) -> Child:
+    """The public API, pointed at TorchServe's addresses."""
+    inside = settings.torchserve_host
+    env = {
+        **os.environ,
+        "SEGSERVE_GATEWAY_HOST": settings.host,
+        "SEGSERVE_GATEWAY_PORT": str(settings.gateway_port),
+        "SEGSERVE_GATEWAY_INFERENCE_URL": f"http://{inside}:{settings.inference_port}",
+        "SEGSERVE_GATEWAY_MANAGEMENT_URL": f"http://{inside}:{settings.management_port}",
+    }
+    return start("gateway", module("gateway"), env, logs / "gateway.log")
+
+
+def start_page(settings: Settings, logs: Path) -> Child:
+    """The page, pointed at the gateway."""
+    env = {
+        **os.environ,
+        "SEGSERVE_UI_HOST": settings.host,
+        "SEGSERVE_UI_PORT": str(settings.ui_port),
+        "SEGSERVE_UI_GATEWAY_URL": f"http://{settings.host}:{settings.gateway_port}",
+    }
+    return start("page", module("ui"), env, logs / "page.log")
+
+
+def module(name: str) -> list[str]:
+    """The command that runs a module with this interpreter."""
+    return [sys.executable, "-m", name]

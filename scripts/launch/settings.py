@@ -1,0 +1,63 @@
+"""How the parts are run on one machine, read from the environment."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from scripts.archives.paths import MODEL_STORE, ROOT
+
+PREFIX = "SEGSERVE_SERVE_"
+
+
+def default_workers() -> int:
+    """One worker for each pair of cores, at least two, so that one decodes while one infers."""
+    return max(2, (os.cpu_count() or 2) // 2)
+
+
+class SettingError(ValueError):
+    """A variable of the environment holds nonsense; the text names it."""
+
+
+def read_settings() -> "Settings":
+    """The settings from the environment. Raises SettingError."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        problem = exc.errors()[0]
+        name = PREFIX + "_".join(map(str, problem["loc"])).upper()
+        raise SettingError(f"{name}: {problem['msg']}") from exc
+
+
+class Settings(BaseSettings):
+    """Each is an environment variable SEGSERVE_SERVE_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="Address of the gateway and the page.")
+    gateway_port: int = Field(default=8000, description="Port of the gateway.")
+    ui_port: int = Field(default=8501, description="Port of the page.")
+    ui: bool = Field(default=True, description="Whether to start the page.")
+    torchserve_host: str = Field(
+        default="127.0.0.1", description="Address of TorchServe's APIs, which have no keys."
+    )
+    inference_port: int = Field(default=8080, description="Port of the inference API.")
+    management_port: int = Field(default=8081, description="Port of the management API.")
+    metrics_port: int = Field(default=8082, description="Port of the Prometheus metrics.")
+    grpc_inference_port: int = Field(default=7070, description="TorchServe opens it unasked.")
+    grpc_management_port: int = Field(default=7071, description="TorchServe opens it unasked.")
+    workers: int = Field(
+        default_factory=default_workers, ge=1, description="Worker processes of a version."
+    )
+    max_request_bytes: int = Field(
+        default=32 * 1024 * 1024, description="Must be at least the gateway's MAX_IMAGE_BYTES."
+    )
+    max_response_bytes: int = Field(
+        default=64 * 1024 * 1024, description="The largest mask: one byte a pixel at the limit."
+    )
+    heap: str = Field(default="384m", description="Java's largest heap.")
+    startup_s: float = Field(default=120.0, description="Seconds until everything must answer.")
+    min_memory_mb: int = Field(default=1500, description="Free memory needed to start.")
+    model_store: Path = Field(default=MODEL_STORE, description="Folder of the archives.")
+    run_dir: Path = Field(default=ROOT / ".run", description="Folder of configuration and logs.")

@@ -1,0 +1,172 @@
+"""Run everything on one machine: archive, TorchServe, gateway, page.
+
+Ctrl-C stops it all. If a part cannot start or dies, one line says so and nothing stays behind.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+import httpx
+
+from scripts.archives.archive import DEFAULT_VERSION, MODEL, file_name
+from scripts.archives.paths import ROOT
+from scripts.launch import preflight, services
+from scripts.launch.processes import Child, stop
+from scripts.launch.settings import SettingError, Settings, read_settings
+
+POLL_S = 0.2
+SUPERVISION_S = 1.0  # a death is reported within a second
+BROKEN_AFTER_DEATHS = 3  # of workers during start-up: the archive cannot be served
+
+
+class ServeError(RuntimeError):
+    """A part could not be started or died; the text says what to do."""
+
+
+class Stopped(BaseException):
+    """The user or the system asked us to stop: an order, not an error."""
+
+
+class Orders:
+    """Remembers that a signal came. An exception raised in its handler could get lost."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._remember)
+        # Under nohup a closed terminal is no order.
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._remember)
+
+    def _remember(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait that long; raises Stopped as soon as a signal came."""
+        if self._stop.wait(seconds):
+            raise Stopped
+
+
+def main() -> int:
+    """0 after Ctrl-C, 1 after any failure."""
+    orders = Orders()
+    children: list[Child] = []
+    scratch = Path(tempfile.mkdtemp(prefix="segserve-"))  # short: it holds the workers' sockets
+    try:
+        return _run(read_settings(), orders, children, scratch)
+    except (ServeError, preflight.PreflightError, SettingError) as exc:
+        _say(f"cannot run: {exc}", error=True)
+        return 1
+    except Stopped:
+        _say("stopping")
+        return 0
+    finally:
+        stop(children)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _run(settings: Settings, orders: Orders, children: list[Child], scratch: Path) -> int:
+    began = time.monotonic()
+    preflight.check(settings)
+    _say("1/4 model archive")
+    archive = _build_archive(settings, orders)
+    logs = settings.run_dir / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    _say(f"2/4 starting TorchServe with {archive}, {settings.workers} workers")
+    children.append(services.start_torchserve(settings, archive, scratch, logs))
+    _say("3/4 starting the gateway")
+    children.append(services.start_gateway(settings, logs))
+    if settings.ui:
+        _say("4/4 starting the page")
+        children.append(services.start_page(settings, logs))
+    _wait_until_ready(settings, orders, children)
+    _say(f"ready after {time.monotonic() - began:.0f} s; logs in {logs}; Ctrl-C stops everything")
+    while True:
+        _check_alive(children)
+        orders.wait(SUPERVISION_S)
+
+
+def _wait_until_ready(settings: Settings, orders: Orders, children: list[Child]) -> None:
+    """Until everything answers; then the addresses."""
+    gateway = f"http://{settings.host}:{settings.gateway_port}"
+    page = f"http://{settings.host}:{settings.ui_port}"
+    _wait(settings, orders, children, f"{gateway}/readyz")
+    if settings.ui:
+        _wait(settings, orders, children, f"{page}/_stcore/health")
+        _say(f"page        {page}")
+    _say(f"API         {gateway}/docs")
+    _say(f"management  http://{settings.torchserve_host}:{settings.management_port} (versions)")
+
+
+def _build_archive(settings: Settings, orders: Orders) -> str:
+    """The name of the up-to-date archive; a process of its own gives its memory back."""
+    version = os.environ.get("VERSION") or DEFAULT_VERSION
+    options = ["--name", MODEL, "--version", version, "--store", str(settings.model_store)]
+    command = [*services.module("scripts.export.build_archive"), *options]
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    try:
+        while process.poll() is None:
+            orders.wait(POLL_S)
+    finally:
+        process.terminate()
+        process.wait()
+    if process.returncode != 0:
+        raise ServeError("the model archive could not be built; the line above says why")
+    return file_name(MODEL, version)
+
+
+def _wait(settings: Settings, orders: Orders, children: list[Child], url: str) -> None:
+    """Until ``url`` answers 200, a part dies, or the time is up."""
+    end = time.monotonic() + settings.startup_s
+    while time.monotonic() < end:
+        _check_alive(children)
+        _check_workers(children[0])
+        if _answers(url):
+            return
+        orders.wait(POLL_S)
+    raise ServeError(
+        f"{url} did not answer within {settings.startup_s:.0f} s; see {children[0].log}"
+    )
+
+
+def _answers(url: str) -> bool:
+    try:
+        # Our own parts are asked directly, also where the environment names a proxy.
+        return httpx.get(url, timeout=2.0, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _check_alive(children: list[Child]) -> None:
+    for child in children:
+        status = child.process.poll()
+        if status is not None:
+            last = " | ".join(child.last_lines(3))
+            raise ServeError(f"{child.name} ended (status {status}): {last}; see {child.log}")
+
+
+def _check_workers(server: Child) -> None:
+    """TorchServe goes on restarting workers that cannot load their archive: do not wait for it."""
+    log = server.log.read_text(errors="replace")
+    if log.count("Backend worker error") >= BROKEN_AFTER_DEATHS or "Failed to load model" in log:
+        reason = next((line for line in reversed(log.splitlines()) if "Error: " in line), "")
+        raise ServeError(
+            f"TorchServe cannot serve the archive ({reason.split(' - ')[-1].strip()}); "
+            f"delete it to have it built again; see {server.log}"
+        )
+
+
+def _say(text: str, *, error: bool = False) -> None:
+    print(f"segserve: {text}", file=sys.stderr if error else sys.stdout, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""torchvision's DeepLabV3 networks and their published weights."""
+
+import importlib
+import os
+import urllib.error
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from scripts.archives.digests import file_sha256
+from scripts.archives.paths import ROOT
+
+ARCHITECTURES = (
+    "deeplabv3_resnet101",
+    "deeplabv3_resnet50",
+    "deeplabv3_mobilenet_v3_large",
+)
+
+
+class DownloadError(RuntimeError):
+    """The published weights could not be had; the text names the ways out."""
+
+
+class LowResolutionLogits(nn.Module):
+    """torchvision's network without its own upsampling, which the exported graph does once."""
+
+    def __init__(self, backbone: nn.Module, classifier: nn.Module):
+        super().__init__()
+        self.backbone = backbone
+        self.classifier = classifier
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Normalised RGB (N, 3, H, W) float32 -> logits (N, classes, h, w)."""
+        logits: Tensor = self.classifier(self.backbone(image)["out"])
+        return logits
+
+
+def build_network(architecture: str, classes: int) -> nn.Module:
+    """The architecture without weights."""
+    build = getattr(_segmentation(), architecture)
+    whole = build(weights=None, weights_backbone=None, num_classes=classes, aux_loss=False)
+    return LowResolutionLogits(whole.backbone, whole.classifier)
+
+
+def fetch_weights(architecture: str) -> Path:
+    """Download (once) the published weights, with a progress bar and a check of the hash.
+
+    Raises DownloadError without a network, or when the content is not what was published.
+    """
+    weights = _segmentation().__dict__[_weights_name(architecture)].DEFAULT
+    file: Path = weights_folder() / weights.url.rsplit("/", 1)[-1]
+    expected_hash = file.stem.rsplit("-", 1)[-1]  # torchvision names files <name>-<hash>.pth
+    if file.exists():
+        _check_hash(file, expected_hash)
+        return file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(weights.url, str(file), hash_prefix=expected_hash)
+    except (urllib.error.URLError, OSError, RuntimeError) as exc:
+        raise DownloadError(
+            f"the published weights of {architecture} could not be downloaded ({exc}). "
+            f"Either put {file.name} into {file.parent} by hand and try again, "
+            "or leave MODEL out: the bundled model needs no download."
+        ) from exc
+    return file
+
+
+def backbone_state(architecture: str) -> dict[str, Tensor]:
+    """The backbone's ImageNet weights, downloaded by torchvision; its errors are passed on."""
+    build = getattr(_segmentation(), architecture)
+    whole = build(weights=None, weights_backbone="DEFAULT", aux_loss=False)
+    state: dict[str, Tensor] = whole.backbone.state_dict()
+    return state
+
+
+def _check_hash(file: Path, expected: str) -> None:
+    if not file_sha256(file).startswith(expected):
+        raise DownloadError(f"{file} is not what was published (its hash differs): delete it")
+
+
+def weights_folder() -> Path:
+    """Where downloads are kept: .cache/weights, or SEGSERVE_EXPORT_CACHE."""
+    default = ROOT / ".cache" / "weights"
+    return Path(os.environ.get("SEGSERVE_EXPORT_CACHE", default))
+
+
+def _weights_name(architecture: str) -> str:
+    return {
+        "deeplabv3_resnet101": "DeepLabV3_ResNet101_Weights",
+        "deeplabv3_resnet50": "DeepLabV3_ResNet50_Weights",
+        "deeplabv3_mobilenet_v3_large": "DeepLabV3_MobileNet_V3_Large_Weights",
+    }[architecture]
+
+
+def _segmentation() -> Any:
+    """torchvision.models.segmentation.
+
+    torchvision's CUDA wheel next to PyTorch's CPU wheel lacks its compiled operators, and its
+    import fails where it registers shapes for them. Declaring the two is enough: no
+    segmentation network calls them. With matching wheels they exist and nothing is declared.
+    """
+    try:
+        return importlib.import_module("torchvision.models.segmentation")
+    except RuntimeError:
+        library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]  # torch has no types here
+        _KEPT.append(library)  # the declaration ends with the object
+        for name in ("nms", "qnms"):
+            schema = f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            library.define(schema)  # type: ignore[no-untyped-call]  # as above
+        return importlib.import_module("torchvision.models.segmentation")
+
+
+_KEPT: list[torch.library.Library] = []

@@ -1,6 +1,0 @@
-"""Where things lie in a checkout."""
-
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parent.parent
-MODEL_STORE = ROOT / "model_store"

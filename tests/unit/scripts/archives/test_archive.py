@@ -1,0 +1,69 @@
+"""A damaged archive is always told from a sound one."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from scripts.archives.archive import DamagedArchiveError, read_facts
+
+MEMBER = "facts.json"
+
+
+def _archive(folder: Path, content: str = '{"name": "deeplabv3", "numbers": "0123456789"}') -> Path:
+    path = folder / "some.mar"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(MEMBER, content)
+        file.writestr("weights", bytes(range(256)) * 4)
+    return path
+
+
+def test_facts_are_read(tmp_path: Path) -> None:
+    """The member's JSON object."""
+    assert read_facts(_archive(tmp_path), MEMBER)["name"] == "deeplabv3"
+
+
+@pytest.mark.parametrize("mask", [0x01, 0x80, 0xFF])
+def test_no_flipped_byte_leads_to_another_error(tmp_path: Path, mask: int) -> None:
+    """Wherever the damage is: right facts, or a DamagedArchiveError."""
+    path = _archive(tmp_path)
+    sound, facts = path.read_bytes(), read_facts(path, MEMBER)
+    refused = 0
+    for position in range(len(sound)):
+        damaged = bytearray(sound)
+        damaged[position] ^= mask
+        path.write_bytes(damaged)
+        try:
+            assert read_facts(path, MEMBER) == facts
+        except DamagedArchiveError:
+            refused += 1
+    assert refused > len(sound) / 2
+
+
+@pytest.mark.parametrize("tenths", range(10))
+def test_an_archive_cut_short_is_damaged(tmp_path: Path, tenths: int) -> None:
+    """As a full disk or a broken download leaves it."""
+    path = _archive(tmp_path)
+    sound = path.read_bytes()
+    path.write_bytes(sound[: len(sound) * tenths // 10])
+    with pytest.raises(DamagedArchiveError, match=r"some\.mar"):
+        read_facts(path, MEMBER)
+
+
+@pytest.mark.parametrize("content", ["", "no JSON", "[]", "null", '"text"'])
+def test_facts_must_be_an_object(tmp_path: Path, content: str) -> None:
+    """Whoever wrote that member, it was not us."""
+    with pytest.raises(DamagedArchiveError, match="is not a model archive"):
+        read_facts(_archive(tmp_path, content), MEMBER)
+
+
+def test_a_missing_member_is_damage(tmp_path: Path) -> None:
+    """An archive of something else."""
+    with pytest.raises(DamagedArchiveError, match="is not a model archive"):
+        read_facts(_archive(tmp_path), "other.json")
+
+
+def test_a_missing_file_is_told_apart(tmp_path: Path) -> None:
+    """It may only have to be built."""
+    with pytest.raises(FileNotFoundError):
+        read_facts(tmp_path / "none.mar", MEMBER)

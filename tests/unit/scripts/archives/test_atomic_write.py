@@ -1,0 +1,106 @@
+"""A file is whole or not there, and what cannot be written names it."""
+
+import os
+import re
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from scripts.archives.atomic_write import whole_file
+
+LIMIT = 4096  # bytes
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """No file can grow beyond LIMIT: what a full disk does, with another number."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    """Until the end there is the one before, then nothing else beside it."""
+    path = tmp_path / "state.pt"
+    path.write_bytes(b"before")
+    with whole_file(path) as file:
+        file.write(b"after")
+        assert path.read_bytes() == b"before"
+    assert path.read_bytes() == b"after"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_content_reaches_the_disk_before_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And then the name does: else a machine that goes off may leave an empty file."""
+    path, done = tmp_path / "state.pt", list[tuple[str, str]]()
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(descriptor: int) -> None:
+        done.append(("fsync", str(Path(f"/proc/self/fd/{descriptor}").readlink())))
+        assert os.fstat(descriptor).st_size >= len(b"content")
+        fsync(descriptor)
+
+    def renamed(before: Path, after: Path) -> Path:
+        done.append(("replace", str(after)))
+        return replace(before, after)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    with whole_file(path) as file:
+        file.write(b"content")
+    assert done == [
+        ("fsync", str(tmp_path / "state.partial")),
+        ("replace", str(path)),
+        ("fsync", str(tmp_path)),
+    ]
+
+
+def _write(path: Path, size: int, by: str) -> None:
+    with whole_file(path) as file:
+        if by == "torch":
+            torch.save(torch.zeros(size, dtype=torch.uint8), file)
+        else:
+            file.write(b"x" * size)
+
+
+@pytest.mark.usefixtures("small_disk")
+@pytest.mark.parametrize("size", [LIMIT + 1, 100 * LIMIT])
+@pytest.mark.parametrize("by", ["hand", "torch"])
+def test_a_full_disk_is_one_line_that_names_the_file(tmp_path: Path, size: int, by: str) -> None:
+    """Torch's own words would be about a position; the file before stays, the half one goes."""
+    path = tmp_path / "state.pt"
+    path.write_bytes(b"before")
+    with pytest.raises(OSError, match=re.escape(f"[Errno 27] File too large: '{path}'")):
+        _write(path, size, by)
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_other_words_of_torchs_are_kept_in_one_line(tmp_path: Path) -> None:
+    """Where the system said nothing."""
+    path = tmp_path / "state.pt"
+    expected = r"state\.pt: could not be written \(enforce fail\)$"
+    with pytest.raises(OSError, match=expected), whole_file(path):
+        raise RuntimeError("enforce fail\nframe #0")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
+    """And is not called a failure to write."""
+    with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "state.pt"):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    """By the file that was to be there."""
+    path = tmp_path / "none" / "state.pt"
+    with pytest.raises(FileNotFoundError) as failed, whole_file(path):
+        pass
+    assert failed.value.filename == str(path)

@@ -1,0 +1,226 @@
+"""Archives are complete or not there, and built again only when an input changed."""
+
+import json
+import signal
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deeplab.spec import EngineName
+from deeplab.torch_engine import LARGEST_BATCH
+from scripts.archives.digests import file_sha256
+from scripts.archives.paths import ROOT
+from scripts.export import build_archive
+from scripts.export.build_archive import (
+    Archive,
+    ArchiveError,
+    build,
+    fingerprint_of,
+    recorded_fingerprint,
+)
+from scripts.export.model_options import Target
+from scripts.networks.checkpoints import BUNDLED_WEIGHTS, VOC_LABELS, Choice
+from tests.unit.tiny import LABELS, tiny_checkpoint
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
+    """An archive of a real, tiny network, in a store of its own."""
+    monkeypatch.setattr(build_archive, "load_checkpoint", lambda _choice: tiny_checkpoint())
+    return Archive(Choice(), Target("openvino"), "tiny", "2.0", tmp_path / "store")
+
+
+def _only(store: Path) -> list[str]:
+    return sorted(path.name for path in store.iterdir())
+
+
+def test_an_archive_holds_everything_that_a_worker_needs(tiny: Archive) -> None:
+    """Handler, nested package, network, labels, specification, operations, provenance."""
+    assert build(tiny)
+    with zipfile.ZipFile(tiny.path) as file:
+        names = set(file.namelist())
+        manifest = json.loads(file.read("MAR-INF/MANIFEST.json"))["model"]
+        labels = json.loads(file.read("deeplab/labels.json"))
+        provenance = json.loads(file.read("provenance.json"))
+    sources = {f"deeplab/{path.name}" for path in (build_archive.HANDLER / "deeplab").glob("*.py")}
+    assert names == sources | {
+        "MAR-INF/MANIFEST.json",
+        "deeplab/labels.json",
+        "model-config.yaml",
+        "model.json",
+        "network/network.bin",
+        "network/network.xml",
+        "provenance.json",
+        "segmentation_handler.py",
+    }
+    assert (manifest["modelName"], manifest["modelVersion"]) == ("tiny", "2.0")
+    assert labels == {str(index): name for index, name in LABELS.items()}
+    assert provenance["weights"]["origin"] == "made for a test"
+    assert min(provenance["agreement_with_eager"].values()) > 0.9
+
+
+@pytest.mark.parametrize(("engine", "batch"), [("openvino", 1), ("torch", LARGEST_BATCH)])
+def test_only_an_archive_for_a_gpu_asks_for_batches(
+    tiny: Archive, engine: EngineName, batch: int
+) -> None:
+    """On a processor they gain nothing; all other operations are the same."""
+    archive = replace(tiny, target=Target(engine, "f32"))
+    assert build(archive)
+    with zipfile.ZipFile(archive.path) as file:
+        operations = yaml.safe_load(file.read("model-config.yaml"))
+    assert operations["batchSize"] == batch
+    assert (operations["maxBatchDelay"] > 0) == (batch > 1)
+    written = yaml.safe_load((build_archive.HANDLER / "model-config.yaml").read_text())
+    same = written.keys() - {"batchSize", "maxBatchDelay"}
+    assert {key: operations[key] for key in same} == {key: written[key] for key in same}
+
+
+def test_a_second_build_does_nothing(tiny: Archive) -> None:
+    """Until it is forced."""
+    assert build(tiny)
+    first = tiny.path.stat().st_mtime_ns
+    assert not build(tiny)
+    assert tiny.path.stat().st_mtime_ns == first
+    assert build(tiny, force=True)
+    assert _only(tiny.store) == ["tiny-2.0.mar"]
+
+
+def test_a_damaged_archive_is_built_again(tiny: Archive) -> None:
+    """A flipped byte in the weights is found before anybody serves them."""
+    build(tiny)
+    damaged = bytearray(tiny.path.read_bytes())
+    damaged[len(damaged) // 2] ^= 0xFF
+    tiny.path.write_bytes(damaged)
+    assert recorded_fingerprint(tiny.path) is None
+    assert build(tiny)
+    assert recorded_fingerprint(tiny.path) == fingerprint_of(tiny)
+
+
+def test_a_failing_archiver_leaves_what_was_there(
+    tiny: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No half archive, no folder of the build, and the archiver's own last line."""
+    tiny.store.mkdir()
+    tiny.path.write_bytes(b"the archive before")
+    packager = tmp_path / "broken" / "model_archiver" / "model_packaging.py"
+    packager.parent.mkdir(parents=True)
+    (packager.parent / "__init__.py").touch()
+    packager.write_text("raise SystemExit('no space left on device')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
+    with pytest.raises(ArchiveError, match="torch-model-archiver failed: no space left"):
+        build(tiny)
+    assert tiny.path.read_bytes() == b"the archive before"
+    assert _only(tiny.store) == ["tiny-2.0.mar"]
+
+
+ENDLESS = """
+import sys, threading
+from scripts.export import build_archive
+
+def export(_checkpoint, _target, folder):
+    folder.mkdir(parents=True)
+    print("exporting", flush=True)
+    threading.Event().wait(60)
+
+build_archive.export = export
+sys.exit(build_archive.main(["--device", "cpu", "--store", sys.argv[1]]))
+"""
+
+
+def test_an_end_from_outside_leaves_nothing_in_the_store(tmp_path: Path) -> None:
+    """SIGTERM, by which the one command ends a build, also removes the folder of the build."""
+    command = [sys.executable, "-c", ENDLESS, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "exporting\n"
+        assert [path.suffix for path in tmp_path.iterdir()] == [".building"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 128 + signal.SIGTERM
+    assert _only(tmp_path) == []
+
+
+BUNDLED = Archive(Choice(), Target("openvino"), "deeplabv3", "1.0", Path("store"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(BUNDLED, name="other"),
+        replace(BUNDLED, version="1.1"),
+        replace(BUNDLED, target=Target("torch")),
+        replace(BUNDLED, target=Target("openvino", "f32")),
+        replace(BUNDLED, choice=Choice(architecture="deeplabv3_resnet50")),
+        replace(BUNDLED, choice=Choice(weights=VOC_LABELS)),
+        replace(BUNDLED, choice=Choice(labels=BUNDLED_WEIGHTS)),
+    ],
+    ids=["name", "version", "engine", "precision", "architecture", "weights", "labels"],
+)
+def test_whatever_decides_the_content_changes_the_fingerprint(other: Archive) -> None:
+    """So the archive is built again."""
+    assert fingerprint_of(other) != fingerprint_of(BUNDLED)
+
+
+def test_the_store_does_not_change_the_fingerprint() -> None:
+    """A copy elsewhere is the same archive."""
+    assert fingerprint_of(replace(BUNDLED, store=Path("other"))) == fingerprint_of(BUNDLED)
+
+
+@pytest.mark.parametrize(
+    "name", ["segmentation_handler.py", "model-config.yaml", "deeplab/spec.py"]
+)
+def test_a_change_of_the_handler_changes_the_fingerprint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Code and operations travel in the archive."""
+    copy = tmp_path / "handler"
+    for source in (build_archive.HANDLER).rglob("*"):
+        if source.suffix in (".py", ".yaml", ".json"):
+            target = copy / source.relative_to(build_archive.HANDLER)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+    monkeypatch.setattr(build_archive, "HANDLER", copy)
+    same = fingerprint_of(BUNDLED)
+    with (copy / name).open("a") as file:
+        file.write("# changed\n")
+    assert fingerprint_of(BUNDLED) != same
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no archive", b"PK\x05\x06" + bytes(18)])
+def test_what_is_no_archive_has_no_fingerprint(tmp_path: Path, content: bytes | None) -> None:
+    """Missing, empty, foreign: all are reasons to build."""
+    path = tmp_path / "some.mar"
+    if content is not None:
+        path.write_bytes(content)
+    assert recorded_fingerprint(path) is None
+
+
+def test_the_command_says_whether_it_built(
+    archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the bundled model and the real store."""
+    assert build_archive.main(["--device", "cpu"]) == 0
+    assert f"{archive} is up to date" in capsys.readouterr().out
+
+
+def test_the_command_fails_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And leaves nothing in the store."""
+    missing = tmp_path / "none.pth"
+    options = ["--weights", str(missing), "--store", str(tmp_path / "store")]
+    assert build_archive.main(options) == 1
+    assert capsys.readouterr().err.startswith("build_archive: ")
+    assert not (tmp_path / "store").exists()
+
+
+def test_the_bundled_archive_names_its_weights(archive: Path) -> None:
+    """Provenance: which file, and its sum."""
+    with zipfile.ZipFile(archive) as file:
+        weights = json.loads(file.read("provenance.json"))["weights"]
+    assert weights["sha256"] == file_sha256(BUNDLED_WEIGHTS)
+    assert "bundled" in weights["origin"]

@@ -1,0 +1,317 @@
+"""An artefact that does not do what the eager model does is never called exported."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from deeplab.engines import import_openvino
+from deeplab.spec import EngineName, ModelSpec
+from scripts.archives.digests import file_sha256
+from scripts.export import export_check, export_model
+from scripts.export.export_check import (
+    Proof,
+    ProofError,
+    compare,
+    eager,
+    eager_references,
+    photographs,
+)
+from scripts.export.export_model import (
+    PRECISIONS,
+    ExportError,
+    describe,
+    export,
+    main,
+    weights_of,
+)
+from scripts.export.graphs import SegmentationGraph, graph_of
+from scripts.export.model_options import Target
+from scripts.networks.checkpoints import Checkpoint
+from tests.unit.tiny import tiny_checkpoint, tiny_network
+
+
+class SwapsClassesWhenTraced(nn.Module):
+    """Gives the artefact other classes than the eager model: what the proof is there to find."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = tiny_network()
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.network(image)
+        return logits.flip(1) if torch.compiler.is_exporting() else logits
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_the_artefact_is_written_and_proved(tmp_path: Path, engine: EngineName) -> None:
+    """In every precision: the specification says what was made, all photographs are looked at."""
+    for precision in PRECISIONS[engine]:
+        folder = tmp_path / precision
+        # Nothing in so small a network makes up for the rounding of int8.
+        target = Target(engine, precision, is_proved=precision != "int8")
+        result = export(tiny_checkpoint(), target, folder)
+        artefact = folder / result.spec.artefact
+        assert {artefact, weights_of(artefact)} == set(folder.iterdir())
+        assert result.spec.sha256 == file_sha256(weights_of(artefact))
+        assert (result.spec.classes, result.spec.input.long_side) == (4, 96)
+        assert set(result.proof.agreement) == {path.name for path in photographs()}
+        assert result.proof.mean_agreement >= (0.95 if precision == "int8" else 0.995)
+        assert result.spec.precision in (precision, "f32")  # where the hardware lacks bf16
+
+
+def test_left_open_the_fastest_that_passes_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the first, and none that fails however fast it is."""
+    ms = {"int8": 3.0, "bf16": 2.0, "f32": 1.0}
+    agreement = {"int8": 1.0, "bf16": 1.0, "f32": 0.9}
+
+    def measured(_references: object, spec: ModelSpec, _folder: Path) -> Proof:
+        precision = spec.precision
+        return Proof(precision, {"cat.jpg": agreement[precision]}, ms[precision])
+
+    monkeypatch.setattr(export_model, "compare", measured)
+    assert export(tiny_checkpoint(), Target("openvino"), tmp_path).spec.precision == "bf16"
+
+
+class Agrees:
+    """Stands for the comparison: everything is right, and int8 is the fastest of all."""
+
+    def __init__(self) -> None:
+        self.precisions: list[str] = []
+
+    def __call__(self, _references: object, spec: ModelSpec, _folder: Path) -> Proof:
+        self.precisions.append(spec.precision)
+        return Proof(spec.precision, {"cat.jpg": 1.0}, 1.0 if spec.precision == "int8" else 2.0)
+
+
+@pytest.fixture
+def agrees(monkeypatch: pytest.MonkeyPatch) -> Agrees:
+    """What was compared."""
+    comparison = Agrees()
+    monkeypatch.setattr(export_model, "compare", comparison)
+    return comparison
+
+
+def _sees_nothing() -> Checkpoint:
+    """Photographs show none of its classes: all is background."""
+    network = tiny_network()
+    network.state_dict()["1.bias"][0] = 99.0
+    return replace(tiny_checkpoint(), network=network)
+
+
+def test_int8_is_no_candidate_where_photographs_show_nothing(
+    tmp_path: Path, agrees: Agrees
+) -> None:
+    """Background agrees with background; the report says why, in a line, and what to do."""
+    checkpoint = _sees_nothing()
+    result = export(checkpoint, Target("openvino"), tmp_path)
+    assert agrees.precisions == ["bf16", "f32"]
+    assert result.spec.precision == "bf16"
+    last = describe(checkpoint, result).splitlines()[-1]
+    assert last.startswith("int8 was not tried, for the model finds something on 0 of the 12")
+    assert "`make evaluate`" in last
+    assert "PRECISION=int8" in last
+
+
+@pytest.mark.parametrize(
+    "target",
+    [Target("openvino", "int8"), Target("openvino", is_proved=False)],
+    ids=["asked for", "unproved"],
+)
+def test_int8_is_taken_without_evidence_where_nobody_asks_for_any(
+    tmp_path: Path, agrees: Agrees, target: Target
+) -> None:
+    """Somebody has measured it, or the weights mean nothing."""
+    checkpoint = _sees_nothing()
+    result = export(checkpoint, target, tmp_path)
+    assert "int8" in agrees.precisions
+    assert result.spec.precision == "int8"
+    assert "not tried" not in describe(checkpoint, result)
+
+
+def test_int8_is_a_candidate_where_photographs_show_the_classes(
+    tmp_path: Path, agrees: Agrees
+) -> None:
+    """As those of the bundled model do, and the tiny one's."""
+    result = export(tiny_checkpoint(), Target("openvino"), tmp_path)
+    assert agrees.precisions == ["int8", "bf16", "f32"]
+    assert result.spec.precision == "int8"
+    assert result.no_int8 is None
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_no_word_of_int8_where_it_could_not_be_meant(
+    tmp_path: Path, agrees: Agrees, engine: EngineName
+) -> None:
+    """Another precision was asked for."""
+    checkpoint = _sees_nothing()
+    result = export(checkpoint, Target(engine, "f32"), tmp_path)
+    assert agrees.precisions == ["f32"]
+    assert result.no_int8 is None
+
+
+@pytest.mark.parametrize(("agreement", "channels"), [(0.995, 1), (0.985, 8)])
+def test_int8_has_a_range_for_each_channel_only_where_it_must(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agreement: float, channels: int
+) -> None:
+    """One for all channels is faster; where it does not pass, the finer kind is made too."""
+
+    def measured(_references: object, _spec: ModelSpec, folder: Path) -> Proof:
+        return Proof("int8", {"cat.jpg": agreement if folder.name == "int8" else 1.0}, 1.0)
+
+    monkeypatch.setattr(export_model, "compare", measured)
+    checkpoint = replace(tiny_checkpoint(), network=_depthwise())
+    export(checkpoint, Target("openvino", "int8"), tmp_path)
+    model = import_openvino().Core().read_model(tmp_path / "network.xml")
+    (depthwise,) = (
+        operation
+        for operation in model.get_ordered_ops()
+        if operation.get_type_name() == "GroupConvolution"
+    )
+    limits = depthwise.input_value(0).get_node().input_value(1)  # of the values that go in
+    assert math.prod(limits.get_shape()) == channels
+
+
+def _depthwise() -> nn.Module:
+    """The third convolution is depthwise, of channels that differ."""
+    torch.manual_seed(7)
+    before = (nn.Conv2d(3, 8, 1), nn.ReLU(), nn.Conv2d(8, 8, 1), nn.ReLU())
+    return nn.Sequential(*before, nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 4, 1)).eval()
+
+
+def test_a_precision_that_the_engine_lacks_is_an_error(tmp_path: Path) -> None:
+    """int8 is made for OpenVINO."""
+    with pytest.raises(ExportError, match="int8 is not for torch"):
+        export(tiny_checkpoint(), Target("torch", "int8"), tmp_path)
+
+
+def test_a_program_for_pytorch_has_no_batch_normalisation(tmp_path: Path) -> None:
+    """It is folded into the convolutions, and the logits are what they were."""
+    torch.manual_seed(7)
+    layers = (nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+    network = nn.Sequential(*layers, nn.Conv2d(8, 4, 1)).train()
+    with torch.no_grad():
+        network(torch.randn(8, 3, 32, 32) * 3 + 1)  # gives it means and variances
+    checkpoint = replace(tiny_checkpoint(), network=network.eval())
+    spec = export(checkpoint, Target("torch", "f32"), tmp_path).spec
+    program = torch.export.load(tmp_path / spec.artefact)
+    called = {str(node.target) for node in program.graph.nodes}
+    assert any("conv2d" in name for name in called)
+    assert not any("batch_norm" in name for name in called)
+    pixels = torch.randint(0, 256, (3, 48, 64, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        expected = graph_of(checkpoint).logits(pixels)
+        torch.testing.assert_close(program.module()(pixels), expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_an_artefact_that_differs_is_an_error(tmp_path: Path, engine: EngineName) -> None:
+    """In every precision: the message says by how much, and nothing is written."""
+    checkpoint = replace(tiny_checkpoint(), network=SwapsClassesWhenTraced().eval())
+    with pytest.raises(ExportError, match=r"agrees .* on .*% of the pixels, 9\d\.\d% are required"):
+        export(checkpoint, Target(engine), tmp_path / "network")
+    assert not (tmp_path / "network").exists()
+
+
+def test_without_a_proof_anything_is_written(tmp_path: Path) -> None:
+    """For measuring with weights that mean nothing; the figures still say what it does."""
+    checkpoint = replace(tiny_checkpoint(), network=SwapsClassesWhenTraced().eval())
+    result = export(checkpoint, Target("openvino", "f32", is_proved=False), tmp_path)
+    assert result.proof.mean_agreement < 0.5
+    assert (tmp_path / "network.xml").exists()
+
+
+def test_the_agreement_is_of_this_artefact_with_this_model(tmp_path: Path) -> None:
+    """Another model's artefact is found out."""
+    spec = export(tiny_checkpoint(), Target("openvino"), tmp_path).spec
+    other = SegmentationGraph(SwapsClassesWhenTraced().network, aligned=False).eval()
+    with torch.no_grad():
+        other.logits.scale.neg_()
+    references = eager_references(other, spec.input)
+    assert compare(references, spec, tmp_path).mean_agreement < 0.9
+
+
+def test_without_photographs_nothing_is_proved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty comparison is no agreement."""
+    monkeypatch.setattr(export_check, "FOLDERS", (tmp_path,))
+    with pytest.raises(ProofError, match="no photographs"):
+        export(tiny_checkpoint(), Target("openvino"), tmp_path / "network")
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 47), (96, 64)])
+def test_the_graph_takes_bytes_and_gives_bytes(size: tuple[int, int]) -> None:
+    """(1, h, w, 3) uint8 in, class ids of the same size out."""
+    pixels = np.zeros((1, *size, 3), dtype=np.uint8)
+    ids = eager(graph_of(tiny_checkpoint()), pixels)
+    assert ids.shape == size
+    assert ids.dtype == np.uint8
+
+
+@pytest.mark.parametrize(("aligned", "border"), [(True, 8), (False, 10)])
+def test_the_coarse_output_is_upsampled_from_where_it_was_computed(
+    aligned: bool, border: int
+) -> None:
+    """With aligned corners three logits lie on the columns 0, 16 and 32 of 33."""
+
+    class LeftIsZero(nn.Module):
+        def forward(self, image: Tensor) -> Tensor:
+            left = torch.tensor([1.0, 0.0, 0.0]).expand(1, 1, 3, 3)
+            return torch.cat([left, 1 - left], dim=1)
+
+    graph = SegmentationGraph(LeftIsZero(), aligned=aligned)
+    ids = eager(graph, np.zeros((1, 33, 33, 3), dtype=np.uint8))
+    assert ids[0].tolist() == [0] * (border + 1) + [1] * (32 - border)
+
+
+def test_the_graph_normalises_as_the_network_was_trained() -> None:
+    """ImageNet's mean and deviation, inside the graph."""
+    seen: list[Tensor] = []
+
+    class Remembers(nn.Module):
+        def forward(self, image: Tensor) -> Tensor:
+            seen.append(image)
+            return image
+
+    pixels = np.full((1, 32, 32, 3), (255, 0, 128), dtype=np.uint8)
+    eager(SegmentationGraph(Remembers(), aligned=False), pixels)
+    expected = [(1 - 0.485) / 0.229, -0.456 / 0.224, (128 / 255 - 0.406) / 0.225]
+    assert seen[0][0, :, 0, 0].tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_command_reports_what_it_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """0, and the agreement on each photograph."""
+    monkeypatch.setattr(export_model, "load_checkpoint", lambda _choice: tiny_checkpoint())
+    assert main(["--device", "cpu", "--output", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "exported tiny (made for a test) for openvino" in printed
+    assert "cat.jpg" in printed
+
+
+def test_the_command_fails_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """1, for people and for make."""
+    missing = str(tmp_path / "none.pth")
+    assert main(["--weights", missing, "--output", str(tmp_path)]) == 1
+    errors = capsys.readouterr().err
+    assert errors == f"export: WEIGHTS={missing}: there is no such file\n"
+
+
+def test_the_command_fails_when_the_proof_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing lies there that somebody could take for good."""
+    checkpoint = replace(tiny_checkpoint(), network=SwapsClassesWhenTraced().eval())
+    monkeypatch.setattr(export_model, "load_checkpoint", lambda _choice: checkpoint)
+    assert main(["--device", "cpu", "--output", str(tmp_path)]) == 1
+    assert "% are required" in capsys.readouterr().err

@@ -1,0 +1,90 @@
+"""A TorchServe whose management API answers as the real one, without workers behind it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from scripts.launch.management import Management
+
+MODEL = "deeplabv3"
+TWO: dict[str, int] = {"1.0": 2, "1.1": 1}
+
+
+@dataclass
+class TorchServeDouble:
+    """Versions (name -> workers), which is the default, and what was asked of it.
+
+    starts: whether workers of a newly registered version start.
+    pending: requests in the queue at each question, the last number from then on.
+    """
+
+    versions: dict[str, int] = field(default_factory=lambda: dict(TWO))
+    default: str = "1.0"
+    starts: bool = True
+    ready: bool = True
+    pending: list[int] = field(default_factory=lambda: [0])
+    calls: list[str] = field(default_factory=list)
+
+    def management(self) -> Management:
+        """A client of this server."""
+        return Management("http://torchserve", MODEL, httpx.MockTransport(self.answer))
+
+    def changes(self) -> list[str]:
+        """The requests that change something."""
+        return [call for call in self.calls if not call.startswith("GET")]
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """One request of the management API."""
+        self.calls.append(f"{request.method} {request.url.raw_path.decode()}")
+        parts = request.url.path.strip("/").split("/")[1:]
+        match request.method, parts:
+            case "GET", [name] | [name, "all"]:
+                return self._describe(name, every=parts[-1] == "all")
+            case "POST", []:
+                return self._register(dict(request.url.params))
+            case "DELETE", [_, version]:
+                del self.versions[version]
+                return httpx.Response(200, json={"status": "unregistered"})
+            case "PUT", [_, version, "set-default"]:
+                self.default = version
+                return httpx.Response(200, json={"status": "default"})
+            case _:
+                self.versions[parts[1]] = int(request.url.params["min_worker"])
+                return httpx.Response(200, json={"status": "scaled"})
+
+    def _describe(self, name: str, *, every: bool) -> httpx.Response:
+        if name != MODEL or not self.versions:
+            return _error(404, "ModelNotFoundException", f"Model not found: {name}")
+        names = list(self.versions) if every else [self.default]
+        waiting = self.pending.pop(0) if len(self.pending) > 1 else self.pending[0]
+        return httpx.Response(200, json=[self._facts(each, waiting) for each in names])
+
+    def _facts(self, version: str, waiting: int) -> dict[str, Any]:
+        workers = self.versions[version]
+        status = "READY" if self.ready else "LOADING"
+        return {
+            "modelName": MODEL,
+            "modelVersion": version,
+            "modelUrl": f"{MODEL}-{version}.mar",
+            "runtime": "python",
+            "minWorkers": workers,
+            "maxWorkers": workers,
+            "batchSize": 1,
+            "maxBatchDelay": 0,
+            "loadedAtStartup": True,
+            "workers": [{"id": str(9000 + n), "status": status} for n in range(workers)],
+            "jobQueueStatus": {"remainingCapacity": 100 - waiting, "pendingRequests": waiting},
+        }
+
+    def _register(self, query: dict[str, str]) -> httpx.Response:
+        version = query["url"].removesuffix(".mar").split("-", 1)[1]
+        self.versions[version] = int(query["initial_workers"])
+        if not self.starts:
+            self.versions[version] = 0
+            return _error(500, "InternalServerException", "Failed to start workers for model")
+        return httpx.Response(200, json={"status": "registered"})
+
+
+def _error(code: int, kind: str, message: str) -> httpx.Response:
+    return httpx.Response(code, json={"code": code, "type": kind, "message": message})

@@ -1,0 +1,198 @@
+"""Any checkpoint of the known architectures loads, and every other is refused in words."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from deeplab.spec import InputSize
+from scripts.archives.digests import file_sha256
+from scripts.networks.checkpoints import (
+    ARCHITECTURES,
+    BUNDLED,
+    BUNDLED_WEIGHTS,
+    CheckpointError,
+    Choice,
+    build_network,
+    guess_architecture,
+    load_checkpoint,
+)
+
+MOBILENET = "deeplabv3_mobilenet_v3_large"
+
+
+@pytest.fixture(scope="module")
+def bundled() -> dict[str, Tensor]:
+    """The bundled weights."""
+    return load_file(BUNDLED_WEIGHTS)
+
+
+def _saved(folder: Path, content: object, name: str = "mine.pth") -> Path:
+    path = folder / name
+    torch.save(content, path)
+    return path
+
+
+def _labels(folder: Path, classes: int) -> Path:
+    path = folder / "labels.json"
+    path.write_text(json.dumps({str(index): f"class {index}" for index in range(classes)}))
+    return path
+
+
+def _with_classes(state: dict[str, Tensor], classes: int) -> dict[str, Tensor]:
+    """The same network with another last layer."""
+    last = {name: state[name][:classes].clone() for name in state if "classifier" in name}
+    return {**state, **last}
+
+
+def test_nothing_chosen_means_the_bundled_model() -> None:
+    """It needs no download and says where it is from."""
+    checkpoint = load_checkpoint(Choice())
+    assert checkpoint.architecture == BUNDLED
+    assert checkpoint.labels[15] == "person"
+    assert checkpoint.input == InputSize(long_side=481, grid=16)
+    assert checkpoint.sha256 == file_sha256(BUNDLED_WEIGHTS)
+    assert "bundled" in checkpoint.origin
+    assert not checkpoint.network.training
+
+
+def test_the_bundled_weights_are_those_of_the_model_card() -> None:
+    """The card's sum is the file's."""
+    card = (BUNDLED_WEIGHTS.parent / "README.md").read_text()
+    assert file_sha256(BUNDLED_WEIGHTS) in card
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_architecture_is_told_from_the_parameters(architecture: str) -> None:
+    """WEIGHTS alone is enough."""
+    with torch.device("meta"):  # shapes and names only
+        state = build_network(architecture, 21).state_dict()
+    assert guess_architecture(state) == architecture
+
+
+def test_foreign_parameters_are_refused() -> None:
+    """The message lists what would do."""
+    with pytest.raises(CheckpointError, match=BUNDLED):
+        guess_architecture({"encoder.weight": torch.zeros(1)})
+
+
+@pytest.mark.parametrize("wrap", ["model", "state_dict"])
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_what_training_scripts_wrap_is_unwrapped(
+    tmp_path: Path, bundled: dict[str, Tensor], wrap: str, prefix: str
+) -> None:
+    """DataParallel's prefix, a dictionary around it, and an auxiliary head that is not needed."""
+    state = {prefix + name: value for name, value in bundled.items()}
+    state[prefix + "aux_classifier.0.weight"] = torch.zeros(1)
+    path = _saved(tmp_path, {wrap: state, "epoch": 7, "optimizer": {"lr": 0.1}})
+    checkpoint = load_checkpoint(Choice(weights=path))
+    assert checkpoint.architecture == BUNDLED
+    assert checkpoint.origin == "the user's checkpoint mine.pth"
+
+
+def test_a_torchvision_checkpoint_loads(tmp_path: Path) -> None:
+    """As torchvision's own training script saves it: with its auxiliary head."""
+    network = build_network(MOBILENET, 21)
+    state = {**network.state_dict(), "aux_classifier.4.weight": torch.zeros(21, 10, 1, 1)}
+    checkpoint = load_checkpoint(Choice(weights=_saved(tmp_path, {"model": state})))
+    assert checkpoint.architecture == MOBILENET
+    assert checkpoint.input == InputSize(long_side=693, grid=1)
+    with torch.inference_mode():
+        assert checkpoint.network(torch.zeros(1, 3, 64, 64)).shape == (1, 21, 4, 4)
+
+
+def test_other_classes_need_their_labels(tmp_path: Path, bundled: dict[str, Tensor]) -> None:
+    """Two classes with two names."""
+    path = tmp_path / "mine.safetensors"
+    save_file(_with_classes(bundled, 2), path)
+    checkpoint = load_checkpoint(Choice(weights=path, labels=_labels(tmp_path, 2)))
+    assert checkpoint.labels == {0: "class 0", 1: "class 1"}
+
+
+def test_other_classes_without_labels_are_refused(
+    tmp_path: Path, bundled: dict[str, Tensor]
+) -> None:
+    """The message shows what the file has to look like."""
+    path = _saved(tmp_path, _with_classes(bundled, 2))
+    with pytest.raises(CheckpointError, match=r"2 classes, but no LABELS are given.*LABELS="):
+        load_checkpoint(Choice(weights=path))
+
+
+def test_the_wrong_number_of_labels_is_refused(tmp_path: Path) -> None:
+    """Both numbers are named."""
+    with pytest.raises(CheckpointError, match=r"21 classes, but LABELS=.* names 3"):
+        load_checkpoint(Choice(labels=_labels(tmp_path, 3)))
+
+
+def test_damaged_labels_are_refused(tmp_path: Path) -> None:
+    """As the option that the user gave."""
+    path = tmp_path / "labels.json"
+    path.write_text("background, cat")
+    with pytest.raises(CheckpointError, match=r"LABELS=.*labels\.json"):
+        load_checkpoint(Choice(labels=path))
+
+
+def test_an_unknown_architecture_is_refused() -> None:
+    """The message lists the known ones."""
+    with pytest.raises(CheckpointError, match=f"MODEL=deeplabv9 is unknown.*{MOBILENET}"):
+        load_checkpoint(Choice(architecture="deeplabv9"))
+
+
+def test_a_bundled_architecture_without_weights_needs_ones_own() -> None:
+    """Only one of the three has weights in the repository."""
+    with pytest.raises(CheckpointError, match=r"no weights of .*lite1: pass your own with WEIGHTS"):
+        load_checkpoint(Choice(architecture="deeplabv3_efficientnet_lite1"))
+
+
+@pytest.mark.parametrize("name", ["none.pth", "none.safetensors"])
+def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
+    """Under both kinds of name."""
+    with pytest.raises(CheckpointError, match=f"WEIGHTS=.*{name}: there is no such file"):
+        load_checkpoint(Choice(weights=tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["mine.pth", "mine.safetensors"])
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", bytes(1000)])
+def test_an_unreadable_file_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    """Empty, text, zeros."""
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="not a readable checkpoint"):
+        load_checkpoint(Choice(weights=path))
+
+
+def test_a_pickled_network_is_not_executed(tmp_path: Path) -> None:
+    """A checkpoint is data: code inside it is refused, not run."""
+    path = _saved(tmp_path, nn.Linear(2, 2))
+    with pytest.raises(CheckpointError, match="not a readable checkpoint"):
+        load_checkpoint(Choice(weights=path))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [([torch.zeros(1)], "no state dict"), ({"epoch": 3}, "no tensors"), ({}, "no tensors")],
+    ids=["list", "no tensors", "empty"],
+)
+def test_a_file_without_weights_is_refused(tmp_path: Path, content: object, words: str) -> None:
+    """The message says how to save them."""
+    with pytest.raises(CheckpointError, match=rf"{words}; save model\.state_dict\(\)"):
+        load_checkpoint(Choice(weights=_saved(tmp_path, content)))
+
+
+def test_weights_of_another_architecture_are_refused() -> None:
+    """MODEL and WEIGHTS must fit each other."""
+    choice = Choice(architecture=MOBILENET, weights=BUNDLED_WEIGHTS)
+    with pytest.raises(
+        CheckpointError, match=f"not of {MOBILENET}: classifier.4.weight is missing"
+    ):
+        load_checkpoint(choice)
+
+
+def test_incomplete_weights_are_refused(tmp_path: Path, bundled: dict[str, Tensor]) -> None:
+    """The first parameter that does not fit is named."""
+    state = {name: value for name, value in bundled.items() if not name.startswith("backbone.stem")}
+    with pytest.raises(CheckpointError, match=rf"does not fit {BUNDLED}: .*backbone\.stem"):
+        load_checkpoint(Choice(weights=_saved(tmp_path, state)))

@@ -1,0 +1,124 @@
+"""torchvision's weights: right ones are kept, and without a network there is advice."""
+
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from scripts.networks import torchvision_weights
+from tests.stack import free_ports
+
+MOBILENET = "deeplabv3_mobilenet_v3_large"
+CONTENT = b"weights as they were published"
+NAME = f"{MOBILENET}-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
+
+
+class _Site(http.server.BaseHTTPRequestHandler):
+    """Serves the content for every path, and says how often."""
+
+    served = 0
+
+    def do_GET(self) -> None:
+        type(self).served += 1
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        self.wfile.write(CONTENT)
+
+    def log_message(self, *_: object) -> None:
+        """Silent."""
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """A real web site with the weights."""
+    _Site.served = 0
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Site) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def _published_at(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = torchvision_weights._segmentation().DeepLabV3_MobileNet_V3_Large_Weights.DEFAULT
+    monkeypatch.setattr(weights.value, "url", url)
+    monkeypatch.setenv("SEGSERVE_EXPORT_CACHE", str(folder))
+
+
+def test_weights_are_downloaded_once(
+    site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second time they are in the cache."""
+    _published_at(f"{site}/{NAME}", tmp_path / "cache", monkeypatch)
+    first = torchvision_weights.fetch_weights(MOBILENET)
+    assert first == torchvision_weights.fetch_weights(MOBILENET)
+    assert first.read_bytes() == CONTENT
+    assert _Site.served == 1
+
+
+def test_content_that_was_not_published_is_refused(
+    site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hash in the name decides, and nothing is kept."""
+    _published_at(f"{site}/{MOBILENET}-01234567.pth", tmp_path, monkeypatch)
+    with pytest.raises(torchvision_weights.DownloadError, match="invalid hash value"):
+        torchvision_weights.fetch_weights(MOBILENET)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_network_the_message_names_two_ways_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Put the file there by hand, or use the bundled model."""
+    (closed,) = free_ports(1)
+    _published_at(f"http://127.0.0.1:{closed}/{NAME}", tmp_path, monkeypatch)
+    with pytest.raises(torchvision_weights.DownloadError) as caught:
+        torchvision_weights.fetch_weights(MOBILENET)
+    words = str(caught.value)
+    assert f"put {NAME} into {tmp_path} by hand" in words
+    assert "leave MODEL out" in words
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_put_there_by_hand_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first way out works."""
+    (closed,) = free_ports(1)
+    _published_at(f"http://127.0.0.1:{closed}/{NAME}", tmp_path, monkeypatch)
+    (tmp_path / NAME).write_bytes(CONTENT)
+    assert torchvision_weights.fetch_weights(MOBILENET) == tmp_path / NAME
+
+
+def test_wrong_weights_put_there_by_hand_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A half copy does not become a model."""
+    _published_at(f"http://127.0.0.1:9/{NAME}", tmp_path, monkeypatch)
+    (tmp_path / NAME).write_bytes(CONTENT[:-1])
+    with pytest.raises(torchvision_weights.DownloadError, match="is not what was published"):
+        torchvision_weights.fetch_weights(MOBILENET)
+
+
+@pytest.mark.parametrize("architecture", torchvision_weights.ARCHITECTURES)
+def test_every_architecture_has_published_weights(architecture: str) -> None:
+    """Under a name that carries its hash."""
+    weights = (
+        torchvision_weights._segmentation()
+        .__dict__[torchvision_weights._weights_name(architecture)]
+        .DEFAULT
+    )
+    name = weights.url.rsplit("/", 1)[-1]
+    assert name.startswith(architecture)
+    assert len(name.removesuffix(".pth").rsplit("-", 1)[-1]) == 8
+
+
+def test_logits_are_not_scaled_up_by_the_network() -> None:
+    """The exported graph does that, once."""
+    network = torchvision_weights.build_network(MOBILENET, classes=5).eval()
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 3, 64, 96)).shape == (1, 5, 4, 6)

@@ -1,0 +1,123 @@
+"""A training starts from what was asked for, and other classes get a new last layer."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from deeplab.spec import read_labels
+from scripts.networks import torchvision_weights
+from scripts.networks.checkpoints import (
+    BUNDLED,
+    BUNDLED_WEIGHTS,
+    VOC_LABELS,
+    CheckpointError,
+    build_network,
+)
+from scripts.networks.imagenet_backbones import BackboneError
+from scripts.training.initial_weights import start_from
+
+LITE0, MOBILENET = "deeplabv3_efficientnet_lite0", "deeplabv3_mobilenet_v3_large"
+LAST = "head.classifier.weight"
+
+
+def _bundled() -> dict[str, Tensor]:
+    return {name: value.float() for name, value in load_file(BUNDLED_WEIGHTS).items()}
+
+
+def _labels(classes: int) -> dict[int, str]:
+    """Others than Pascal VOC's."""
+    return {index: f"class {index}" for index in range(classes)}
+
+
+def test_the_default_is_the_bundled_model() -> None:
+    """With its last layer, as the classes are the same."""
+    start = start_from("default", None, read_labels(VOC_LABELS))
+    assert start.architecture == BUNDLED
+    assert torch.equal(start.network.state_dict()[LAST], _bundled()[LAST])
+    assert start.origin == BUNDLED_WEIGHTS.name
+
+
+def test_other_classes_get_a_new_last_layer() -> None:
+    """And nothing else is new."""
+    start = start_from("default", None, _labels(3))
+    state, bundled = start.network.state_dict(), _bundled()
+    assert state[LAST].shape[0] == 3
+    assert torch.equal(state["head.project.weight"], bundled["head.project.weight"])
+    assert start.origin.endswith("with a new last layer")
+
+
+@pytest.mark.parametrize("changed", ["all", "one"])
+def test_as_many_other_classes_get_a_new_last_layer(changed: str) -> None:
+    """What is called "crack" does not start as what Pascal VOC calls "aeroplane"."""
+    labels = _labels(21) if changed == "all" else {**read_labels(VOC_LABELS), 1: "crack"}
+    start = start_from("default", None, labels)
+    assert not torch.equal(start.network.state_dict()[LAST], _bundled()[LAST])
+    assert start.origin.endswith("with a new last layer")
+
+
+def test_a_checkpoint_is_gone_on_from(tmp_path: Path) -> None:
+    """Its architecture is told from its parameters."""
+    torch.manual_seed(1)
+    network = build_network(LITE0, 4)
+    path = tmp_path / "mine.safetensors"
+    save_file(network.state_dict(), path)
+    start = start_from(str(path), None, _labels(4))
+    assert start.architecture == LITE0
+    assert torch.equal(start.network.state_dict()[LAST], network.state_dict()[LAST])
+
+
+def test_imagenet_fills_the_backbone_only() -> None:
+    """Twice the same backbone, twice another head."""
+    one, other = (start_from("imagenet", LITE0, _labels(21)).network.state_dict() for _ in range(2))
+    assert torch.equal(one["backbone.stem.weight"], other["backbone.stem.weight"])
+    assert not torch.equal(one[LAST], other[LAST])
+
+
+def test_random_fills_nothing() -> None:
+    """For comparison's sake."""
+    one, other = (start_from("random", LITE0, _labels(21)).network.state_dict() for _ in range(2))
+    assert not torch.equal(one["backbone.stem.weight"], other["backbone.stem.weight"])
+
+
+def test_published_weights_are_taken_from_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fine-tuning one of torchvision's networks."""
+    path = tmp_path / "deeplabv3_mobilenet_v3_large-00000000.pth"
+    torch.save(build_network(MOBILENET, 21).state_dict(), path)
+    monkeypatch.setattr(torchvision_weights, "fetch_weights", lambda _: path)
+    start = start_from("default", MOBILENET, _labels(5))
+    assert start.architecture == MOBILENET
+    assert start.network.state_dict()["classifier.4.weight"].shape[0] == 5
+
+
+def test_an_architecture_without_weights_is_refused() -> None:
+    """With what to choose instead."""
+    with pytest.raises(CheckpointError, match=r"no weights of .*lite1: choose --init imagenet"):
+        start_from("default", "deeplabv3_efficientnet_lite1", _labels(21))
+
+
+def test_a_checkpoint_of_another_architecture_is_refused() -> None:
+    """--model and --init must fit each other."""
+    with pytest.raises(CheckpointError, match="does not fit the network"):
+        start_from(str(BUNDLED_WEIGHTS), MOBILENET, _labels(21))
+
+
+def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:
+    """By its name."""
+    with pytest.raises(CheckpointError, match=r"none\.pth: there is no such file"):
+        start_from(str(tmp_path / "none.pth"), None, _labels(21))
+
+
+def test_a_backbone_that_cannot_be_downloaded_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without a network gets the ways out."""
+
+    def unreachable(_: str) -> dict[str, Tensor]:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(torchvision_weights, "backbone_state", unreachable)
+    with pytest.raises(BackboneError, match=r"no route to host.*choose --init random"):
+        start_from("imagenet", MOBILENET, _labels(21))
