@@ -13,18 +13,19 @@ from scripts.archives.paths import MODEL_STORE
 def archive() -> Path:
     """The bundled model's archive in the model store, built if an input changed."""
     # Here, because most tests need no torch and would wait for its import.
-    from scripts.export import build_archive as builder
+    from scripts.export.build_archive import build
+    from scripts.export.fingerprint import Archive
     from scripts.export.model_options import Target
     from scripts.networks.checkpoints import Choice
 
-    wanted = builder.Archive(
+    wanted = Archive(
         Choice(),
         Target("openvino"),
         MODEL,
         DEFAULT_VERSION,
         MODEL_STORE,
     )
-    builder.build(wanted)
+    build(wanted)
     return wanted.path
 
 

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from scripts.datasets.imagenet_classifier import voc_ids
 from scripts.datasets.split import TRUSTED
 from scripts.datasets.voc import IGNORE, MASKS, PICTURES, DataError, Labelled, list_pairs
-from scripts.evaluation.predictors import CheckpointPredictor
+from scripts.export.eager import EagerModel
 from scripts.networks.checkpoints import Choice, load_checkpoint
 
 SIDE = 400  # pixels, the long side of the added pictures at most
@@ -47,7 +47,7 @@ def add_cutouts(
         raise DataError(f"{data} has no picture without an object to paste into")
     shutil.copytree(data, output, dirs_exist_ok=True)
     random = np.random.default_rng(0)
-    found = CheckpointPredictor(load_checkpoint(Choice())).predict
+    found = EagerModel(load_checkpoint(Choice())).predict
     added = []
     for name, file in tqdm(files, "pasting", disable=None):
         cutout = read_cutout(file, found)

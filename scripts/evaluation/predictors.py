@@ -10,16 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deeplab.decode import MAX_PIXELS, decode
+from deeplab.decode import MAX_PIXELS
 from deeplab.engines import load_engine
 from deeplab.pipeline import segment
-from deeplab.postprocess import resize_class_ids
-from deeplab.preprocess import preprocess
 from deeplab.refusals import RejectedImageError
 from deeplab.spec import InvalidSpecError, read_labels, read_spec
 from scripts.archives.archive import ZIP_ERRORS
-from scripts.export.export_check import eager
-from scripts.export.graphs import graph_of
+from scripts.export.eager import EagerModel
 from scripts.networks.checkpoints import Checkpoint
 
 
@@ -79,16 +76,14 @@ class CheckpointPredictor:
     def __init__(self, checkpoint: Checkpoint):
         self.source = f"checkpoint of {checkpoint.architecture} ({checkpoint.origin})"
         self.labels = checkpoint.labels
-        self._graph, self._input = graph_of(checkpoint), checkpoint.input
+        self._model = EagerModel(checkpoint)
 
     def predict(self, data: bytes) -> NDArray[np.uint8]:
         """With the handler's own decoding and resizing."""
         try:
-            decoded = decode(data, self._input.long_side)
+            return self._model.predict(data)
         except RejectedImageError as exc:
             raise EvaluationError(str(exc)) from exc
-        small = eager(self._graph, preprocess(decoded, self._input))
-        return resize_class_ids(small, decoded.size)
 
 
 def check_labels(path: Path, predictor: Predictor) -> None:

@@ -5,7 +5,6 @@ does nothing when no input changed since the last time.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import shutil
@@ -15,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,57 +23,29 @@ from typing import NoReturn
 import yaml
 
 from deeplab.torch_engine import LARGEST_BATCH
-from scripts.archives.archive import (
-    DEFAULT_VERSION,
-    MODEL,
-    PROVENANCE,
-    DamagedArchiveError,
-    file_name,
-    read_facts,
+from scripts.archives.archive import DEFAULT_VERSION, MODEL, PROVENANCE
+from scripts.archives.paths import MODEL_STORE
+from scripts.export.candidates import Export
+from scripts.export.export_check import ProofError
+from scripts.export.export_model import ExportError, describe, export
+from scripts.export.fingerprint import (
+    HANDLER,
+    LIBRARIES,
+    Archive,
+    fingerprint_of,
+    recorded_fingerprint,
 )
-from scripts.archives.digests import file_sha256
-from scripts.archives.paths import MODEL_STORE, ROOT
-from scripts.export.export_check import ProofError, photographs
-from scripts.export.export_model import Export, ExportError, describe, export
 from scripts.export.model_options import Target, add_model_arguments, choice_from
-from scripts.networks.checkpoints import (
-    BUNDLED,
-    BUNDLED_WEIGHTS,
-    VOC_LABELS,
-    Checkpoint,
-    CheckpointError,
-    Choice,
-    load_checkpoint,
-)
+from scripts.networks.checkpoints import Checkpoint, CheckpointError, load_checkpoint
 from scripts.networks.torchvision_weights import DownloadError
 
-HANDLER = ROOT / "handler"
 OPERATIONS = "model-config.yaml"
 # A batch is what waits when a worker is free; with a delay of 0 TorchServe takes two at most.
 GPU_OPERATIONS = {"batchSize": LARGEST_BATCH, "maxBatchDelay": 1}
-# The folders with everything that decides what is in an archive.
-BUILD_CODE = ("archives", "networks", "export")
-LIBRARIES = ("torch", "torchvision", "openvino", "nncf", "torch-model-archiver")
 
 
 class ArchiveError(RuntimeError):
     """The archive could not be built; the text says why."""
-
-
-@dataclass(frozen=True)
-class Archive:
-    """What to build: name and version as TorchServe will know them, and where."""
-
-    choice: Choice
-    target: Target
-    name: str
-    version: str
-    store: Path
-
-    @property
-    def path(self) -> Path:
-        """The archive's place in the model store."""
-        return self.store / file_name(self.name, self.version)
 
 
 def build(archive: Archive, *, force: bool = False) -> bool:
@@ -94,43 +64,6 @@ def build(archive: Archive, *, force: bool = False) -> bool:
         packed = _pack(archive, root, operations, Path(folder))
         packed.replace(archive.path)
     return True
-
-
-def fingerprint_of(archive: Archive) -> str:
-    """SHA-256 over everything that decides the archive's content."""
-    digest = hashlib.sha256()
-    for path in _input_files(archive.choice):
-        digest.update(f"{path.name} {file_sha256(path)}\n".encode())
-    facts: list[object] = [
-        archive.choice.architecture,
-        asdict(archive.target),
-        archive.name,
-        archive.version,
-    ]
-    facts += [f"{library} {version(library)}" for library in LIBRARIES]
-    digest.update(json.dumps(facts).encode())
-    return digest.hexdigest()
-
-
-def recorded_fingerprint(path: Path) -> str | None:
-    """The fingerprint in an archive's provenance; None if there is no sound archive."""
-    try:
-        recorded = read_facts(path, PROVENANCE).get("fingerprint")
-    except (FileNotFoundError, DamagedArchiveError):
-        return None
-    return recorded if isinstance(recorded, str) else None
-
-
-def _input_files(choice: Choice) -> Iterator[Path]:
-    yield from sorted(path for path in HANDLER.rglob("*") if path.suffix in (".py", ".yaml"))
-    for folder in BUILD_CODE:
-        yield from sorted((ROOT / "scripts" / folder).glob("*.py"))
-    yield from photographs()
-    yield choice.labels or VOC_LABELS
-    if choice.weights is not None:
-        yield choice.weights
-    elif choice.architecture is None or choice.architecture == BUNDLED:
-        yield BUNDLED_WEIGHTS
 
 
 def _stage(root: Path, checkpoint: Checkpoint, result: Export, fingerprint: str) -> None:

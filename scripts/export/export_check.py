@@ -16,6 +16,7 @@ from deeplab.engines import load_engine, predict
 from deeplab.preprocess import preprocess
 from deeplab.spec import InputSize, ModelSpec, Precision
 from scripts.archives.paths import ROOT
+from scripts.export.eager import eager
 
 EXAMPLES = ROOT / "ui" / "examples"
 FOLDERS = (EXAMPLES, ROOT / "model_store" / "photographs")
@@ -26,7 +27,6 @@ REQUIRED_AGREEMENT: dict[Precision, float] = {"f32": 0.995, "bf16": 0.995, "int8
 # photographs with a class, or a smaller share of their pixels, are no evidence for it.
 LEAST_PHOTOGRAPHS, LEAST_SHARE = 3, 0.02
 TIMED_PASSES = 3
-CPU = torch.device("cpu")
 
 
 class ProofError(RuntimeError):
@@ -106,15 +106,6 @@ def photographs() -> list[Path]:
 def network_input(photograph: Path, wanted: InputSize) -> NDArray[np.uint8]:
     """(1, h, w, 3) uint8 RGB, by the handler's own decoding and resizing."""
     return preprocess(decode(photograph.read_bytes(), wanted.long_side), wanted)
-
-
-def eager(
-    graph: nn.Module, pixels: NDArray[np.uint8], device: torch.device = CPU
-) -> NDArray[np.uint8]:
-    """The eager model's (h, w) uint8 class ids for (1, h, w, 3) uint8 RGB, in fp32."""
-    with torch.inference_mode():
-        ids: NDArray[np.uint8] = graph(torch.from_numpy(pixels.copy()).to(device))[0].cpu().numpy()
-    return ids
 
 
 def compare(references: Sequence[Reference], spec: ModelSpec, folder: Path) -> Proof:

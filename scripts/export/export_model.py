@@ -8,56 +8,31 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import torch
-from torch.export import Dim
-
-from deeplab.spec import EngineName, ModelSpec, Precision
+from deeplab.spec import ModelSpec, Precision
 from scripts.archives.digests import file_sha256
-from scripts.export.export_check import (
-    Proof,
-    ProofError,
-    Reference,
-    compare,
-    eager_references,
-    lack_of_evidence,
+from scripts.export.candidates import (
+    ARTEFACTS,
+    PRECISIONS,
+    Attempt,
+    Export,
+    candidates,
+    weights_of,
+    write_artefact,
 )
-from scripts.export.graphs import LogitsGraph, SegmentationGraph, graph_of
+from scripts.export.export_check import ProofError, Reference, eager_references, lack_of_evidence
+from scripts.export.graphs import SegmentationGraph, graph_of
 from scripts.export.model_options import Target, add_model_arguments, choice_from
-from scripts.export.openvino_ir import write_ir
-from scripts.export.quantise import write_int8
-from scripts.export.torch_program import write_program
 from scripts.networks.checkpoints import Checkpoint, CheckpointError, load_checkpoint
 from scripts.networks.normalisation import MEAN, STD
 from scripts.networks.torchvision_weights import DownloadError
 
-SMALLEST_SIDE, LARGEST_SIDE = 32, 8192  # pixels, the range of sizes that the graph is traced for
-EXAMPLE_SIZE = (385, 513)
-# What is tried where the precision is left to us.
-PRECISIONS: dict[EngineName, tuple[Precision, ...]] = {
-    "openvino": ("int8", "bf16", "f32"),
-    "torch": ("bf16", "f32"),
-}
-ARTEFACTS: dict[EngineName, str] = {"openvino": "network.xml", "torch": "network.pt2"}
-
 
 class ExportError(RuntimeError):
     """The artefact does not do what the eager model does."""
-
-
-@dataclass(frozen=True)
-class Export:
-    """An exported network and the proof that it is right.
-
-    no_int8: why int8 was not even tried; None where it was, or could not be meant.
-    """
-
-    spec: ModelSpec
-    proof: Proof
-    no_int8: str | None = None
 
 
 def export(checkpoint: Checkpoint, target: Target, folder: Path) -> Export:
@@ -74,9 +49,9 @@ def export(checkpoint: Checkpoint, target: Target, folder: Path) -> Export:
         references = eager_references(graph, spec.input)
         no_int8 = _why_no_int8(references, target)
         precisions = _precisions(target, with_int8=no_int8 is None)
-        work = _Work(graph, target, references, written)
-        candidates = list(_compared(spec, precisions, work))
-        chosen, place = _chosen(candidates, target)
+        attempt = Attempt(graph, target, references, written)
+        found = list(candidates(spec, precisions, attempt))
+        chosen, place = _chosen(found, target)
         shutil.copytree(place, folder, dirs_exist_ok=True)
     return replace(chosen, no_int8=no_int8)
 
@@ -86,7 +61,7 @@ def _write(
 ) -> ModelSpec:
     """The network in the engine's form, and what is true of it in every precision."""
     artefact = ARTEFACTS[target.engine]
-    _write_artefact(graph.logits, "f32", folder / artefact)
+    write_artefact(graph.logits, "f32", folder / artefact)
     return ModelSpec(
         architecture=checkpoint.architecture,
         classes=len(checkpoint.labels),
@@ -116,48 +91,6 @@ def _precisions(target: Target, *, with_int8: bool) -> tuple[Precision, ...]:
     return (target.precision,)
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What every attempt at an artefact starts from. written: the folder of the one in f32."""
-
-    graph: SegmentationGraph
-    target: Target
-    references: Sequence[Reference]
-    written: Path
-
-
-def _compared(
-    spec: ModelSpec, precisions: Sequence[Precision], work: _Work
-) -> Iterator[tuple[Export, Path]]:
-    """Each precision that may be taken, with its proof and its folder."""
-    for precision in precisions:
-        wanted = replace(spec, precision=precision)
-        if precision == "int8":
-            yield from _compared_int8(wanted, work)
-            continue
-        folder = work.written
-        if spec.engine == "torch" and precision == "bf16":  # whose weights are bf16 in the file
-            folder = folder.with_name("bf16")
-            _write_artefact(work.graph.logits, precision, folder / spec.artefact)
-            wanted = replace(wanted, sha256=file_sha256(folder / spec.artefact))
-        proof = compare(work.references, wanted, folder)
-        yield Export(replace(wanted, precision=proof.precision), proof), folder
-
-
-def _compared_int8(spec: ModelSpec, work: _Work) -> Iterator[tuple[Export, Path]]:
-    """The fast kind of int8, and where that does not pass the finer one too."""
-    for kind in ("int8", "int8-per-channel"):
-        folder = work.written.with_name(kind)
-        artefact = folder / spec.artefact
-        per_channel = kind == "int8-per-channel"
-        write_int8(work.written / spec.artefact, artefact, spec.input, per_channel=per_channel)
-        wanted = replace(spec, sha256=file_sha256(weights_of(artefact)))
-        proof = compare(work.references, wanted, folder)
-        yield Export(wanted, proof), folder
-        if proof.is_sufficient or not work.target.is_proved:
-            return
-
-
 def _chosen(candidates: Sequence[tuple[Export, Path]], target: Target) -> tuple[Export, Path]:
     """The fastest that passes; where no proof is asked for, the fastest."""
     sound = [each for each in candidates if each[0].proof.is_sufficient or not target.is_proved]
@@ -168,23 +101,6 @@ def _chosen(candidates: Sequence[tuple[Export, Path]], target: Target) -> tuple[
         f"the artefact agrees with the eager model on {best.mean_agreement:.2%} of the pixels, "
         f"{best.required:.1%} are required"
     )
-
-
-def weights_of(artefact: Path) -> Path:
-    """The file with an artefact's weights: its own, or the .bin beside an IR."""
-    return artefact.with_suffix(".bin") if artefact.suffix == ".xml" else artefact
-
-
-def _write_artefact(graph: LogitsGraph, precision: Precision, path: Path) -> None:
-    """In the form that the file's name says; OpenVINO computes one file in f32 and in bf16."""
-    path.parent.mkdir()
-    sides = {"min": SMALLEST_SIDE, "max": LARGEST_SIDE}
-    axes = {1: Dim("height", **sides), 2: Dim("width", **sides)}
-    if path.suffix == ".pt2":
-        write_program(graph, precision, path, EXAMPLE_SIZE, axes)
-        return
-    example = torch.zeros(1, *EXAMPLE_SIZE, 3, dtype=torch.uint8)
-    write_ir(torch.export.export(graph, (example,), dynamic_shapes=(axes,)), path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

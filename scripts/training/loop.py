@@ -17,9 +17,8 @@ from scripts.networks.normalisation import MEAN, STD
 from scripts.training.depthwise import use_fast_gradients
 from scripts.training.interrupt import Interrupted, asked_to_stop
 from scripts.training.losses import logit_adjustment, segmentation_loss
-from scripts.training.optimiser import optimiser_for
-from scripts.training.plan import Plan
-from scripts.training.schedule import average_decay, factor, warm_up_steps
+from scripts.training.optimiser import average_decay, factor, optimiser_for, warm_up_steps
+from scripts.training.options import Plan
 from scripts.training.state import Progress, State
 
 Weights = dict[str, Tensor]

@@ -29,8 +29,7 @@ from scripts.training import results
 from scripts.training.initial_weights import Start, start_from
 from scripts.training.interrupt import Interrupted
 from scripts.training.loop import Report, Training
-from scripts.training.options import LAST, parser, plan_from
-from scripts.training.plan import Plan
+from scripts.training.options import LAST, Plan, parser, plan_from
 from scripts.training.state import State, StateError, load, save
 from scripts.training.validation import Validation
 

@@ -12,7 +12,8 @@ from deeplab.postprocess import resize_class_ids
 from deeplab.spec import InputSize
 from scripts.datasets.voc import Labelled
 from scripts.evaluation.scores import Scores, confusion_matrix, scores
-from scripts.export.export_check import eager, network_input
+from scripts.export.eager import eager
+from scripts.export.export_check import network_input
 from scripts.export.graphs import SegmentationGraph
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scripts.export.export_check import EXAMPLES, eager
+from scripts.export.eager import eager
+from scripts.export.export_check import EXAMPLES
 from scripts.export.graphs import graph_of
 from scripts.networks.checkpoints import Choice, load_checkpoint
 

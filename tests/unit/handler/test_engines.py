@@ -16,7 +16,7 @@ from deeplab.engines import (
 from deeplab.neighbours import Neighbours
 from deeplab.spec import EngineName, ModelSpec, Precision
 from deeplab.torch_engine import TorchEngine
-from scripts.export.export_check import eager
+from scripts.export.eager import eager
 from scripts.export.export_model import export
 from scripts.export.graphs import graph_of
 from scripts.export.model_options import Target

@@ -16,15 +16,10 @@ from deeplab.torch_engine import LARGEST_BATCH
 from scripts.archives.digests import file_sha256
 from scripts.archives.paths import ROOT
 from scripts.export import build_archive
-from scripts.export.build_archive import (
-    Archive,
-    ArchiveError,
-    build,
-    fingerprint_of,
-    recorded_fingerprint,
-)
+from scripts.export.build_archive import ArchiveError, build
+from scripts.export.fingerprint import HANDLER, Archive, fingerprint_of, recorded_fingerprint
 from scripts.export.model_options import Target
-from scripts.networks.checkpoints import BUNDLED_WEIGHTS, VOC_LABELS, Choice
+from scripts.networks.checkpoints import BUNDLED_WEIGHTS, Choice
 from tests.unit.tiny import LABELS, tiny_checkpoint
 
 
@@ -47,7 +42,7 @@ def test_an_archive_holds_everything_that_a_worker_needs(tiny: Archive) -> None:
         manifest = json.loads(file.read("MAR-INF/MANIFEST.json"))["model"]
         labels = json.loads(file.read("deeplab/labels.json"))
         provenance = json.loads(file.read("provenance.json"))
-    sources = {f"deeplab/{path.name}" for path in (build_archive.HANDLER / "deeplab").glob("*.py")}
+    sources = {f"deeplab/{path.name}" for path in (HANDLER / "deeplab").glob("*.py")}
     assert names == sources | {
         "MAR-INF/MANIFEST.json",
         "deeplab/labels.json",
@@ -75,7 +70,7 @@ def test_only_an_archive_for_a_gpu_asks_for_batches(
         operations = yaml.safe_load(file.read("model-config.yaml"))
     assert operations["batchSize"] == batch
     assert (operations["maxBatchDelay"] > 0) == (batch > 1)
-    written = yaml.safe_load((build_archive.HANDLER / "model-config.yaml").read_text())
+    written = yaml.safe_load((HANDLER / "model-config.yaml").read_text())
     same = written.keys() - {"batchSize", "maxBatchDelay"}
     assert {key: operations[key] for key in same} == {key: written[key] for key in same}
 
@@ -142,61 +137,6 @@ def test_an_end_from_outside_leaves_nothing_in_the_store(tmp_path: Path) -> None
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 128 + signal.SIGTERM
     assert _only(tmp_path) == []
-
-
-BUNDLED = Archive(Choice(), Target("openvino"), "deeplabv3", "1.0", Path("store"))
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        replace(BUNDLED, name="other"),
-        replace(BUNDLED, version="1.1"),
-        replace(BUNDLED, target=Target("torch")),
-        replace(BUNDLED, target=Target("openvino", "f32")),
-        replace(BUNDLED, choice=Choice(architecture="deeplabv3_resnet50")),
-        replace(BUNDLED, choice=Choice(weights=VOC_LABELS)),
-        replace(BUNDLED, choice=Choice(labels=BUNDLED_WEIGHTS)),
-    ],
-    ids=["name", "version", "engine", "precision", "architecture", "weights", "labels"],
-)
-def test_whatever_decides_the_content_changes_the_fingerprint(other: Archive) -> None:
-    """So the archive is built again."""
-    assert fingerprint_of(other) != fingerprint_of(BUNDLED)
-
-
-def test_the_store_does_not_change_the_fingerprint() -> None:
-    """A copy elsewhere is the same archive."""
-    assert fingerprint_of(replace(BUNDLED, store=Path("other"))) == fingerprint_of(BUNDLED)
-
-
-@pytest.mark.parametrize(
-    "name", ["segmentation_handler.py", "model-config.yaml", "deeplab/spec.py"]
-)
-def test_a_change_of_the_handler_changes_the_fingerprint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    """Code and operations travel in the archive."""
-    copy = tmp_path / "handler"
-    for source in (build_archive.HANDLER).rglob("*"):
-        if source.suffix in (".py", ".yaml", ".json"):
-            target = copy / source.relative_to(build_archive.HANDLER)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(source.read_bytes())
-    monkeypatch.setattr(build_archive, "HANDLER", copy)
-    same = fingerprint_of(BUNDLED)
-    with (copy / name).open("a") as file:
-        file.write("# changed\n")
-    assert fingerprint_of(BUNDLED) != same
-
-
-@pytest.mark.parametrize("content", [None, b"", b"no archive", b"PK\x05\x06" + bytes(18)])
-def test_what_is_no_archive_has_no_fingerprint(tmp_path: Path, content: bytes | None) -> None:
-    """Missing, empty, foreign: all are reasons to build."""
-    path = tmp_path / "some.mar"
-    if content is not None:
-        path.write_bytes(content)
-    assert recorded_fingerprint(path) is None
 
 
 def test_the_command_says_whether_it_built(

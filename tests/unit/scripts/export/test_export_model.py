@@ -12,22 +12,21 @@ from torch import Tensor, nn
 from deeplab.engines import import_openvino
 from deeplab.spec import EngineName, ModelSpec
 from scripts.archives.digests import file_sha256
-from scripts.export import export_check, export_model
+from scripts.export import candidates, export_check, export_model
+from scripts.export.candidates import PRECISIONS, weights_of
+from scripts.export.eager import eager
 from scripts.export.export_check import (
     Proof,
     ProofError,
     compare,
-    eager,
     eager_references,
     photographs,
 )
 from scripts.export.export_model import (
-    PRECISIONS,
     ExportError,
     describe,
     export,
     main,
-    weights_of,
 )
 from scripts.export.graphs import SegmentationGraph, graph_of
 from scripts.export.model_options import Target
@@ -75,7 +74,7 @@ def test_left_open_the_fastest_that_passes_is_taken(
         precision = spec.precision
         return Proof(precision, {"cat.jpg": agreement[precision]}, ms[precision])
 
-    monkeypatch.setattr(export_model, "compare", measured)
+    monkeypatch.setattr(candidates, "compare", measured)
     assert export(tiny_checkpoint(), Target("openvino"), tmp_path).spec.precision == "bf16"
 
 
@@ -94,7 +93,7 @@ class Agrees:
 def agrees(monkeypatch: pytest.MonkeyPatch) -> Agrees:
     """What was compared."""
     comparison = Agrees()
-    monkeypatch.setattr(export_model, "compare", comparison)
+    monkeypatch.setattr(candidates, "compare", comparison)
     return comparison
 
 
@@ -165,7 +164,7 @@ def test_int8_has_a_range_for_each_channel_only_where_it_must(
     def measured(_references: object, _spec: ModelSpec, folder: Path) -> Proof:
         return Proof("int8", {"cat.jpg": agreement if folder.name == "int8" else 1.0}, 1.0)
 
-    monkeypatch.setattr(export_model, "compare", measured)
+    monkeypatch.setattr(candidates, "compare", measured)
     checkpoint = replace(tiny_checkpoint(), network=_depthwise())
     export(checkpoint, Target("openvino", "int8"), tmp_path)
     model = import_openvino().Core().read_model(tmp_path / "network.xml")

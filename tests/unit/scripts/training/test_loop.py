@@ -11,7 +11,7 @@ import torch
 from scripts.evaluation.scores import Scores
 from scripts.training.interrupt import Interrupted
 from scripts.training.loop import Report, Training, Weights
-from scripts.training.plan import Plan
+from scripts.training.options import Plan
 from scripts.training.state import load, save
 from tests.unit.scripts.training.tiny_training import training, validation
 

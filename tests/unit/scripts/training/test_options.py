@@ -3,8 +3,7 @@
 import pytest
 
 from scripts.datasets.voc import DataError
-from scripts.training.options import parser, plan_from
-from scripts.training.plan import Plan
+from scripts.training.options import Plan, parser, plan_from
 
 NEEDED = ["--data", "d", "--output", "o"]
 

@@ -10,7 +10,7 @@ from scripts.datasets.crops import Augmentation
 from scripts.datasets.sampling import Balance, Samples
 from scripts.datasets.voc import inspect_pairs, list_pairs
 from scripts.training.loop import Training
-from scripts.training.plan import Plan
+from scripts.training.options import Plan
 from scripts.training.validation import Validation
 from tests.unit.scripts.voc_folder import make
 

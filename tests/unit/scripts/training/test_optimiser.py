@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.training.schedule import average_decay, factor, warm_up_steps
+from scripts.training.optimiser import average_decay, factor, warm_up_steps
 
 
 @pytest.mark.parametrize(

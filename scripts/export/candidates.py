@@ -1,0 +1,97 @@
+"""The artefacts that an export may choose from, one for each precision, each checked."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch.export import Dim
+
+from deeplab.spec import EngineName, ModelSpec, Precision
+from scripts.archives.digests import file_sha256
+from scripts.export.export_check import Proof, Reference, compare
+from scripts.export.graphs import LogitsGraph, SegmentationGraph
+from scripts.export.model_options import Target
+from scripts.export.openvino_ir import write_ir
+from scripts.export.quantise import write_int8
+from scripts.export.torch_program import write_program
+
+SMALLEST_SIDE, LARGEST_SIDE = 32, 8192  # pixels, the range of sizes that the graph is traced for
+EXAMPLE_SIZE = (385, 513)
+# What is tried where the precision is left to us.
+PRECISIONS: dict[EngineName, tuple[Precision, ...]] = {
+    "openvino": ("int8", "bf16", "f32"),
+    "torch": ("bf16", "f32"),
+}
+ARTEFACTS: dict[EngineName, str] = {"openvino": "network.xml", "torch": "network.pt2"}
+
+
+@dataclass(frozen=True)
+class Export:
+    """An exported network and the proof that it is right.
+
+    no_int8: why int8 was not even tried; None where it was, or could not be meant.
+    """
+
+    spec: ModelSpec
+    proof: Proof
+    no_int8: str | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What every attempt at an artefact starts from. written: the folder of the one in f32."""
+
+    graph: SegmentationGraph
+    target: Target
+    references: Sequence[Reference]
+    written: Path
+
+
+def candidates(
+    spec: ModelSpec, precisions: Sequence[Precision], attempt: Attempt
+) -> Iterator[tuple[Export, Path]]:
+    """Each precision that may be taken, with its proof and its folder."""
+    for precision in precisions:
+        wanted = replace(spec, precision=precision)
+        if precision == "int8":
+            yield from _int8_candidates(wanted, attempt)
+            continue
+        folder = attempt.written
+        if spec.engine == "torch" and precision == "bf16":  # whose weights are bf16 in the file
+            folder = folder.with_name("bf16")
+            write_artefact(attempt.graph.logits, precision, folder / spec.artefact)
+            wanted = replace(wanted, sha256=file_sha256(folder / spec.artefact))
+        proof = compare(attempt.references, wanted, folder)
+        yield Export(replace(wanted, precision=proof.precision), proof), folder
+
+
+def _int8_candidates(spec: ModelSpec, attempt: Attempt) -> Iterator[tuple[Export, Path]]:
+    """The fast kind of int8, and where that does not pass the finer one too."""
+    for kind in ("int8", "int8-per-channel"):
+        folder = attempt.written.with_name(kind)
+        artefact = folder / spec.artefact
+        per_channel = kind == "int8-per-channel"
+        write_int8(attempt.written / spec.artefact, artefact, spec.input, per_channel=per_channel)
+        wanted = replace(spec, sha256=file_sha256(weights_of(artefact)))
+        proof = compare(attempt.references, wanted, folder)
+        yield Export(wanted, proof), folder
+        if proof.is_sufficient or not attempt.target.is_proved:
+            return
+
+
+def weights_of(artefact: Path) -> Path:
+    """The file with an artefact's weights: its own, or the .bin beside an IR."""
+    return artefact.with_suffix(".bin") if artefact.suffix == ".xml" else artefact
+
+
+def write_artefact(graph: LogitsGraph, precision: Precision, path: Path) -> None:
+    """In the form that the file's name says; OpenVINO computes one file in f32 and in bf16."""
+    path.parent.mkdir()
+    sides = {"min": SMALLEST_SIDE, "max": LARGEST_SIDE}
+    axes = {1: Dim("height", **sides), 2: Dim("width", **sides)}
+    if path.suffix == ".pt2":
+        write_program(graph, precision, path, EXAMPLE_SIZE, axes)
+        return
+    example = torch.zeros(1, *EXAMPLE_SIZE, 3, dtype=torch.uint8)
+    write_ir(torch.export.export(graph, (example,), dynamic_shapes=(axes,)), path)
