@@ -19,8 +19,8 @@ import psutil
 
 from benchmarks.comparison.report import row
 from benchmarks.load.loops import Load, ask, closed_loop, open_loop, p99_of, stages_of
-from benchmarks.servers.recorded_responses import MANAGEMENT, recorded
-from benchmarks.servers.server_process import Command, Running, running
+from benchmarks.servers.recorded_responses import MANAGEMENT, recorded_responses
+from benchmarks.servers.server_process import Command, RunningServer, running_server
 from benchmarks.servers.systems_under_test import PORTS, Server, product
 from benchmarks.setup.models import Model, prepare
 from benchmarks.setup.photographs import of_megapixels, usual
@@ -52,7 +52,7 @@ def by_size(model: Model, seconds: float) -> list[dict[str, object]]:
     with _product(model) as (server, _):
         for megapixels in MEGAPIXELS:
             photograph = of_megapixels(megapixels)
-            request = server.targets[0].request(photograph.jpeg)
+            request = server.endpoints[0].request(photograph.jpeg)
             closed_loop(request, connections=1, seconds=1)
             load = closed_loop(request, connections=1, seconds=seconds)
             figures: dict[str, object] = {
@@ -87,11 +87,11 @@ def gateway_capacity(model: Model, seconds: float) -> list[dict[str, float]]:
     with tempfile.TemporaryDirectory() as folder:
         answers = Path(folder) / "answers.json"
         with _product(model) as (server, _):
-            answers.write_text(json.dumps(recorded(server)))
+            answers.write_text(json.dumps(recorded_responses(server)))
         with _instant(answers) as (url, gateway):
             for connections in (1, 4, 16):
                 process = psutil.Process(gateway.child.process.pid)
-                request = server.targets[0].request(usual().jpeg).at(f"{url}/segmentation")
+                request = server.endpoints[0].request(usual().jpeg).at(f"{url}/segmentation")
                 closed_loop(request, connections=connections, seconds=2)
                 before = sum(process.cpu_times()[:2])
                 load = closed_loop(request, connections=connections, seconds=seconds)
@@ -107,7 +107,7 @@ def overload(model: Model, seconds: float) -> list[dict[str, object]]:
         capacity = _load(server, connections=8, seconds=seconds).throughput
         before = _memory(process)
         load = open_loop(
-            server.targets[0].request(usual().jpeg),
+            server.endpoints[0].request(usual().jpeg),
             rate=OVERLOAD * capacity,
             seconds=3 * seconds,
             users=OVERLOADING_USERS,
@@ -128,15 +128,15 @@ def overload(model: Model, seconds: float) -> list[dict[str, object]]:
 @contextmanager
 def _product(
     model: Model, settings: dict[str, str] | None = None
-) -> Iterator[tuple[Server, Running]]:
+) -> Iterator[tuple[Server, RunningServer]]:
     server = product(model, free_ports(PORTS), settings)
-    with running(server.command) as process:
+    with running_server(server.command) as process:
         _load(server, connections=4, seconds=4)  # warms up
         yield server, process
 
 
 @contextmanager
-def _instant(answers: Path) -> Iterator[tuple[str, Running]]:
+def _instant(answers: Path) -> Iterator[tuple[str, RunningServer]]:
     """A gateway before a back end that answers at once: its address."""
     back, front = free_ports(2)
     backend = f"http://127.0.0.1:{back}"
@@ -150,14 +150,14 @@ def _instant(answers: Path) -> Iterator[tuple[str, Running]]:
     url = f"http://127.0.0.1:{front}"
     with ExitStack() as stack:
         ready = f"{backend}{MANAGEMENT[0]}"
-        stack.enter_context(running(Command("instant", start, environment(), ready)))
+        stack.enter_context(running_server(Command("instant", start, environment(), ready)))
         command = [sys.executable, "-m", "gateway"]
-        gateway = running(Command("gateway", command, env, f"{url}/readyz"))
+        gateway = running_server(Command("gateway", command, env, f"{url}/readyz"))
         yield url, stack.enter_context(gateway)
 
 
 def _load(server: Server, *, connections: int, seconds: float) -> Load:
-    request = server.targets[0].request(usual().jpeg)
+    request = server.endpoints[0].request(usual().jpeg)
     return closed_loop(request, connections=connections, seconds=seconds)
 
 
@@ -171,7 +171,7 @@ def _figures(load: Load) -> dict[str, float]:
     }
 
 
-def _memory(process: Running) -> dict[str, int]:
+def _memory(process: RunningServer) -> dict[str, int]:
     """Megabytes of each kind of process."""
     kinds: dict[str, int] = {}
     for each in psutil.Process(process.child.process.pid).children(recursive=True):

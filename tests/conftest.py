@@ -15,12 +15,12 @@ def archive() -> Path:
     # Here, because most tests need no torch and would wait for its import.
     from scripts.export.build_archive import build
     from scripts.export.fingerprint import Archive
-    from scripts.export.model_options import Target
-    from scripts.networks.checkpoints import Choice
+    from scripts.export.model_options import ExportTarget
+    from scripts.networks.checkpoints import ModelChoice
 
     wanted = Archive(
-        Choice(),
-        Target("openvino"),
+        ModelChoice(),
+        ExportTarget("openvino"),
         MODEL,
         DEFAULT_VERSION,
         MODEL_STORE,

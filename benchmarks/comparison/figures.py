@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 
-from benchmarks.comparison.rounds import Latencies, Measured, Plan, Round
+from benchmarks.comparison.rounds import Latencies, Measurement, Plan, Round
 from benchmarks.load.loops import Load
 from benchmarks.servers.systems_under_test import COMPETITORS, GATEWAY, PROTOTYPE
 from benchmarks.setup.settings import ENGINE, NEWCOMER
@@ -39,27 +39,27 @@ def figures(rounds: Sequence[Round], plan: Plan) -> dict[str, object]:
 
 def _measures(rounds: Sequence[Round], plan: Plan) -> dict[str, Callable[[Round], float]]:
     """Name -> what it is in one round; those who were not measured have none."""
-    measured = rounds[0].targets.keys()
+    measured = rounds[0].endpoints.keys()
     made: dict[str, Callable[[Round], float]] = {
-        "vs_engine": lambda turn: turn.targets[GATEWAY].capacity(plan.usual) / turn.engine_per_s,
+        "vs_engine": lambda turn: turn.endpoints[GATEWAY].capacity(plan.usual) / turn.engine_per_s,
         "engine_per_s": lambda turn: turn.engine_per_s,
-        "gateway_per_s": lambda turn: turn.targets[GATEWAY].capacity(plan.usual),
-        "p50_ms": lambda turn: _alone(turn.targets[GATEWAY], plan),
+        "gateway_per_s": lambda turn: turn.endpoints[GATEWAY].capacity(plan.usual),
+        "p50_ms": lambda turn: _alone(turn.endpoints[GATEWAY], plan),
         "gateway_overhead_ms": lambda turn: _latencies(turn).added_ms,
         "p99_over_p50_at_80pct": lambda turn: _tail(_latencies(turn).steady),
-        "rss_mb": lambda turn: turn.targets[GATEWAY].rss_mb,
-        "startup_s": lambda turn: turn.targets[GATEWAY].startup_s,
+        "rss_mb": lambda turn: turn.endpoints[GATEWAY].rss_mb,
+        "startup_s": lambda turn: turn.endpoints[GATEWAY].startup_s,
     }
     if PROTOTYPE in measured:
         made["vs_prototype"] = lambda turn: _ratio(turn, PROTOTYPE, plan)
         made["latency_vs_prototype"] = lambda turn: (
-            _alone(turn.targets[GATEWAY], plan) / _alone(turn.targets[PROTOTYPE], plan)
+            _alone(turn.endpoints[GATEWAY], plan) / _alone(turn.endpoints[PROTOTYPE], plan)
         )
     for name in COMPETITORS:
         for variant, key in ((ENGINE, f"vs_{name}"), (NEWCOMER, f"vs_{name}_newcomer")):
-            target = f"{name}_{variant}"
-            if target in measured:
-                made[key] = lambda turn, target=target: _ratio(turn, target, plan)  # type: ignore[misc]  # mypy knows no lambda with a default
+            endpoint = f"{name}_{variant}"
+            if endpoint in measured:
+                made[key] = lambda turn, endpoint=endpoint: _ratio(turn, endpoint, plan)  # type: ignore[misc]  # mypy knows no lambda with a default
     return made
 
 
@@ -69,16 +69,16 @@ def _spread(rounds: Sequence[Round], of: Callable[[Round], float]) -> Spread:
 
 
 def _ratio(turn: Round, other: str, plan: Plan) -> float:
-    return turn.targets[GATEWAY].capacity(plan.usual) / turn.targets[other].capacity(plan.usual)
+    return turn.endpoints[GATEWAY].capacity(plan.usual) / turn.endpoints[other].capacity(plan.usual)
 
 
-def _alone(measured: Measured, plan: Plan) -> float:
+def _alone(measured: Measurement, plan: Plan) -> float:
     """Median latency in milliseconds of the fewest connections."""
     return measured.closed[plan.usual.name, min(plan.connections)].p50
 
 
 def _latencies(turn: Round) -> Latencies:
-    found = turn.targets[GATEWAY].latencies
+    found = turn.endpoints[GATEWAY].latencies
     if found is None:
         raise ValueError("the gateway's latencies were not looked at")
     return found
@@ -89,7 +89,7 @@ def _tail(steady: Load) -> float:
 
 
 def detail(rounds: Sequence[Round]) -> Mapping[str, object]:
-    """Target -> start, memory, and each load: medians over the rounds, failures added up.
+    """Endpoint -> start, memory, and each load: medians over the rounds, failures added up.
 
     ``steady``: the gateway's load at 80 % of its capacity.
     """
@@ -99,7 +99,7 @@ def detail(rounds: Sequence[Round]) -> Mapping[str, object]:
             "rss_mb": _median(rounds, name, lambda each: each.rss_mb),
             "loads": [_load(rounds, name, key) for key in _common_loads(rounds, name)],
         }
-        for name in rounds[0].targets
+        for name in rounds[0].endpoints
     }
     found[GATEWAY]["steady"] = _summary([_latencies(turn).steady for turn in rounds])
     return found
@@ -107,16 +107,16 @@ def detail(rounds: Sequence[Round]) -> Mapping[str, object]:
 
 def _common_loads(rounds: Sequence[Round], name: str) -> list[tuple[str, int]]:
     """Those of every round: a server near the limit of slowness may have some in a few only."""
-    every = [turn.targets[name].closed for turn in rounds]
+    every = [turn.endpoints[name].closed for turn in rounds]
     return [key for key in every[0] if all(key in closed for closed in every)]
 
 
-def _median(rounds: Sequence[Round], name: str, of: Callable[[Measured], float]) -> float:
-    return round(median(of(turn.targets[name]) for turn in rounds), 3)
+def _median(rounds: Sequence[Round], name: str, of: Callable[[Measurement], float]) -> float:
+    return round(median(of(turn.endpoints[name]) for turn in rounds), 3)
 
 
 def _load(rounds: Sequence[Round], name: str, key: tuple[str, int]) -> dict[str, object]:
-    loads = [turn.targets[name].closed[key] for turn in rounds]
+    loads = [turn.endpoints[name].closed[key] for turn in rounds]
     return {"photograph": key[0], "connections": key[1], **_summary(loads)}
 
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from benchmarks.comparison.engine_limit import engine_throughput
 from benchmarks.load.loops import Load, Request, alternately, closed_loop, open_loop, send_once
-from benchmarks.servers.server_process import Running, running
-from benchmarks.servers.systems_under_test import GATEWAY, PRODUCT, TORCHSERVE, Server, Target
+from benchmarks.servers.server_process import RunningServer, running_server
+from benchmarks.servers.systems_under_test import GATEWAY, PRODUCT, TORCHSERVE, Endpoint, Server
 from benchmarks.setup.models import Model
 from benchmarks.setup.photographs import USUAL, Photograph
 
@@ -59,8 +59,8 @@ class Latencies:
 
 
 @dataclass
-class Measured:
-    """What one target gave in one round.
+class Measurement:
+    """What one endpoint gave in one round.
 
     closed: (photograph, connections) -> load. latencies: of the gateway only.
     """
@@ -81,7 +81,7 @@ class Round:
     """One turn: pictures a second of the engine alone, and everybody's figures by name."""
 
     engine_per_s: float
-    targets: dict[str, Measured] = field(default_factory=dict)
+    endpoints: dict[str, Measurement] = field(default_factory=dict)
 
 
 def measure(model: Model, servers: Sequence[Server], plan: Plan) -> Iterator[Round]:
@@ -90,12 +90,12 @@ def measure(model: Model, servers: Sequence[Server], plan: Plan) -> Iterator[Rou
     for _ in range(plan.rounds):
         turn = Round(engine_throughput(model, plan.usual.jpeg, plan.seconds))
         for server in servers:
-            with running(server.command) as process:
-                for target in server.targets:
-                    mask = _mask(target, plan.usual.jpeg)
+            with running_server(server.command) as process:
+                for endpoint in server.endpoints:
+                    mask = _mask(endpoint, plan.usual.jpeg)
                     expected = mask if expected is None else expected
-                    check(target.name, mask, expected, is_proved=model.is_proved)
-                turn.targets |= _measure(server.targets, process, plan)
+                    check(endpoint.name, mask, expected, is_proved=model.is_proved)
+                turn.endpoints |= _measure(server.endpoints, process, plan)
             if server.name == PRODUCT:
                 # Once more after it: its best load is compared with the engine's best.
                 again = engine_throughput(model, plan.usual.jpeg, plan.seconds)
@@ -103,27 +103,29 @@ def measure(model: Model, servers: Sequence[Server], plan: Plan) -> Iterator[Rou
         yield turn
 
 
-def _measure(targets: Sequence[Target], process: Running, plan: Plan) -> dict[str, Measured]:
-    """Each load on all of a server's targets before the next: they are compared with each other."""
-    measured = {target.name: Measured(startup_s=process.startup_s) for target in targets}
-    for target in targets:
-        warm_up = target.request(plan.usual.jpeg)
-        connections = 1 if target.is_newcomer else WARM_UP_CONNECTIONS  # it has one worker
+def _measure(
+    endpoints: Sequence[Endpoint], process: RunningServer, plan: Plan
+) -> dict[str, Measurement]:
+    """Apply each load to all of a server's endpoints before the next one: they are compared."""
+    measured = {endpoint.name: Measurement(startup_s=process.startup_s) for endpoint in endpoints}
+    for endpoint in endpoints:
+        warm_up = endpoint.request(plan.usual.jpeg)
+        connections = 1 if endpoint.is_newcomer else WARM_UP_CONNECTIONS  # it has one worker
         closed_loop(warm_up, connections=connections, seconds=plan.warm_up_seconds)
     for photograph, connections in _loads(plan):
-        for target in targets:
-            if not is_asked(target, measured[target.name], plan, photograph, connections):
+        for endpoint in endpoints:
+            if not is_asked(endpoint, measured[endpoint.name], plan, photograph, connections):
                 continue
-            request = target.request(photograph.jpeg)
+            request = endpoint.request(photograph.jpeg)
             load = closed_loop(request, connections=connections, seconds=plan.seconds)
             if not load.latencies:
-                raise BenchmarkError(f"{target.name} gave no answer in {plan.seconds:g} seconds")
-            measured[target.name].closed[photograph.name, connections] = load
+                raise BenchmarkError(f"{endpoint.name} gave no answer in {plan.seconds:g} seconds")
+            measured[endpoint.name].closed[photograph.name, connections] = load
         if photograph.name == plan.usual.name:
             for each in measured.values():
                 each.rss_mb = process.rss_mb()
     if GATEWAY in measured:
-        by_name = {target.name: target.request(plan.usual.jpeg) for target in targets}
+        by_name = {endpoint.name: endpoint.request(plan.usual.jpeg) for endpoint in endpoints}
         capacity = measured[GATEWAY].capacity(plan.usual)
         measured[GATEWAY].latencies = _latencies(by_name, capacity, plan)
     return measured
@@ -148,13 +150,13 @@ def _loads(plan: Plan) -> Iterator[tuple[Photograph, int]]:
 
 
 def is_asked(
-    target: Target, measured: Measured, plan: Plan, photograph: Photograph, connections: int
+    endpoint: Endpoint, measured: Measurement, plan: Plan, photograph: Photograph, connections: int
 ) -> bool:
-    """Whether a load says anything new about a target, of which ``measured`` is known so far.
+    """Whether a load says anything new about an endpoint, of which ``measured`` is known so far.
 
     What a newcomer writes, and the prototype, are compared on the usual photograph only.
     """
-    if not target.is_newcomer:
+    if not endpoint.is_newcomer:
         return True
     if photograph.name != plan.usual.name:
         return False
@@ -162,8 +164,8 @@ def is_asked(
     return connections <= MOST_OF_SLOW or alone is None or alone.p50 <= SLOW_MS
 
 
-def _mask(target: Target, jpeg: bytes) -> NDArray[np.uint8]:
-    answer = target.png(send_once(target.request(jpeg)))
+def _mask(endpoint: Endpoint, jpeg: bytes) -> NDArray[np.uint8]:
+    answer = endpoint.png(send_once(endpoint.request(jpeg)))
     with Image.open(io.BytesIO(answer)) as picture:
         return np.asarray(picture)
 

@@ -22,7 +22,7 @@ from deeplab.neighbours import Neighbours
 from deeplab.pipeline import segment
 from deeplab.preprocess import network_size
 from deeplab.spec import read_spec
-from scripts.networks.checkpoints import Choice, load_checkpoint
+from scripts.networks.checkpoints import ModelChoice, load_checkpoint
 from scripts.networks.normalisation import MEAN, STD
 
 Segmenter = Callable[[bytes], bytes]
@@ -63,7 +63,7 @@ class EagerSegmenter:
     """PyTorch as its tutorials show it: eager, float32, Pillow and torch with their defaults."""
 
     def __init__(self, architecture: str, weights: Path):
-        checkpoint = load_checkpoint(Choice(architecture, weights))
+        checkpoint = load_checkpoint(ModelChoice(architecture, weights))
         self._network, self._input = checkpoint.network, checkpoint.input
         self._mean, self._std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
         self._palette = [value for index in range(256) for value in _colour(index)]

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from benchmarks.comparison.report import row
-from benchmarks.gpu.roofline import Ceilings, ceilings, needs
+from benchmarks.gpu.roofline import Ceilings, ceilings, network_cost
 from benchmarks.setup.models import NAMES, Model, prepare
 from benchmarks.setup.photographs import usual
 from benchmarks.setup.settings import ROOT, environment
@@ -29,7 +29,7 @@ from deeplab.engines import load_engine
 from deeplab.preprocess import preprocess
 from deeplab.spec import read_spec
 from deeplab.torch_engine import LARGEST_BATCH, TorchEngine
-from scripts.networks.checkpoints import Choice, load_checkpoint
+from scripts.networks.checkpoints import ModelChoice, load_checkpoint
 
 RESULTS = ROOT / "benchmarks" / "results" / "gpu.json"
 BATCHES = (1, 4, LARGEST_BATCH)
@@ -41,8 +41,8 @@ def measure(model: Model, limits: Ceilings, workers: Sequence[int], seconds: flo
     folder = model.unpacked / "network"
     spec = read_spec(model.unpacked / "model.json")
     pixels = preprocess(decode(usual().jpeg, spec.input.long_side), spec.input)
-    network = load_checkpoint(Choice(model.architecture, model.weights)).network
-    least = needs(network, pixels.shape[1:3], LARGEST_BATCH, limits)
+    network = load_checkpoint(ModelChoice(model.architecture, model.weights)).network
+    least = network_cost(network, pixels.shape[1:3], LARGEST_BATCH, limits)
     engine = load_engine(folder, spec, threads=0)
     if not isinstance(engine, TorchEngine):
         raise TypeError(f"the archive of {model.name} is for {engine.name}")

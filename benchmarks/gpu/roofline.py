@@ -21,7 +21,7 @@ class Ceilings:
 
 
 @dataclass(frozen=True)
-class Needs:
+class NetworkCost:
     """What one picture needs of a device. seconds: the least that it takes there."""
 
     flops: float
@@ -54,7 +54,9 @@ def seconds_of(work: Callable[[], Any], repeats: int = 20) -> float:
     return median(times[3:])
 
 
-def needs(network: nn.Module, size: tuple[int, int], batch: int, limits: Ceilings) -> Needs:
+def network_cost(
+    network: nn.Module, size: tuple[int, int], batch: int, limits: Ceilings
+) -> NetworkCost:
     """What each of ``batch`` pictures of (height, width) needs at least, in bf16.
 
     Each convolution reads its input and its weights once and writes its output once, and takes the
@@ -78,7 +80,7 @@ def needs(network: nn.Module, size: tuple[int, int], batch: int, limits: Ceiling
     for hook in hooks:
         hook.remove()
     seconds = sum(max(flops / limits.flops, moved / limits.bytes) for flops, moved in layers)
-    return Needs(
+    return NetworkCost(
         sum(flops for flops, _ in layers) / batch,
         sum(moved for _, moved in layers) / batch,
         seconds / batch,

@@ -14,7 +14,7 @@ from typing import Any
 import httptools
 
 
-class Instant(asyncio.Protocol):
+class FakeTorchServe(asyncio.Protocol):
     """One connection: every request gets what was recorded for its path."""
 
     def __init__(self, answers: dict[str, bytes]) -> None:
@@ -43,7 +43,7 @@ NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
 def read_answers(path: Path) -> dict[str, bytes]:
-    """Target -> the whole answer as it goes over the wire."""
+    """Request target -> the whole answer as it goes over the wire."""
     recorded: dict[str, dict[str, Any]] = json.loads(path.read_text())
     return {target: _wire(answer) for target, answer in recorded.items()}
 
@@ -57,7 +57,7 @@ def _wire(answer: dict[str, Any]) -> bytes:
 
 async def _serve(port: int, answers: dict[str, bytes]) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Instant(answers), "127.0.0.1", port)
+    server = await loop.create_server(lambda: FakeTorchServe(answers), "127.0.0.1", port)
     await server.serve_forever()
 
 

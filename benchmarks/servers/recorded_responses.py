@@ -17,9 +17,9 @@ MANAGEMENT = (
 PREDICTIONS = f"/predictions/{MODEL}/{DEFAULT_VERSION}"
 
 
-def recorded(server: Server) -> dict[str, dict[str, object]]:
-    """Target -> status, headers, body as base64, as ``fake_torchserve`` reads them."""
-    _, torchserve = server.targets
+def recorded_responses(server: Server) -> dict[str, dict[str, object]]:
+    """Request target -> status, headers, body as base64, as ``fake_torchserve`` reads them."""
+    _, torchserve = server.endpoints
     management = server.command.env["SEGSERVE_SERVE_MANAGEMENT_PORT"]
     base = f"http://127.0.0.1:{management}"
     found = {path: httpx.get(base + path, timeout=30, trust_env=False) for path in MANAGEMENT}

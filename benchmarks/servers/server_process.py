@@ -30,7 +30,7 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningServer:
     """A server that answers."""
 
     child: Child
@@ -49,7 +49,7 @@ class Running:
 
 
 @contextmanager
-def running(command: Command) -> Iterator[Running]:
+def running_server(command: Command) -> Iterator[RunningServer]:
     """Hold a server from its first answer on. Raises ServerError."""
     logs = CACHE / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def running(command: Command) -> Iterator[Running]:
     child = start(command.name, command.arguments, command.env, logs / f"{command.name}.log")
     try:
         _wait(child, command.ready)
-        yield Running(child, time.monotonic() - began)
+        yield RunningServer(child, time.monotonic() - began)
     finally:
         _stop_with_descendants(child)
 

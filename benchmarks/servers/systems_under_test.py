@@ -33,7 +33,7 @@ GATEWAY, TORCHSERVE = "gateway", "torchserve"
 
 
 @dataclass(frozen=True)
-class Target:
+class Endpoint:
     """One way to ask a server.
 
     request: JPEG -> what is sent. png: what was answered -> the PNG in it.
@@ -52,7 +52,7 @@ class Server:
 
     name: str
     command: Command
-    targets: tuple[Target, ...]
+    endpoints: tuple[Endpoint, ...]
 
 
 def form(jpeg: bytes) -> tuple[bytes, str]:
@@ -97,8 +97,8 @@ def product(model: Model, ports: list[int], settings: Mapping[str, str] | None =
         PRODUCT,
         command,
         (
-            Target(GATEWAY, lambda jpeg: Request(f"{gateway}/segmentation", *form(jpeg)), _same),
-            Target(TORCHSERVE, lambda jpeg: Request(predict, jpeg, raw), _same),
+            Endpoint(GATEWAY, lambda jpeg: Request(f"{gateway}/segmentation", *form(jpeg)), _same),
+            Endpoint(TORCHSERVE, lambda jpeg: Request(predict, jpeg, raw), _same),
         ),
     )
 
@@ -120,12 +120,12 @@ def competitor(name: str, variant: str, model: Model, ports: list[int]) -> Serve
     command = Command(label, arguments, {**env, **more}, ready=f"{base}{path}")
     is_newcomer = variant == NEWCOMER
     if name == "mlserver":
-        ask = Target(
+        ask = Endpoint(
             label, lambda jpeg: _open_inference(base, jpeg), _from_open_inference, is_newcomer
         )
     else:
         route = "/predict" if name == "litserve" else "/segmentation"
-        ask = Target(label, lambda jpeg: Request(base + route, *form(jpeg)), _same, is_newcomer)
+        ask = Endpoint(label, lambda jpeg: Request(base + route, *form(jpeg)), _same, is_newcomer)
     return Server(label, command, (ask,))
 
 

@@ -1,1 +1,1 @@
-"""Labelled pictures: reading, splitting, augmenting and correcting them."""
+"""Labelled images: reading, splitting, augmenting and correcting them."""

@@ -21,9 +21,9 @@ from tqdm import tqdm
 
 from scripts.datasets.imagenet_classifier import voc_ids
 from scripts.datasets.split import TRUSTED
-from scripts.datasets.voc import IGNORE, MASKS, PICTURES, DataError, Labelled, list_pairs
+from scripts.datasets.voc import IGNORE, IMAGES, MASKS, DataError, LabelledImage, list_pairs
 from scripts.export.eager import EagerModel
-from scripts.networks.checkpoints import Choice, load_checkpoint
+from scripts.networks.checkpoints import ModelChoice, load_checkpoint
 
 SIDE = 400  # pixels, the long side of the added pictures at most
 EACH = 4  # pictures of each object
@@ -47,15 +47,15 @@ def add_cutouts(
         raise DataError(f"{data} has no picture without an object to paste into")
     shutil.copytree(data, output, dirs_exist_ok=True)
     random = np.random.default_rng(0)
-    found = EagerModel(load_checkpoint(Choice())).predict
+    found = EagerModel(load_checkpoint(ModelChoice())).predict
     added = []
     for name, file in tqdm(files, "pasting", disable=None):
         cutout = read_cutout(file, found)
         for index in range(each):
-            ground = grounds[random.integers(len(grounds))].read_picture()
+            ground = grounds[random.integers(len(grounds))].read_image()
             picture, mask = paste(cutout, ids[name], ground, random)
             stem = f"cutout_{name}_{file.stem}_{index}"
-            picture.save(output / PICTURES / f"{stem}.jpg", quality=JPEG_QUALITY)
+            picture.save(output / IMAGES / f"{stem}.jpg", quality=JPEG_QUALITY)
             Image.fromarray(mask).save(output / MASKS / f"{stem}.png")
             added.append(stem)
     if (output / TRUSTED).exists():  # without it all masks are trusted alike
@@ -120,7 +120,7 @@ def _add_lines(path: Path, lines: Sequence[str]) -> None:
         file.writelines(f"{line}\n" for line in lines)
 
 
-def _is_empty(pair: Labelled) -> bool:
+def _is_empty(pair: LabelledImage) -> bool:
     """Whether the mask says that nothing is there."""
     return not pair.read_mask().any()
 

@@ -25,10 +25,10 @@ from scripts.datasets.imagenet_classifier import ANIMALS, BESIDE, OWN, voc_ids
 from scripts.datasets.split import TRUSTED
 from scripts.datasets.voc import (
     IGNORE,
+    IMAGES,
     MASKS,
-    PICTURES,
     DataError,
-    Labelled,
+    LabelledImage,
     list_pairs,
     read_names,
 )
@@ -71,7 +71,7 @@ class Classifier:
         return F.batch_norm(hidden, mean, variance, weight, bias, eps=1e-3)
 
 
-def opinion(name: str, confidence: Tensor) -> str | None:
+def verdict_on(name: str, confidence: Tensor) -> str | None:
     """What an object that was called ``name`` is: that, another animal, or None for "neither".
 
     confidence: (1000,) of ImageNet's classes.
@@ -86,17 +86,17 @@ def opinion(name: str, confidence: Tensor) -> str | None:
     return likeliest if _sum(confidence, OWN[likeliest]) >= ANIMAL_RENAMED else None
 
 
-def reconsider(
-    pair: Labelled, classifier: Classifier, ids_of: dict[str, int]
+def filter_mask(
+    pair: LabelledImage, classifier: Classifier, ids_of: dict[str, int]
 ) -> tuple[NDArray[np.uint8], list[tuple[str, str | None]]]:
     """The mask after the second opinion, and (name, opinion) of each object it was asked about."""
-    picture, ids = pair.read_picture(), pair.read_mask().copy()
+    picture, ids = pair.read_image(), pair.read_mask().copy()
     before, found = ids.copy(), []
     for name in OWN:
         there = before == ids_of[name]
         if there.mean() < LEAST_SHARE:
             continue
-        is_really = opinion(name, classifier(_crops(picture, there)))
+        is_really = verdict_on(name, classifier(_crops(picture, there)))
         ids[there] = IGNORE if is_really is None else ids_of[is_really]
         found.append((name, is_really))
     return ids, found
@@ -123,7 +123,7 @@ def _sum(confidence: Tensor, classes: frozenset[int]) -> float:
     return float(confidence[sorted(classes)].sum()) if classes else 0.0
 
 
-def write_reconsidered(folder: Path, output: Path) -> Counter[tuple[str, str]]:
+def filter_folder(folder: Path, output: Path) -> Counter[tuple[str, str]]:
     """Copy ``folder`` with reconsidered masks; (class, what became of it) -> objects.
 
     Raises DataError or BackboneError.
@@ -131,16 +131,16 @@ def write_reconsidered(folder: Path, output: Path) -> Counter[tuple[str, str]]:
     pairs, listed = list_pairs(folder), folder / TRUSTED
     trusted = read_names(listed, pairs) if listed.exists() else frozenset()
     classifier, ids_of = Classifier(), voc_ids()
-    for part in (PICTURES, MASKS):
+    for part in (IMAGES, MASKS):
         (output / part).mkdir(parents=True, exist_ok=True)
     if listed.exists():
         shutil.copyfile(listed, output / TRUSTED)
     became: Counter[tuple[str, str]] = Counter()
     for pair in tqdm(pairs, "asking", disable=None):
-        shutil.copyfile(pair.picture, output / PICTURES / pair.picture.name)
+        shutil.copyfile(pair.image, output / IMAGES / pair.image.name)
         ids = pair.read_mask()
         if pair.name not in trusted:
-            ids, found = reconsider(pair, classifier, ids_of)
+            ids, found = filter_mask(pair, classifier, ids_of)
             became.update((name, is_really or "ignored") for name, is_really in found)
         Image.fromarray(ids).save(output / MASKS / pair.mask.name)
     return became
@@ -153,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="the new VOC folder")
     options = parser.parse_args(arguments)
     try:
-        became = write_reconsidered(options.data, options.output)
+        became = filter_folder(options.data, options.output)
     except (BackboneError, DataError, OSError) as exc:
         print(f"second_opinion: {exc}", file=sys.stderr)
         return 1

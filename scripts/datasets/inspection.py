@@ -4,18 +4,27 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tqdm import tqdm
 
-from scripts.datasets.voc import IGNORE, DataError, Inspected, Labelled, class_pixels, inspect_pairs
+from scripts.datasets.voc import (
+    IGNORE,
+    DataError,
+    InspectedImage,
+    LabelledImage,
+    class_pixels,
+    inspect_pairs,
+)
 
 
-def inspect(pairs: Sequence[Labelled], labels: Mapping[int, str], purpose: str) -> list[Inspected]:
+def inspect(
+    pairs: Sequence[LabelledImage], labels: Mapping[int, str], purpose: str
+) -> list[InspectedImage]:
     """Read all with a progress bar; print the classes without a pixel. Raises DataError.
 
     labels: class id -> name. purpose: "train on" or "validate with".
     """
 
-    def progress(found: Iterable[Inspected]) -> Iterable[Inspected]:
+    def progress(found: Iterable[InspectedImage]) -> Iterable[InspectedImage]:
         what = f"checking what to {purpose}"
-        bar: Iterable[Inspected] = tqdm(found, what, len(pairs), leave=False, disable=None)
+        bar: Iterable[InspectedImage] = tqdm(found, what, len(pairs), leave=False, disable=None)
         return bar
 
     inspected = inspect_pairs(pairs, len(labels), progress)
@@ -26,7 +35,7 @@ def inspect(pairs: Sequence[Labelled], labels: Mapping[int, str], purpose: str) 
     return inspected
 
 
-def check_objects(inspected: Sequence[Inspected]) -> None:
+def check_objects(inspected: Sequence[InspectedImage]) -> None:
     """DataError if no mask shows any class but 0: there is nothing to learn."""
     if not class_pixels(inspected)[1:IGNORE].any():
         raise DataError(

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from scripts.datasets.crops import Augmentation, Sample, cut, paste
-from scripts.datasets.voc import Inspected
+from scripts.datasets.voc import InspectedImage
 
 PRESENT = 0.01  # share of a picture's pixels from which on it counts as a picture of the class
 
@@ -31,7 +31,7 @@ class Balance:
     pasted: float = 0.35
 
 
-def class_frequencies(pictures: Sequence[Inspected], classes: int) -> NDArray[np.float64]:
+def class_frequencies(pictures: Sequence[InspectedImage], classes: int) -> NDArray[np.float64]:
     """(classes,) share of the pictures in which a class covers at least PRESENT, above 0."""
     present = np.stack([_present(picture, classes) for picture in pictures])
     shares: NDArray[np.float64] = np.maximum(present.mean(axis=0), 1 / len(pictures))
@@ -39,7 +39,7 @@ def class_frequencies(pictures: Sequence[Inspected], classes: int) -> NDArray[np
 
 
 def picture_weights(
-    pictures: Sequence[Inspected], classes: int, balance: Balance
+    pictures: Sequence[InspectedImage], classes: int, balance: Balance
 ) -> NDArray[np.float64]:
     """(pictures,) probability of each picture: that of its rarest class, times the trust."""
     rarity = class_frequencies(pictures, classes) ** -balance.power
@@ -62,7 +62,7 @@ class Samples(Dataset[tuple[Tensor, Tensor]]):
 
     def __init__(
         self,
-        pictures: Sequence[Inspected],
+        pictures: Sequence[InspectedImage],
         classes: int,
         balance: Balance,
         augmentation: Augmentation,
@@ -105,9 +105,9 @@ class Samples(Dataset[tuple[Tensor, Tensor]]):
         picture = self._pictures[rng.choice(len(self._pictures), p=self._weights)]
         wanted = self._wanted(picture, rng)
         pair = picture.pair
-        return cut(pair.read_picture(), pair.read_mask(), wanted, self._augmentation, rng), wanted
+        return cut(pair.read_image(), pair.read_mask(), wanted, self._augmentation, rng), wanted
 
-    def _wanted(self, picture: Inspected, rng: np.random.Generator) -> int:
+    def _wanted(self, picture: InspectedImage, rng: np.random.Generator) -> int:
         present = _present(picture, self._classes)
         present[0] = False
         if not present.any():
@@ -116,6 +116,6 @@ class Samples(Dataset[tuple[Tensor, Tensor]]):
         return int(rng.choice(self._classes, p=chances / chances.sum()))
 
 
-def _present(picture: Inspected, classes: int) -> NDArray[np.bool_]:
+def _present(picture: InspectedImage, classes: int) -> NDArray[np.bool_]:
     present: NDArray[np.bool_] = picture.pixels[:classes] >= PRESENT * picture.pixels.sum()
     return present

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.datasets.voc import PICTURES, DataError, Labelled, list_pairs, read_names
+from scripts.datasets.voc import IMAGES, DataError, LabelledImage, list_pairs, read_names
 
 TRUSTED = "real.txt"  # names of the pictures whose masks were drawn by people
 VALIDATION = "validation.txt"  # names of the pictures that were not trained on
@@ -18,8 +18,8 @@ HELD_OUT = 10  # one picture in so many, where no folder for the validation is g
 class Split:
     """Two lists without a common picture, and which masks of the first were drawn by people."""
 
-    train: list[Labelled]
-    validation: list[Labelled]
+    train: list[LabelledImage]
+    validation: list[LabelledImage]
     trusted: frozenset[str]
 
 
@@ -27,12 +27,12 @@ def digest(chosen: Split) -> str:
     """A checksum of which files there are and how large they are, hexadecimal."""
     sums = hashlib.sha256()
     for pair in (*chosen.train, *chosen.validation):
-        sizes = f"{pair.picture.stat().st_size} {pair.mask.stat().st_size}"
+        sizes = f"{pair.image.stat().st_size} {pair.mask.stat().st_size}"
         sums.update(f"{pair.name} {sizes}\n".encode())
     return sums.hexdigest()
 
 
-def write_names(path: Path, pairs: Sequence[Labelled]) -> None:
+def write_names(path: Path, pairs: Sequence[LabelledImage]) -> None:
     """The names of the pictures, one a line, as ``read_names`` takes them."""
     path.write_text("".join(f"{pair.name}\n" for pair in pairs))
 
@@ -44,7 +44,7 @@ def split(folder: Path, validation: Path | None) -> Split:
     ``val``. Without any folder for the validation every tenth picture (by chance, always the same)
     is held out.
     """
-    if not (folder / PICTURES).is_dir() and (folder / "train").is_dir():
+    if not (folder / IMAGES).is_dir() and (folder / "train").is_dir():
         validation = folder / "val" if validation is None else validation
         folder = folder / "train"
     pairs = list_pairs(folder)

@@ -13,8 +13,8 @@ from deeplab.decode import decode
 from deeplab.preprocess import upright
 from deeplab.refusals import RejectedImageError
 
-PICTURES, MASKS = "JPEGImages", "SegmentationClass"
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+IMAGES, MASKS = "JPEGImages", "SegmentationClass"
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 IGNORE = 255
 MASK_MODES = ("L", "P")
 FULL_SCALE = 1 << 16  # pixels, above any JPEG's side: none is decoded at a reduced scale
@@ -33,22 +33,22 @@ class DataError(ValueError):
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledImage:
     """A picture and its mask, by their files.
 
     The mask is an 8-bit PNG of the picture's size: class ids, 255 where nothing is known.
     """
 
     name: str
-    picture: Path
+    image: Path
     mask: Path
 
-    def read_picture(self) -> Image.Image:
+    def read_image(self) -> Image.Image:
         """The picture as upright RGB, as the handler sees it. DataError if that refuses it."""
         try:
-            return Image.fromarray(upright(decode(self.picture.read_bytes(), FULL_SCALE)))
+            return Image.fromarray(upright(decode(self.image.read_bytes(), FULL_SCALE)))
         except (RejectedImageError, OSError) as exc:
-            raise DataError(f"{self.picture}: not a readable picture ({_first_line(exc)})") from exc
+            raise DataError(f"{self.image}: not a readable picture ({_first_line(exc)})") from exc
 
     def read_mask(self) -> NDArray[np.uint8]:
         """(height, width) uint8 class ids, 255 = ignore. DataError if it cannot be read."""
@@ -71,43 +71,43 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Inspected:
+class InspectedImage:
     """A pair that was read through.
 
     pixels: (256,) int64, how many pixels of the mask have each id.
     """
 
-    pair: Labelled
+    pair: LabelledImage
     pixels: NDArray[np.int64]
 
 
-def list_pairs(folder: Path) -> list[Labelled]:
+def list_pairs(folder: Path) -> list[LabelledImage]:
     """The pairs in ``folder``/JPEGImages and /SegmentationClass, by name.
 
     Raises DataError if a folder misses or is empty, or a picture has no mask or a mask no picture.
     """
-    pictures = _files(folder / PICTURES, PICTURE_SUFFIXES)
+    pictures = _files(folder / IMAGES, IMAGE_SUFFIXES)
     masks = _files(folder / MASKS, (".png",))
     for name, path in pictures.items():
         if name not in masks:
             raise DataError(f"{path}: it has no mask {folder / MASKS / name}.png")
     for name, path in masks.items():
         if name not in pictures:
-            raise DataError(f"{path}: it has no picture {folder / PICTURES / name}.jpg")
-    return [Labelled(name, pictures[name], masks[name]) for name in sorted(pictures)]
+            raise DataError(f"{path}: it has no picture {folder / IMAGES / name}.jpg")
+    return [LabelledImage(name, pictures[name], masks[name]) for name in sorted(pictures)]
 
 
 def inspect_pairs(
-    pairs: Sequence[Labelled],
+    pairs: Sequence[LabelledImage],
     classes: int,
-    progress: Callable[[Iterable[Inspected]], Iterable[Inspected]] = iter,
-) -> list[Inspected]:
+    progress: Callable[[Iterable[InspectedImage]], Iterable[InspectedImage]] = iter,
+) -> list[InspectedImage]:
     """Read every picture and mask once; DataError for the first (by name) that cannot be used.
 
     So it is for masks that are 255 wherever they are not 0: they would be right whatever is found.
     """
 
-    def read(pair: Labelled) -> Inspected:
+    def read(pair: LabelledImage) -> InspectedImage:
         return _inspect(pair, classes)
 
     with ThreadPoolExecutor() as pool:  # Pillow decodes without holding the interpreter's lock
@@ -120,12 +120,12 @@ def inspect_pairs(
     return inspected
 
 
-def class_pixels(inspected: Sequence[Inspected]) -> NDArray[np.int64]:
+def class_pixels(inspected: Sequence[InspectedImage]) -> NDArray[np.int64]:
     """(256,) int64, how many pixels of all masks together have each id."""
     return sum((each.pixels for each in inspected), np.zeros(256, dtype=np.int64))
 
 
-def _refuse_black_and_white(inspected: Sequence[Inspected]) -> None:
+def _refuse_black_and_white(inspected: Sequence[InspectedImage]) -> None:
     """Many programs write an object as 255."""
     shown = class_pixels(inspected)
     if shown[IGNORE] and not shown[1:IGNORE].any():
@@ -136,8 +136,8 @@ def _refuse_black_and_white(inspected: Sequence[Inspected]) -> None:
         )
 
 
-def _inspect(pair: Labelled, classes: int) -> Inspected:
-    size, ids = pair.read_picture().size, pair.read_mask()
+def _inspect(pair: LabelledImage, classes: int) -> InspectedImage:
+    size, ids = pair.read_image().size, pair.read_mask()
     if ids.shape != (size[1], size[0]):
         raise DataError(
             f"{pair.mask}: {ids.shape[1]} x {ids.shape[0]} pixels, "
@@ -150,10 +150,10 @@ def _inspect(pair: Labelled, classes: int) -> Inspected:
             f"{pair.mask}: class id {unknown[0]} is unknown; "
             f"the labels have 0 to {classes - 1}, and 255 means ignore"
         )
-    return Inspected(pair, pixels)
+    return InspectedImage(pair, pixels)
 
 
-def read_names(path: Path, pairs: Sequence[Labelled]) -> frozenset[str]:
+def read_names(path: Path, pairs: Sequence[LabelledImage]) -> frozenset[str]:
     """The names of pictures in a text file, one a line. DataError if one is not among ``pairs``."""
     try:
         lines = [line.strip() for line in path.read_text().splitlines()]
@@ -169,7 +169,7 @@ def read_names(path: Path, pairs: Sequence[Labelled]) -> frozenset[str]:
 def _files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     if not folder.is_dir():
         raise DataError(
-            f"{folder}: there is no such folder; pictures belong in {PICTURES}/, masks in {MASKS}/"
+            f"{folder}: there is no such folder; pictures belong in {IMAGES}/, masks in {MASKS}/"
         )
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):

@@ -8,20 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deeplab.png import encode_png
-from scripts.datasets.voc import Labelled
+from scripts.datasets.voc import LabelledImage
 from scripts.evaluation.predictors import EvaluationError, Predictor
 from scripts.evaluation.scores import Scores, confusion_matrix, scores
 
 
 @dataclass(frozen=True)
-class Measured:
+class ImageResult:
     """One picture.
 
     predicted_png: the predicted class ids as a grey PNG, which is small enough to be kept.
     confusion: as in Evaluation. scores: of this picture alone.
     """
 
-    pair: Labelled
+    pair: LabelledImage
     predicted_png: bytes
     confusion: NDArray[np.int64]
     scores: Scores
@@ -39,7 +39,7 @@ class Evaluation:
     labels: dict[int, str]
     confusion: NDArray[np.int64]
     scores: Scores
-    pictures: list[Measured]
+    pictures: list[ImageResult]
 
 
 class IncompleteError(EvaluationError):
@@ -52,8 +52,8 @@ class IncompleteError(EvaluationError):
 
 def evaluate(
     predictor: Predictor,
-    pairs: Sequence[Labelled],
-    progress: Callable[[Iterable[Measured]], Iterable[Measured]] = iter,
+    pairs: Sequence[LabelledImage],
+    progress: Callable[[Iterable[ImageResult]], Iterable[ImageResult]] = iter,
 ) -> Evaluation:
     """Predict all pictures. Raises EvaluationError, naming the picture.
 
@@ -61,17 +61,17 @@ def evaluate(
     """
     classes = len(predictor.labels)
 
-    def measure(pair: Labelled) -> Measured:
+    def measure(pair: LabelledImage) -> ImageResult:
         truth, predicted = pair.read_mask(), _predict(predictor, pair)
         if predicted.shape != truth.shape:
             raise EvaluationError(
-                f"{pair.picture}: the prediction has {predicted.shape[1]} x {predicted.shape[0]} "
+                f"{pair.image}: the prediction has {predicted.shape[1]} x {predicted.shape[0]} "
                 f"pixels, the mask {truth.shape[1]} x {truth.shape[0]}"
             )
         confusion = confusion_matrix(truth, predicted, classes)
-        return Measured(pair, encode_png(predicted), confusion, scores(confusion))
+        return ImageResult(pair, encode_png(predicted), confusion, scores(confusion))
 
-    pictures: list[Measured] = []
+    pictures: list[ImageResult] = []
     with ThreadPoolExecutor(predictor.concurrency) as pool:
         try:
             for picture in progress(pool.map(measure, pairs)):
@@ -84,7 +84,7 @@ def evaluate(
     return _evaluation(predictor, pictures)
 
 
-def _evaluation(predictor: Predictor, pictures: Sequence[Measured]) -> Evaluation:
+def _evaluation(predictor: Predictor, pictures: Sequence[ImageResult]) -> Evaluation:
     classes = len(predictor.labels)
     nothing = np.zeros((classes, classes), dtype=np.int64)
     confusion = sum((each.confusion for each in pictures), nothing)
@@ -97,8 +97,8 @@ def _evaluation(predictor: Predictor, pictures: Sequence[Measured]) -> Evaluatio
     )
 
 
-def _predict(predictor: Predictor, pair: Labelled) -> NDArray[np.uint8]:
+def _predict(predictor: Predictor, pair: LabelledImage) -> NDArray[np.uint8]:
     try:
-        return predictor.predict(pair.picture.read_bytes())
+        return predictor.predict(pair.image.read_bytes())
     except EvaluationError as exc:
-        raise EvaluationError(f"{pair.picture}: {exc}") from exc
+        raise EvaluationError(f"{pair.image}: {exc}") from exc

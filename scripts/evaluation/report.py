@@ -15,7 +15,7 @@ from PIL import Image
 
 from deeplab.postprocess import resize_class_ids
 from scripts.datasets.voc import IGNORE
-from scripts.evaluation.measure import Evaluation, Measured
+from scripts.evaluation.measure import Evaluation, ImageResult
 from scripts.evaluation.predictors import read_mask
 
 THUMBNAIL = 320  # pixels, the long side of a picture in the page
@@ -96,8 +96,8 @@ def _shares(confusion: NDArray[np.int64]) -> list[list[float]]:
     return shares
 
 
-def _row(measured: Measured, labels: dict[int, str]) -> dict[str, Any]:
-    photograph = measured.pair.read_picture()
+def _row(measured: ImageResult, labels: dict[int, str]) -> dict[str, Any]:
+    photograph = measured.pair.read_image()
     photograph.thumbnail((THUMBNAIL, THUMBNAIL))
     truth, predicted = measured.pair.read_mask(), read_mask(measured.predicted_png)
     return {

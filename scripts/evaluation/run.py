@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from scripts.datasets.voc import DataError, Labelled, inspect_pairs, list_pairs, read_names
+from scripts.datasets.voc import DataError, LabelledImage, inspect_pairs, list_pairs, read_names
 from scripts.evaluation.gateway import GatewayPredictor
 from scripts.evaluation.measure import IncompleteError, evaluate
 from scripts.evaluation.predictors import (
@@ -27,7 +27,12 @@ from scripts.evaluation.predictors import (
     check_labels,
 )
 from scripts.evaluation.report import table, write_json, write_page
-from scripts.networks.checkpoints import ARCHITECTURES, CheckpointError, Choice, load_checkpoint
+from scripts.networks.checkpoints import (
+    ARCHITECTURES,
+    CheckpointError,
+    ModelChoice,
+    load_checkpoint,
+)
 from scripts.networks.torchvision_weights import DownloadError
 
 GATEWAY = "http://127.0.0.1:8000"
@@ -77,7 +82,7 @@ def _check_folders(options: argparse.Namespace) -> None:
             raise EvaluationError(f"{path}: there is no folder {path.parent}")
 
 
-def _pairs(data: Path, names: Path | None) -> list[Labelled]:
+def _pairs(data: Path, names: Path | None) -> list[LabelledImage]:
     """The folder's pictures, or those whose names stand in a file."""
     pairs = list_pairs(data)
     if names is None:
@@ -92,7 +97,7 @@ def _predictor(options: argparse.Namespace) -> Predictor:
     if options.archive:
         return ArchivePredictor(options.archive)
     if options.weights or options.model:
-        choice = Choice(options.model, options.weights, options.labels)
+        choice = ModelChoice(options.model, options.weights, options.labels)
         return CheckpointPredictor(load_checkpoint(choice))
     key = os.environ.get("SEGSERVE_API_KEY")
     return GatewayPredictor(options.gateway or GATEWAY, options.version, api_key=key)

@@ -26,7 +26,7 @@ from deeplab.torch_engine import LARGEST_BATCH
 from scripts.archives.archive import DEFAULT_VERSION, MODEL, PROVENANCE
 from scripts.archives.paths import MODEL_STORE
 from scripts.export.candidates import Export
-from scripts.export.export_check import ProofError
+from scripts.export.export_check import ExportCheckError
 from scripts.export.export_model import ExportError, describe, export
 from scripts.export.fingerprint import (
     HANDLER,
@@ -35,7 +35,7 @@ from scripts.export.fingerprint import (
     fingerprint_of,
     recorded_fingerprint,
 )
-from scripts.export.model_options import Target, add_model_arguments, choice_from
+from scripts.export.model_options import ExportTarget, add_model_arguments, choice_from
 from scripts.networks.checkpoints import Checkpoint, CheckpointError, load_checkpoint
 from scripts.networks.torchvision_weights import DownloadError
 
@@ -85,7 +85,7 @@ def _stage(root: Path, checkpoint: Checkpoint, result: Export, fingerprint: str)
     (root / PROVENANCE).write_text(json.dumps(provenance, indent=2) + "\n")
 
 
-def _write_operations(target: Target, folder: Path) -> Path:
+def _write_operations(target: ExportTarget, folder: Path) -> Path:
     """How the model is run: handler/model-config.yaml, on a GPU with batches."""
     text = (HANDLER / OPERATIONS).read_text()
     if target.engine == "torch":
@@ -132,7 +132,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _ending_cleanly():
             built = build(archive, force=force)
-    except (CheckpointError, DownloadError, ExportError, ProofError, ArchiveError, OSError) as exc:
+    except (
+        CheckpointError,
+        DownloadError,
+        ExportError,
+        ExportCheckError,
+        ArchiveError,
+        OSError,
+    ) as exc:
         print(f"build_archive: {exc}", file=sys.stderr)
         return 1
     size = archive.path.stat().st_size / 1e6

@@ -9,9 +9,9 @@ from torch.export import Dim
 
 from deeplab.spec import EngineName, ModelSpec, Precision
 from scripts.archives.digests import file_sha256
-from scripts.export.export_check import Proof, Reference, compare
+from scripts.export.export_check import ExportCheck, Reference, compare
 from scripts.export.graphs import LogitsGraph, SegmentationGraph
-from scripts.export.model_options import Target
+from scripts.export.model_options import ExportTarget
 from scripts.export.openvino_ir import write_ir
 from scripts.export.quantise import write_int8
 from scripts.export.torch_program import write_program
@@ -34,7 +34,7 @@ class Export:
     """
 
     spec: ModelSpec
-    proof: Proof
+    proof: ExportCheck
     no_int8: str | None = None
 
 
@@ -43,7 +43,7 @@ class Attempt:
     """What every attempt at an artefact starts from. written: the folder of the one in f32."""
 
     graph: SegmentationGraph
-    target: Target
+    target: ExportTarget
     references: Sequence[Reference]
     written: Path
 
@@ -76,7 +76,7 @@ def _int8_candidates(spec: ModelSpec, attempt: Attempt) -> Iterator[tuple[Export
         wanted = replace(spec, sha256=file_sha256(weights_of(artefact)))
         proof = compare(attempt.references, wanted, folder)
         yield Export(wanted, proof), folder
-        if proof.is_sufficient or not attempt.target.is_proved:
+        if proof.is_sufficient or not attempt.target.is_checked:
             return
 
 

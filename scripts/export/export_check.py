@@ -29,7 +29,7 @@ LEAST_PHOTOGRAPHS, LEAST_SHARE = 3, 0.02
 TIMED_PASSES = 3
 
 
-class ProofError(RuntimeError):
+class ExportCheckError(RuntimeError):
     """There is nothing to compare with."""
 
 
@@ -46,7 +46,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Proof:
+class ExportCheck:
     """What an artefact did with the photographs.
 
     precision: what it was really computed in. agreement: photograph -> share of pixels with the
@@ -74,7 +74,7 @@ class Proof:
 
 
 def eager_references(graph: nn.Module, wanted: InputSize) -> list[Reference]:
-    """The eager model's answer for every photograph. ProofError if there is none."""
+    """The eager model's answer for every photograph. ExportCheckError if there is none."""
     references = []
     for photograph in photographs():
         pixels = network_input(photograph, wanted)
@@ -96,10 +96,10 @@ def lack_of_evidence(references: Sequence[Reference]) -> str | None:
 
 
 def photographs() -> list[Path]:
-    """Real photographs to compare on and to calibrate with. ProofError if there are none."""
+    """Real photographs to compare on and to calibrate with. ExportCheckError if there are none."""
     found = sorted(file for folder in FOLDERS for file in folder.glob("*.jpg"))
     if not found:
-        raise ProofError(f"no photographs to compare with in {', '.join(map(str, FOLDERS))}")
+        raise ExportCheckError(f"no photographs to compare with in {', '.join(map(str, FOLDERS))}")
     return found
 
 
@@ -108,7 +108,7 @@ def network_input(photograph: Path, wanted: InputSize) -> NDArray[np.uint8]:
     return preprocess(decode(photograph.read_bytes(), wanted.long_side), wanted)
 
 
-def compare(references: Sequence[Reference], spec: ModelSpec, folder: Path) -> Proof:
+def compare(references: Sequence[Reference], spec: ModelSpec, folder: Path) -> ExportCheck:
     """Run the artefact in ``folder`` on the photographs, as the handler will."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     engine = load_engine(folder, spec, threads=0, device=device)
@@ -120,4 +120,4 @@ def compare(references: Sequence[Reference], spec: ModelSpec, folder: Path) -> P
         start = time.perf_counter()
         predict(engine, each.pixels)
         times.append((time.perf_counter() - start) * 1e3)
-    return Proof(engine.precision, agreement, median(times))
+    return ExportCheck(engine.precision, agreement, median(times))

@@ -23,9 +23,14 @@ from scripts.export.candidates import (
     weights_of,
     write_artefact,
 )
-from scripts.export.export_check import ProofError, Reference, eager_references, lack_of_evidence
+from scripts.export.export_check import (
+    ExportCheckError,
+    Reference,
+    eager_references,
+    lack_of_evidence,
+)
 from scripts.export.graphs import SegmentationGraph, graph_of
-from scripts.export.model_options import Target, add_model_arguments, choice_from
+from scripts.export.model_options import ExportTarget, add_model_arguments, choice_from
 from scripts.networks.checkpoints import Checkpoint, CheckpointError, load_checkpoint
 from scripts.networks.normalisation import MEAN, STD
 from scripts.networks.torchvision_weights import DownloadError
@@ -35,7 +40,7 @@ class ExportError(RuntimeError):
     """The artefact does not do what the eager model does."""
 
 
-def export(checkpoint: Checkpoint, target: Target, folder: Path) -> Export:
+def export(checkpoint: Checkpoint, target: ExportTarget, folder: Path) -> Export:
     """Write the artefact for ``target`` into ``folder`` and compare it with the eager model.
 
     Where the precision is left open, the fastest of those that pass is taken, int8 only if the
@@ -57,7 +62,7 @@ def export(checkpoint: Checkpoint, target: Target, folder: Path) -> Export:
 
 
 def _write(
-    checkpoint: Checkpoint, graph: SegmentationGraph, target: Target, folder: Path
+    checkpoint: Checkpoint, graph: SegmentationGraph, target: ExportTarget, folder: Path
 ) -> ModelSpec:
     """The network in the engine's form, and what is true of it in every precision."""
     artefact = ARTEFACTS[target.engine]
@@ -75,13 +80,13 @@ def _write(
     )
 
 
-def _why_no_int8(references: Sequence[Reference], target: Target) -> str | None:
+def _why_no_int8(references: Sequence[Reference], target: ExportTarget) -> str | None:
     """Asked for, or without any proof, int8 needs no evidence; others may not have it at all."""
     is_left_to_us = target.precision is None and "int8" in PRECISIONS[target.engine]
-    return lack_of_evidence(references) if is_left_to_us and target.is_proved else None
+    return lack_of_evidence(references) if is_left_to_us and target.is_checked else None
 
 
-def _precisions(target: Target, *, with_int8: bool) -> tuple[Precision, ...]:
+def _precisions(target: ExportTarget, *, with_int8: bool) -> tuple[Precision, ...]:
     """What is tried. Raises ExportError for a precision that the engine lacks."""
     possible = PRECISIONS[target.engine]
     if target.precision is None:
@@ -91,9 +96,9 @@ def _precisions(target: Target, *, with_int8: bool) -> tuple[Precision, ...]:
     return (target.precision,)
 
 
-def _chosen(candidates: Sequence[tuple[Export, Path]], target: Target) -> tuple[Export, Path]:
+def _chosen(candidates: Sequence[tuple[Export, Path]], target: ExportTarget) -> tuple[Export, Path]:
     """The fastest that passes; where no proof is asked for, the fastest."""
-    sound = [each for each in candidates if each[0].proof.is_sufficient or not target.is_proved]
+    sound = [each for each in candidates if each[0].proof.is_sufficient or not target.is_checked]
     if sound:
         return min(sound, key=lambda each: each[0].proof.ms)
     best = max((each.proof for each, _ in candidates), key=lambda proof: proof.mean_agreement)
@@ -113,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choice, target = choice_from(options)
         checkpoint = load_checkpoint(choice)
         result = export(checkpoint, target, options.output)
-    except (CheckpointError, DownloadError, ExportError, ProofError) as exc:
+    except (CheckpointError, DownloadError, ExportError, ExportCheckError) as exc:
         print(f"export: {exc}", file=sys.stderr)
         return 1
     print(describe(checkpoint, result))

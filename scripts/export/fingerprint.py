@@ -11,8 +11,8 @@ from scripts.archives.archive import PROVENANCE, DamagedArchiveError, file_name,
 from scripts.archives.digests import file_sha256
 from scripts.archives.paths import ROOT
 from scripts.export.export_check import photographs
-from scripts.export.model_options import Target
-from scripts.networks.checkpoints import BUNDLED, BUNDLED_WEIGHTS, VOC_LABELS, Choice
+from scripts.export.model_options import ExportTarget
+from scripts.networks.checkpoints import BUNDLED, BUNDLED_WEIGHTS, VOC_LABELS, ModelChoice
 
 HANDLER = ROOT / "handler"
 # The folders of scripts/ whose code decides what is in an archive.
@@ -24,8 +24,8 @@ LIBRARIES = ("torch", "torchvision", "openvino", "nncf", "torch-model-archiver")
 class Archive:
     """What to build: name and version as TorchServe will know them, and where."""
 
-    choice: Choice
-    target: Target
+    choice: ModelChoice
+    target: ExportTarget
     name: str
     version: str
     store: Path
@@ -66,7 +66,7 @@ def build_code() -> list[Path]:
     return [path for name in BUILD_CODE for path in sorted((ROOT / "scripts" / name).glob("*.py"))]
 
 
-def _input_files(choice: Choice) -> Iterator[Path]:
+def _input_files(choice: ModelChoice) -> Iterator[Path]:
     yield from sorted(path for path in HANDLER.rglob("*") if path.suffix in (".py", ".yaml"))
     yield from build_code()
     yield from photographs()

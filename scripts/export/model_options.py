@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from deeplab.spec import EngineName, Precision
-from scripts.networks.checkpoints import Choice
+from scripts.networks.checkpoints import ModelChoice
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS: dict[str, Precision | None] = {
@@ -24,16 +24,16 @@ PRECISIONS: dict[str, Precision | None] = {
 
 
 @dataclass(frozen=True)
-class Target:
+class ExportTarget:
     """What is exported for.
 
-    precision: None for the fastest that gives the eager model's masks. is_proved: whether an
+    precision: None for the fastest that gives the eager model's masks. is_checked: whether an
     artefact that does not give them is refused.
     """
 
     engine: EngineName
     precision: Precision | None = None
-    is_proved: bool = True
+    is_checked: bool = True
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,12 +52,14 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unproved", action="store_true", default=env.get("PROVED") == "0")
 
 
-def choice_from(options: argparse.Namespace) -> tuple[Choice, Target]:
+def choice_from(options: argparse.Namespace) -> tuple[ModelChoice, ExportTarget]:
     """(what to load, what to export for)."""
-    choice = Choice(options.model, options.weights, options.labels)
+    choice = ModelChoice(options.model, options.weights, options.labels)
     use_cuda = options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
     engine: EngineName = "torch" if use_cuda else "openvino"
-    return choice, Target(engine, PRECISIONS[options.precision], is_proved=not options.unproved)
+    return choice, ExportTarget(
+        engine, PRECISIONS[options.precision], is_checked=not options.unproved
+    )
 
 
 def _known_device(name: str) -> str:

@@ -24,7 +24,7 @@ class Version:
     pending: int
 
 
-class Management:
+class ManagementClient:
     """Versions of one model."""
 
     def __init__(self, url: str, model: str, transport: httpx.BaseTransport | None = None):

@@ -35,7 +35,7 @@ class Stopped(BaseException):
     """The user or the system asked us to stop: an order, not an error."""
 
 
-class Orders:
+class StopSignals:
     """Remembers that a signal came. An exception raised in its handler could get lost."""
 
     def __init__(self) -> None:
@@ -57,11 +57,11 @@ class Orders:
 
 def main() -> int:
     """0 after Ctrl-C, 1 after any failure."""
-    orders = Orders()
+    stop_signals = StopSignals()
     children: list[Child] = []
     scratch = Path(tempfile.mkdtemp(prefix="segserve-"))  # short: it holds the workers' sockets
     try:
-        return _run(read_settings(), orders, children, scratch)
+        return _run(read_settings(), stop_signals, children, scratch)
     except (ServeError, preflight.PreflightError, SettingError) as exc:
         _say(f"cannot run: {exc}", error=True)
         return 1
@@ -73,11 +73,13 @@ def main() -> int:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _run(settings: Settings, orders: Orders, children: list[Child], scratch: Path) -> int:
+def _run(
+    settings: Settings, stop_signals: StopSignals, children: list[Child], scratch: Path
+) -> int:
     began = time.monotonic()
     preflight.check(settings)
     _say("1/4 model archive")
-    archive = _build_archive(settings, orders)
+    archive = _build_archive(settings, stop_signals)
     logs = settings.run_dir / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     _say(f"2/4 starting TorchServe with {archive}, {settings.workers} workers")
@@ -87,26 +89,26 @@ def _run(settings: Settings, orders: Orders, children: list[Child], scratch: Pat
     if settings.ui:
         _say("4/4 starting the page")
         children.append(services.start_page(settings, logs))
-    _wait_until_ready(settings, orders, children)
+    _wait_until_ready(settings, stop_signals, children)
     _say(f"ready after {time.monotonic() - began:.0f} s; logs in {logs}; Ctrl-C stops everything")
     while True:
         _check_alive(children)
-        orders.wait(SUPERVISION_S)
+        stop_signals.wait(SUPERVISION_S)
 
 
-def _wait_until_ready(settings: Settings, orders: Orders, children: list[Child]) -> None:
+def _wait_until_ready(settings: Settings, stop_signals: StopSignals, children: list[Child]) -> None:
     """Until everything answers; then the addresses."""
     gateway = f"http://{settings.host}:{settings.gateway_port}"
     page = f"http://{settings.host}:{settings.ui_port}"
-    _wait(settings, orders, children, f"{gateway}/readyz")
+    _wait(settings, stop_signals, children, f"{gateway}/readyz")
     if settings.ui:
-        _wait(settings, orders, children, f"{page}/_stcore/health")
+        _wait(settings, stop_signals, children, f"{page}/_stcore/health")
         _say(f"page        {page}")
     _say(f"API         {gateway}/docs")
     _say(f"management  http://{settings.torchserve_host}:{settings.management_port} (versions)")
 
 
-def _build_archive(settings: Settings, orders: Orders) -> str:
+def _build_archive(settings: Settings, stop_signals: StopSignals) -> str:
     """The name of the up-to-date archive; a process of its own gives its memory back."""
     version = os.environ.get("VERSION") or DEFAULT_VERSION
     options = ["--name", MODEL, "--version", version, "--store", str(settings.model_store)]
@@ -114,7 +116,7 @@ def _build_archive(settings: Settings, orders: Orders) -> str:
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
         while process.poll() is None:
-            orders.wait(POLL_S)
+            stop_signals.wait(POLL_S)
     finally:
         process.terminate()
         process.wait()
@@ -123,7 +125,7 @@ def _build_archive(settings: Settings, orders: Orders) -> str:
     return file_name(MODEL, version)
 
 
-def _wait(settings: Settings, orders: Orders, children: list[Child], url: str) -> None:
+def _wait(settings: Settings, stop_signals: StopSignals, children: list[Child], url: str) -> None:
     """Until ``url`` answers 200, a part dies, or the time is up."""
     end = time.monotonic() + settings.startup_s
     while time.monotonic() < end:
@@ -131,7 +133,7 @@ def _wait(settings: Settings, orders: Orders, children: list[Child], url: str) -
         _check_workers(children[0])
         if _answers(url):
             return
-        orders.wait(POLL_S)
+        stop_signals.wait(POLL_S)
     raise ServeError(
         f"{url} did not answer within {settings.startup_s:.0f} s; see {children[0].log}"
     )

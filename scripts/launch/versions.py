@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.archives.archive import MANIFEST, MODEL, DamagedArchiveError, file_name, read_facts
-from scripts.launch.management import Management, ManagementError, Version
+from scripts.launch.management import ManagementClient, ManagementError, Version
 from scripts.launch.settings import SettingError, Settings, read_settings
 
 DRAIN_S = 30.0
@@ -26,14 +26,14 @@ class VersionError(ValueError):
     """The command cannot be carried out; the text says what to do."""
 
 
-def list_versions(management: Management) -> str:
+def list_versions(management: ManagementClient) -> str:
     """A table for people."""
     rows = [_row(each) for each in management.versions()]
     head = f"{'VERSION':<10} {'DEFAULT':<8} {'WORKERS':<8} {'STATUS':<8} ARCHIVE"
     return "\n".join([head, *rows])
 
 
-def add(management: Management, archive: str, store: Path, workers: int) -> str:
+def add(management: ManagementClient, archive: str, store: Path, workers: int) -> str:
     """Load an archive; if its workers do not start, nothing of it stays loaded."""
     given = _locate(archive, store)
     name, version = read_identity(given)
@@ -56,7 +56,7 @@ def add(management: Management, archive: str, store: Path, workers: int) -> str:
     return f"version {version} is loaded with {_count(workers)}"
 
 
-def make_default(management: Management, version: str) -> str:
+def make_default(management: ManagementClient, version: str) -> str:
     """Refused for a version without workers: requests would fail."""
     found = management.version(version)
     if found.ready == 0:
@@ -68,7 +68,7 @@ def make_default(management: Management, version: str) -> str:
     return f"version {version} is the default"
 
 
-def scale(management: Management, version: str, workers: int) -> str:
+def scale(management: ManagementClient, version: str, workers: int) -> str:
     """Refused where it would leave the default version without workers."""
     found = management.version(version)
     if workers < 0 or (workers == 0 and found.default):
@@ -79,7 +79,7 @@ def scale(management: Management, version: str, workers: int) -> str:
     return f"version {version} has {_count(workers)}"
 
 
-def remove(management: Management, version: str) -> str:
+def remove(management: ManagementClient, version: str) -> str:
     """Refused for the default version."""
     if management.version(version).default:
         raise VersionError(
@@ -125,7 +125,7 @@ def _in_store(given: Path, store: Path, name: str) -> Path:
     return Path(copy.name).rename(target)
 
 
-def _drain(management: Management, version: str) -> None:
+def _drain(management: ManagementClient, version: str) -> None:
     """TorchServe ends workers at once: wait until nothing is queued for them."""
     end = time.monotonic() + DRAIN_S
     while management.version(version).pending and time.monotonic() < end:
@@ -163,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, settings: Settings) -> str:
     """Carry out one command; what to tell the user."""
     url = f"http://{settings.torchserve_host}:{settings.management_port}"
-    management = Management(url, MODEL)
+    management = ManagementClient(url, MODEL)
     match options.command:
         case "list":
             return list_versions(management)

@@ -25,7 +25,7 @@ class CheckpointError(ValueError):
 
 
 @dataclass(frozen=True)
-class Choice:
+class ModelChoice:
     """What the user asked for; all None means the bundled model."""
 
     architecture: str | None = None
@@ -50,7 +50,7 @@ class Checkpoint:
     sha256: str
 
 
-def load_checkpoint(choice: Choice) -> Checkpoint:
+def load_checkpoint(choice: ModelChoice) -> Checkpoint:
     """Load what was chosen. Raises CheckpointError or torchvision_weights.DownloadError."""
     path, origin = _locate(choice)
     state = read_state(path)
@@ -156,7 +156,7 @@ def guess_architecture(state: Mapping[str, Tensor]) -> str:
     raise CheckpointError(f"the weights fit none of {', '.join(ARCHITECTURES)}")
 
 
-def _locate(choice: Choice) -> tuple[Path, str]:
+def _locate(choice: ModelChoice) -> tuple[Path, str]:
     if choice.architecture is not None and choice.architecture not in ARCHITECTURES:
         raise CheckpointError(
             f"MODEL={choice.architecture} is unknown; choose one of {', '.join(ARCHITECTURES)}"

@@ -29,7 +29,7 @@ IMAGENET, RANDOM, DEFAULT = "imagenet", "random", "default"
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialNetwork:
     """A network to be trained. origin: a sentence about its first weights."""
 
     architecture: str
@@ -37,7 +37,9 @@ class Start:
     origin: str
 
 
-def start_from(init: str, architecture: str | None, labels: Mapping[int, str]) -> Start:
+def initial_network(
+    init: str, architecture: str | None, labels: Mapping[int, str]
+) -> InitialNetwork:
     """Build the network and fill it.
 
     init: "default" (the bundled or the published weights of the architecture), "imagenet" (its
@@ -51,14 +53,16 @@ def start_from(init: str, architecture: str | None, labels: Mapping[int, str]) -
         network = build_network(chosen, len(labels))
         if init == IMAGENET:
             _load_backbone(network, chosen)
-        return Start(chosen, network, f"{init} weights")
+        return InitialNetwork(chosen, network, f"{init} weights")
     path = _default_weights(architecture or BUNDLED) if init == DEFAULT else Path(init)
     state = read_state(path)
     chosen = architecture or guess_architecture(state)
     network = build_network(chosen, len(labels))
     others = init == DEFAULT and labels != read_labels(VOC_LABELS)
     replaced = _load(network, state, CLASSIFIERS[chosen], path, others=others)
-    return Start(chosen, network, path.name + (", with a new last layer" if replaced else ""))
+    return InitialNetwork(
+        chosen, network, path.name + (", with a new last layer" if replaced else "")
+    )
 
 
 def _default_weights(architecture: str) -> Path:

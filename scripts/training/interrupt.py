@@ -15,18 +15,18 @@ class Interrupted(Exception):  # noqa: N818 - it is no error
 class Stop:
     """Whether the computation is to end."""
 
-    asked: bool = False
+    requested: bool = False
 
 
 @contextmanager
-def asked_to_stop() -> Iterator[Stop]:
+def stop_on_signal() -> Iterator[Stop]:
     """While the block runs, Ctrl-C and SIGTERM let the step end; a second Ctrl-C does not."""
     stop = Stop()
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if stop.asked and number == signal.SIGINT:
+        if stop.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
-        stop.asked = True
+        stop.requested = True
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -15,7 +15,7 @@ from scripts.evaluation.scores import Scores
 from scripts.networks.imagenet_backbones import freeze_first_blocks
 from scripts.networks.normalisation import MEAN, STD
 from scripts.training.depthwise import use_fast_gradients
-from scripts.training.interrupt import Interrupted, asked_to_stop
+from scripts.training.interrupt import Interrupted, stop_on_signal
 from scripts.training.losses import logit_adjustment, segmentation_loss
 from scripts.training.optimiser import average_decay, factor, optimiser_for, warm_up_steps
 from scripts.training.options import Plan
@@ -77,11 +77,11 @@ class Training:
 
         validate: scores of the averaged weights. keep: writes the state.
         """
-        with asked_to_stop() as stop:
+        with stop_on_signal() as stop:
             for image, ids in self._batches():
                 report = self._step(image, ids, validate)
                 tell(report)
-                asked, ends_epoch = stop.asked, report.scores is not None
+                asked, ends_epoch = stop.requested, report.scores is not None
                 if asked or ends_epoch or report.step % self._plan.save_every == 0:
                     keep(self.state())
                 if self.is_finished():

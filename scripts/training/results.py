@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from safetensors.torch import save
 from torch import Tensor
 
-from scripts.archives.atomic_write import whole_file
+from scripts.archives.atomic_write import atomic_write
 
 WEIGHTS, LABELS, CURVE, PLOT, FACTS = (
     "model.safetensors",
@@ -31,7 +31,7 @@ def write_weights(path: Path, weights: dict[str, Tensor]) -> None:
         name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in weights.items()
     }
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(save(halved))
         os.fchmod(file.fileno(), 0o644)  # a container's own user must be able to read it
 

@@ -21,12 +21,12 @@ from scripts.datasets.crops import Augmentation
 from scripts.datasets.inspection import check_objects, inspect
 from scripts.datasets.sampling import Balance, Samples
 from scripts.datasets.split import VALIDATION, Split, digest, split, write_names
-from scripts.datasets.voc import DataError, Inspected
+from scripts.datasets.voc import DataError, InspectedImage
 from scripts.networks.checkpoints import INPUTS, CheckpointError, build_network
 from scripts.networks.imagenet_backbones import BackboneError
 from scripts.networks.torchvision_weights import DownloadError
 from scripts.training import results
-from scripts.training.initial_weights import Start, start_from
+from scripts.training.initial_weights import InitialNetwork, initial_network
 from scripts.training.interrupt import Interrupted
 from scripts.training.loop import Report, Training
 from scripts.training.options import LAST, Plan, parser, plan_from
@@ -69,7 +69,7 @@ def train(options: argparse.Namespace) -> None:
     inspect(chosen.validation, labels, "validate with")
     plan = plan_from(options, len(pictures))
     torch.manual_seed(plan.seed)  # a new layer's first weights
-    start = start_from(options.init, options.model, labels)
+    start = initial_network(options.init, options.model, labels)
     made_with = _made_with(plan, start, chosen, labels, options)
     saved = load(options.output / STATE, made_with)
     options.output.mkdir(parents=True, exist_ok=True)
@@ -87,8 +87,8 @@ def train(options: argparse.Namespace) -> None:
 
 
 def _training(
-    start: Start,
-    pictures: Sequence[Inspected],
+    start: InitialNetwork,
+    pictures: Sequence[InspectedImage],
     classes: int,
     plan: Plan,
     trusted: frozenset[str],
@@ -150,7 +150,7 @@ def _finish(training: Training, options: argparse.Namespace, facts: dict[str, An
 
 def _made_with(
     plan: Plan,
-    start: Start,
+    start: InitialNetwork,
     chosen: Split,
     labels: Mapping[int, str],
     options: argparse.Namespace,
@@ -169,7 +169,7 @@ def _made_with(
     }
 
 
-def _say(start: Start, chosen: Split, plan: Plan, training: Training) -> None:
+def _say(start: InitialNetwork, chosen: Split, plan: Plan, training: Training) -> None:
     device = "one GPU" if torch.cuda.is_available() else f"{torch.get_num_threads()} CPU cores"
     step = training.progress.step
     done = f", going on after step {step}" if step else ""

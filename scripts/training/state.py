@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scripts.archives.atomic_write import whole_file
+from scripts.archives.atomic_write import atomic_write
 
 
 class StateError(ValueError):
@@ -46,7 +46,7 @@ def save(path: Path, state: State, made_with: dict[str, Any]) -> None:
     OSError, naming the file, if it cannot be written; the one before stays then.
     """
     content = {**vars(state), "progress": vars(state.progress), "made_with": made_with}
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         torch.save(content, file)
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from scripts.export.eager import eager
 from scripts.export.export_check import EXAMPLES
 from scripts.export.graphs import graph_of
-from scripts.networks.checkpoints import Choice, load_checkpoint
+from scripts.networks.checkpoints import ModelChoice, load_checkpoint
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = ("astronaut", "cat")
@@ -16,7 +16,7 @@ NAMES = ("astronaut", "cat")
 
 def main() -> None:
     """Neither the handler's decoding nor its resizing is used: this is a second opinion."""
-    checkpoint = load_checkpoint(Choice())
+    checkpoint = load_checkpoint(ModelChoice())
     graph = graph_of(checkpoint)
     for name in NAMES:
         photograph = Image.open(EXAMPLES / f"{name}.jpg").convert("RGB")

@@ -33,7 +33,7 @@ PRINTED: Final = {
     "What was seen today": ['segserve_images_total{model="deeplabv3",version="1.0"} '],
 }
 # File that a recipe writes -> the picture's mode.
-PICTURES: Final = {
+IMAGES: Final = {
     "A colour map": {"mask.png": "P", "safe.png": "P"},
     "An overlay": {"overlay.png": "RGB"},
     "Cut out a person": {"person.png": "RGBA", "person-on-blue.jpg": "RGB"},
@@ -72,7 +72,7 @@ def test_a_recipe_works_as_it_stands(stack: Stack, folder: Path, heading: str) -
     httpx.get(f"{stack.gateway_url}/metrics")  # from then on images are counted
     output = "".join(run(code, stack.gateway_url, folder, {}) for code in _runnable(heading))
     assert [text for text in PRINTED[heading] if text not in output] == [], output
-    written = PICTURES.get(heading, {})
+    written = IMAGES.get(heading, {})
     assert {name: Image.open(folder / name).mode for name in written} == written
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from benchmarks.scaling import stages, table
-from benchmarks.servers.server_process import Command, ServerError, running
+from benchmarks.servers.server_process import Command, ServerError, running_server
 from benchmarks.setup.photographs import of_megapixels
 from benchmarks.setup.ports import free_ports
 from benchmarks.setup.settings import environment
@@ -35,7 +35,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "benchmarks.servers.fake_torchserve", str(port), str(file)]
     ready = f"{url}/models/m?customized=true"
-    with running(Command("instant-test", command, environment(), ready)) as process:
+    with running_server(Command("instant-test", command, environment(), ready)) as process:
         assert process.startup_s < 20
         assert process.rss_mb() > 5
         yield url
@@ -62,7 +62,7 @@ def test_a_server_that_ends_is_an_error_with_its_last_words() -> None:
     unused = f"http://127.0.0.1:{free_ports(1)[0]}/"
     with (
         pytest.raises(ServerError, match="dies-at-once ended: no model here"),
-        running(Command("dies-at-once", command, environment(), unused)),
+        running_server(Command("dies-at-once", command, environment(), unused)),
     ):
         pytest.fail("it never answered")
 

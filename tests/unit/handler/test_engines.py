@@ -19,7 +19,7 @@ from deeplab.torch_engine import TorchEngine
 from scripts.export.eager import eager
 from scripts.export.export_model import export
 from scripts.export.graphs import graph_of
-from scripts.export.model_options import Target
+from scripts.export.model_options import ExportTarget
 from tests.unit.tiny import tiny_checkpoint
 
 SIZES = [(32, 32), (72, 96), (96, 72), (33, 97), (32, 513)]
@@ -39,7 +39,7 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     found: Exported = {}
     for precision in PRECISIONS:
         folder = tmp_path_factory.mktemp("network")
-        result = export(tiny_checkpoint(), Target(request.param, precision), folder)
+        result = export(tiny_checkpoint(), ExportTarget(request.param, precision), folder)
         found[precision] = folder, result.spec
     if request.param == "openvino":
         found["f32"] = found["bf16"]

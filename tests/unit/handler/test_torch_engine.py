@@ -15,7 +15,7 @@ from deeplab.spec import ModelSpec, Precision
 from deeplab.torch_engine import LARGEST_BATCH, TorchEngine
 from scripts.export.export_model import export
 from scripts.export.graphs import graph_of
-from scripts.export.model_options import Target
+from scripts.export.model_options import ExportTarget
 from tests.unit.tiny import tiny_checkpoint
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -59,7 +59,7 @@ def exported(
     """A tiny network, exported in each precision: (artefact, specification)."""
     folder = tmp_path_factory.mktemp("network")
     precision: Precision = request.param
-    spec = export(tiny_checkpoint(), Target("torch", precision), folder).spec
+    spec = export(tiny_checkpoint(), ExportTarget("torch", precision), folder).spec
     return folder / spec.artefact, spec
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from benchmarks.comparison.figures import figures
 from benchmarks.comparison.report import ROWS, plot, table
-from benchmarks.comparison.rounds import Latencies, Measured, Plan, Round
+from benchmarks.comparison.rounds import Latencies, Measurement, Plan, Round
 from benchmarks.load.loops import Load
 from benchmarks.setup.photographs import usual
 
@@ -19,10 +19,10 @@ def _load(per_s: float, ms: float, failures: int = 0) -> Load:
     return Load(1.0, (ms,) * int(per_s), failures)
 
 
-def _measured(alone: float, four: float, ms: float) -> Measured:
+def _measured(alone: float, four: float, ms: float) -> Measurement:
     closed = {("0.3 MP", 1): _load(alone, ms), ("0.3 MP", 4): _load(four, 4 * ms)}
     steady = Load(1.0, (10.0,) * 98 + (15.0,) * 2, 0)
-    return Measured(5.0, 1000.0, closed, Latencies(steady, added_ms=2.0))
+    return Measurement(5.0, 1000.0, closed, Latencies(steady, added_ms=2.0))
 
 
 def _round(gateway: float, engine: float = 50.0) -> Round:
@@ -101,7 +101,7 @@ def test_the_plot_is_a_picture(tmp_path: Path, models: list[str]) -> None:
 def test_a_load_that_only_some_rounds_have_is_left_out_of_the_detail() -> None:
     """Its median would be of other rounds than its neighbours'."""
     turns = [_round(40), _round(42)]
-    del turns[0].targets["prototype"].closed["0.3 MP", 4]
+    del turns[0].endpoints["prototype"].closed["0.3 MP", 4]
     result = json.loads(json.dumps(figures(turns, PLAN)))
     loads = {name: len(each["loads"]) for name, each in result["detail"].items()}
     assert (loads["prototype"], loads["gateway"]) == (1, 2)
@@ -113,11 +113,11 @@ def test_failed_requests_are_told_with_the_table() -> None:
     turn = _round(40)
     result = figures([turn], PLAN)
     assert "without a mask" not in table({"bundled": result}, ["bundled"])
-    turn.targets["prototype"].closed["0.3 MP", 4] = _load(4, 800.0, failures=3)
-    latencies = turn.targets["gateway"].latencies
+    turn.endpoints["prototype"].closed["0.3 MP", 4] = _load(4, 800.0, failures=3)
+    latencies = turn.endpoints["gateway"].latencies
     assert latencies is not None
     steady = Load(1.0, latencies.steady.latencies, failures=2)
-    turn.targets["gateway"].latencies = Latencies(steady, added_ms=2.0)
+    turn.endpoints["gateway"].latencies = Latencies(steady, added_ms=2.0)
     result = figures([turn], PLAN)
     text = table({"bundled": result}, ["bundled"])
     assert "bundled: requests without a mask: gateway 2, prototype 3" in text

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.comparison.rounds import BenchmarkError, Measured, Plan, check, is_asked
+from benchmarks.comparison.rounds import BenchmarkError, Measurement, Plan, check, is_asked
 from benchmarks.load.loops import Load, Request
-from benchmarks.servers.systems_under_test import BOUNDARY, PORTS, Target, all_servers, form
+from benchmarks.servers.systems_under_test import BOUNDARY, PORTS, Endpoint, all_servers, form
 from benchmarks.setup.models import Model
 from benchmarks.setup.photographs import SIZES, photographs, usual
 from benchmarks.setup.ports import free_ports
@@ -66,19 +66,19 @@ def test_the_form_carries_the_bytes_unchanged() -> None:
 def test_everybody_is_started_and_asked_in_their_own_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Ten servers on loopback, eleven targets: the product has two."""
+    """Ten servers on loopback, eleven endpoints: the product has two."""
     monkeypatch.setattr(
         "benchmarks.servers.systems_under_test.interpreter_of", lambda name: ROOT / name / "python"
     )
     model = Model("bundled", "deeplabv3_efficientnet_lite0", ROOT / "w", ROOT / ".cache" / "tests")
     servers = all_servers(model, free_ports(PORTS))
-    targets = [target for server in servers for target in server.targets]
-    assert (len(servers), len(targets)) == (10, 11)
-    assert len({target.name for target in targets}) == 11
-    for target in targets:
-        request = target.request(b"jpeg")
+    endpoints = [endpoint for server in servers for endpoint in server.endpoints]
+    assert (len(servers), len(endpoints)) == (10, 11)
+    assert len({endpoint.name for endpoint in endpoints}) == 11
+    for endpoint in endpoints:
+        request = endpoint.request(b"jpeg")
         assert request.url.startswith("http://127.0.0.1:")
-        if "mlserver" in target.name:
+        if "mlserver" in endpoint.name:
             assert json.loads(request.body)["inputs"][0]["data"] == ["anBlZw=="]
         else:
             assert b"jpeg" in request.body
@@ -87,11 +87,11 @@ def test_everybody_is_started_and_asked_in_their_own_way(
 def _asked(ms: float, *, is_newcomer: bool) -> list[tuple[str, int]]:
     """Photographs and connections of the loads on somebody who takes ``ms`` alone."""
     plan = Plan(1, 1.0, 1.0, (1, 2, 4, 8), photographs(), open_seconds=1.0)
-    target = Target("x", lambda jpeg: Request("", jpeg, ""), bytes, is_newcomer=is_newcomer)
-    measured, asked = Measured(), []
+    endpoint = Endpoint("x", lambda jpeg: Request("", jpeg, ""), bytes, is_newcomer=is_newcomer)
+    measured, asked = Measurement(), []
     for photograph in plan.photographs:
         for connections in plan.connections:
-            if is_asked(target, measured, plan, photograph, connections):
+            if is_asked(endpoint, measured, plan, photograph, connections):
                 measured.closed[photograph.name, connections] = Load(1.0, (ms,), 0)
                 asked.append((photograph.name, connections))
     return asked

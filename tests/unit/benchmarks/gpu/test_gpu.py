@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from benchmarks.gpu import __main__ as gpu
-from benchmarks.gpu.roofline import Ceilings, needs
+from benchmarks.gpu.roofline import Ceilings, network_cost
 from benchmarks.gpu.worker import photographs_handled, worker_context
 from segmentation_handler import SegmentationHandler
 
@@ -17,7 +17,7 @@ LIMITS = Ceilings(flops=1e12, bytes=1e9)
 def test_a_convolution_needs_its_products_and_its_bytes() -> None:
     """3 to 8 channels, 3 x 3, on 4 x 6 pixels: counted by hand, in bf16."""
     network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU())
-    one = needs(network, (4, 6), 1, LIMITS)
+    one = network_cost(network, (4, 6), 1, LIMITS)
     assert one.flops == 2 * (8 * 4 * 6) * (3 * 3 * 3)
     assert one.bytes == 2 * (3 * 4 * 6 + 8 * 4 * 6 + 8 * 3 * 3 * 3)
     assert one.seconds == pytest.approx(one.bytes / LIMITS.bytes)  # here the bytes are slower
@@ -26,7 +26,7 @@ def test_a_convolution_needs_its_products_and_its_bytes() -> None:
 def test_a_batch_reads_the_weights_once() -> None:
     """So each of its pictures needs less."""
     network = nn.Conv2d(3, 16, 1)
-    one, eight = (needs(network, (8, 8), batch, LIMITS) for batch in (1, 8))
+    one, eight = (network_cost(network, (8, 8), batch, LIMITS) for batch in (1, 8))
     assert eight.flops == one.flops
     assert one.bytes - eight.bytes == 2 * 3 * 16 * (1 - 1 / 8)
 
@@ -34,7 +34,7 @@ def test_a_batch_reads_the_weights_once() -> None:
 def test_depthwise_convolutions_count_one_channel_each() -> None:
     """And where arithmetic is the slower, it decides."""
     network = nn.Conv2d(3, 3, 3, padding=1, groups=3)
-    found = needs(network, (5, 5), 1, Ceilings(flops=1.0, bytes=1e9))
+    found = network_cost(network, (5, 5), 1, Ceilings(flops=1.0, bytes=1e9))
     assert found.flops == found.seconds == 2 * (3 * 5 * 5) * (3 * 3)
 
 

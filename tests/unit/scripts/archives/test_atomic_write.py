@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from scripts.archives.atomic_write import whole_file
+from scripts.archives.atomic_write import atomic_write
 
 LIMIT = 4096  # bytes
 
@@ -27,7 +27,7 @@ def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     """Until the end there is the one before, then nothing else beside it."""
     path = tmp_path / "state.pt"
     path.write_bytes(b"before")
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(b"after")
         assert path.read_bytes() == b"before"
     assert path.read_bytes() == b"after"
@@ -52,7 +52,7 @@ def test_content_reaches_the_disk_before_its_name(
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(Path, "replace", renamed)
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(b"content")
     assert done == [
         ("fsync", str(tmp_path / "state.partial")),
@@ -62,7 +62,7 @@ def test_content_reaches_the_disk_before_its_name(
 
 
 def _write(path: Path, size: int, by: str) -> None:
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         if by == "torch":
             torch.save(torch.zeros(size, dtype=torch.uint8), file)
         else:
@@ -86,14 +86,14 @@ def test_other_words_of_torchs_are_kept_in_one_line(tmp_path: Path) -> None:
     """Where the system said nothing."""
     path = tmp_path / "state.pt"
     expected = r"state\.pt: could not be written \(enforce fail\)$"
-    with pytest.raises(OSError, match=expected), whole_file(path):
+    with pytest.raises(OSError, match=expected), atomic_write(path):
         raise RuntimeError("enforce fail\nframe #0")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
     """And is not called a failure to write."""
-    with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "state.pt"):
+    with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "state.pt"):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
 
@@ -101,6 +101,6 @@ def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     """By the file that was to be there."""
     path = tmp_path / "none" / "state.pt"
-    with pytest.raises(FileNotFoundError) as failed, whole_file(path):
+    with pytest.raises(FileNotFoundError) as failed, atomic_write(path):
         pass
     assert failed.value.filename == str(path)

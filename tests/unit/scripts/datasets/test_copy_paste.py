@@ -11,7 +11,7 @@ from PIL import ExifTags, Image
 
 from scripts.datasets.copy_paste import add_cutouts, main, paste, read_cutout
 from scripts.datasets.split import TRUSTED
-from scripts.datasets.voc import MASKS, PICTURES, DataError, list_pairs, read_names
+from scripts.datasets.voc import IMAGES, MASKS, DataError, list_pairs, read_names
 from tests.unit.handler.files import EXAMPLES
 from tests.unit.scripts.voc_folder import make
 
@@ -113,7 +113,7 @@ def test_the_folder_is_copied_and_added_to(folder: Path, tmp_path: Path) -> None
     assert set((outputs[0] / TRUSTED).read_text().split()) == new | {min(before)}
     found = {name: set(np.unique(pairs[name].read_mask())) - {0, 255} for name in new}
     assert [found[name] for name in sorted(new)] == [set(), set(), {COW}, {COW}]
-    for part in (PICTURES, MASKS):
+    for part in (IMAGES, MASKS):
         for file in (outputs[0] / part).iterdir():
             assert file.read_bytes() == (outputs[1] / part / file.name).read_bytes()
 

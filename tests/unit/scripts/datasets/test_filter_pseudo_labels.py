@@ -10,13 +10,13 @@ from torch import Tensor
 
 from scripts.datasets.filter_pseudo_labels import (
     Classifier,
+    filter_folder,
+    filter_mask,
     main,
-    opinion,
-    reconsider,
-    write_reconsidered,
+    verdict_on,
 )
 from scripts.datasets.imagenet_classifier import ANIMALS, BESIDE, OWN, voc_ids
-from scripts.datasets.voc import MASKS, PICTURES, list_pairs
+from scripts.datasets.voc import IMAGES, MASKS, list_pairs
 from tests.unit.handler.files import EXAMPLES
 from tests.unit.scripts.voc_folder import make, write
 
@@ -59,7 +59,7 @@ def _confidence(**shares: float) -> Tensor:
 )
 def test_the_opinion(name: str, shares: dict[str, float], expected: str | None) -> None:
     """Things may lie beside others, animals must be recognised, and unsure means unchanged."""
-    assert opinion(name, _confidence(**shares)) == expected
+    assert verdict_on(name, _confidence(**shares)) == expected
 
 
 def test_the_tables_fit_the_labels() -> None:
@@ -89,7 +89,7 @@ def test_a_wrong_mask_is_mended(classifier: Classifier, tmp_path: Path, wrong: s
     mask = np.where(truth, ids_of[wrong], 0).astype(np.uint8)
     write(tmp_path, "cat", Image.open(EXAMPLES / "cat.jpg").convert("RGB"), mask)
     (pair,) = list_pairs(tmp_path)
-    ids, found = reconsider(pair, classifier, ids_of)
+    ids, found = filter_mask(pair, classifier, ids_of)
     expected = {"dog": "cat", "tvmonitor": None}[wrong]
     assert found == [(wrong, expected)]
     assert set(np.unique(ids[truth])) == {255 if expected is None else ids_of[expected]}
@@ -102,7 +102,7 @@ def test_small_objects_are_not_asked_about(classifier: Classifier, tmp_path: Pat
     mask[:5, :5] = voc_ids()["tvmonitor"]
     write(tmp_path, "p", Image.new("RGB", (96, 80)), mask)
     (pair,) = list_pairs(tmp_path)
-    ids, found = reconsider(pair, classifier, voc_ids())
+    ids, found = filter_mask(pair, classifier, voc_ids())
     assert found == []
     assert np.array_equal(ids, mask)
 
@@ -111,8 +111,8 @@ def test_what_people_drew_stays(tmp_path: Path) -> None:
     """The pictures in real.txt are copied as they are, and so is the list."""
     data, output = make(tmp_path / "data", 3), tmp_path / "out"
     (data / "real.txt").write_text("p00\np01\np02\n")
-    assert write_reconsidered(data, output) == {}
-    for part in (PICTURES, MASKS):
+    assert filter_folder(data, output) == {}
+    for part in (IMAGES, MASKS):
         for path in (data / part).iterdir():
             copied = np.asarray(Image.open(output / part / path.name))
             assert np.array_equal(copied, np.asarray(Image.open(path)))

@@ -9,36 +9,36 @@ from torch.utils.data import DataLoader
 
 from scripts.datasets.crops import Augmentation
 from scripts.datasets.sampling import Balance, Samples, class_frequencies, picture_weights
-from scripts.datasets.voc import Inspected, inspect_pairs, list_pairs
+from scripts.datasets.voc import InspectedImage, inspect_pairs, list_pairs
 from tests.unit.scripts.voc_folder import GREEN, GREY, RED, draw, write
 
 AUGMENTATION = Augmentation(size=65, long_side=96)
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> list[Inspected]:
+def pictures(tmp_path: Path) -> list[InspectedImage]:
     """Eight red squares, one green, one empty picture."""
     for index, class_id in enumerate([RED] * 8 + [GREEN, GREY]):
         write(tmp_path, f"p{index}", *draw(index, class_id))
     return inspect_pairs(list_pairs(tmp_path), classes=3)
 
 
-def _samples(pictures: list[Inspected], balance: Balance, seed: int = 0) -> Samples:
+def _samples(pictures: list[InspectedImage], balance: Balance, seed: int = 0) -> Samples:
     return Samples(pictures, 3, balance, AUGMENTATION, seed, length=200)
 
 
-def test_the_frequencies_are_counted(pictures: list[Inspected]) -> None:
+def test_the_frequencies_are_counted(pictures: list[InspectedImage]) -> None:
     """Background everywhere, red in eight of ten, green in one."""
     assert class_frequencies(pictures, 3).tolist() == pytest.approx([1.0, 0.8, 0.1])
 
 
-def test_a_class_without_pictures_divides_by_nothing(pictures: list[Inspected]) -> None:
+def test_a_class_without_pictures_divides_by_nothing(pictures: list[InspectedImage]) -> None:
     """Twenty-one labels, three of them used."""
     assert class_frequencies(pictures, 21).min() == pytest.approx(0.1)
     assert np.isfinite(picture_weights(pictures, 21, Balance())).all()
 
 
-def test_rare_classes_are_drawn_more_often(pictures: list[Inspected]) -> None:
+def test_rare_classes_are_drawn_more_often(pictures: list[InspectedImage]) -> None:
     """By the root of how rare they are."""
     weights = picture_weights(pictures, 3, Balance(power=0.5))
     assert weights.sum() == pytest.approx(1)
@@ -46,18 +46,20 @@ def test_rare_classes_are_drawn_more_often(pictures: list[Inspected]) -> None:
     assert weights[9] / weights[0] == pytest.approx(0.8**0.5)
 
 
-def test_without_balance_all_are_equal(pictures: list[Inspected]) -> None:
+def test_without_balance_all_are_equal(pictures: list[InspectedImage]) -> None:
     """Power 0."""
     assert picture_weights(pictures, 3, Balance(power=0)).tolist() == pytest.approx([0.1] * 10)
 
 
-def test_trusted_masks_are_drawn_more_often(pictures: list[Inspected]) -> None:
+def test_trusted_masks_are_drawn_more_often(pictures: list[InspectedImage]) -> None:
     """Those that people drew."""
     weights = picture_weights(pictures, 3, Balance(trusted=frozenset({"p3"}), trust=2.0))
     assert weights[3] / weights[0] == pytest.approx(2)
 
 
-def test_the_shares_of_the_classes_are_those_of_what_is_drawn(pictures: list[Inspected]) -> None:
+def test_the_shares_of_the_classes_are_those_of_what_is_drawn(
+    pictures: list[InspectedImage],
+) -> None:
     """By pixels, ignored ones aside, weighted as the pictures are."""
     green = pictures[8].pixels[GREEN] / pictures[8].pixels[:3].sum()
     weights = picture_weights(pictures, 3, Balance())
@@ -67,7 +69,7 @@ def test_the_shares_of_the_classes_are_those_of_what_is_drawn(pictures: list[Ins
     assert shares[GREY] > shares[RED] > shares[GREEN]
 
 
-def test_a_sample_depends_on_seed_and_number_only(pictures: list[Inspected]) -> None:
+def test_a_sample_depends_on_seed_and_number_only(pictures: list[InspectedImage]) -> None:
     """Not on what was asked before: so a training can go on in the middle."""
     one, other = _samples(pictures, Balance()), _samples(pictures, Balance())
     image, ids = one[17]
@@ -77,14 +79,14 @@ def test_a_sample_depends_on_seed_and_number_only(pictures: list[Inspected]) -> 
     assert not torch.equal(image, _samples(pictures, Balance(), seed=1)[17][0])
 
 
-def test_a_sample_is_what_the_network_takes(pictures: list[Inspected]) -> None:
+def test_a_sample_is_what_the_network_takes(pictures: list[InspectedImage]) -> None:
     """(3, size, size) and (size, size), bytes."""
     image, ids = _samples(pictures, Balance())[0]
     assert (image.shape, ids.shape) == ((3, 65, 65), (65, 65))
     assert image.dtype == ids.dtype == torch.uint8
 
 
-def test_objects_of_other_pictures_are_pasted(pictures: list[Inspected]) -> None:
+def test_objects_of_other_pictures_are_pasted(pictures: list[InspectedImage]) -> None:
     """Red and green never share a picture, but samples show both."""
     pasted, plain = (_samples(pictures, Balance(pasted=share)) for share in (1.0, 0.0))
     both = [
@@ -95,7 +97,7 @@ def test_objects_of_other_pictures_are_pasted(pictures: list[Inspected]) -> None
     assert both[1] == 0
 
 
-def test_worker_processes_give_the_same_samples(pictures: list[Inspected]) -> None:
+def test_worker_processes_give_the_same_samples(pictures: list[InspectedImage]) -> None:
     """On a GPU they decode, each in its own main thread, where the decoder has a memory limit."""
     samples = _samples(pictures, Balance())
     loaded = DataLoader(samples, 1, sampler=range(6), num_workers=2)

@@ -14,8 +14,8 @@ def test_two_folders_are_found_below_one(tmp_path: Path) -> None:
     make(tmp_path / "train", 4)
     make(tmp_path / "val", 2)
     chosen = split(tmp_path, None)
-    assert [pair.picture.parts[-3] for pair in chosen.train] == ["train"] * 4
-    assert [pair.picture.parts[-3] for pair in chosen.validation] == ["val"] * 2
+    assert [pair.image.parts[-3] for pair in chosen.train] == ["train"] * 4
+    assert [pair.image.parts[-3] for pair in chosen.validation] == ["val"] * 2
 
 
 def test_the_second_folder_can_be_anywhere(tmp_path: Path) -> None:
@@ -29,8 +29,8 @@ def test_another_validation_leaves_the_folder_to_train_on(tmp_path: Path) -> Non
     for name, pictures in (("train", 4), ("val", 2), ("test", 3)):
         make(tmp_path / name, pictures)
     chosen = split(tmp_path, tmp_path / "test")
-    assert {pair.picture.parts[-3] for pair in chosen.train} == {"train"}
-    assert [pair.picture.parts[-3] for pair in chosen.validation] == ["test"] * 3
+    assert {pair.image.parts[-3] for pair in chosen.train} == {"train"}
+    assert [pair.image.parts[-3] for pair in chosen.validation] == ["test"] * 3
 
 
 @pytest.mark.parametrize(("pictures", "held_out"), [(2, 1), (12, 1), (30, 3)])

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from scripts.datasets.voc import (
     DataError,
-    Labelled,
+    LabelledImage,
     class_pixels,
     inspect_pairs,
     list_pairs,
@@ -39,7 +39,7 @@ def test_the_pairs_are_listed_by_name(folder: Path) -> None:
     """Picture and mask belong together by their stem."""
     pairs = list_pairs(folder)
     assert [pair.name for pair in pairs] == ["p00", "p01", "p02"]
-    assert pairs[1].picture == folder / "JPEGImages" / "p01.jpg"
+    assert pairs[1].image == folder / "JPEGImages" / "p01.jpg"
     assert pairs[1].mask == folder / "SegmentationClass" / "p01.png"
 
 
@@ -140,7 +140,7 @@ def test_an_indexed_mask_is_read_by_its_ids(folder: Path) -> None:
     mask.putpalette(list(range(255, -1, -1)) * 3)
     path = folder / "SegmentationClass" / "p01.png"
     mask.save(path)
-    pair = Labelled("p01", folder / "JPEGImages" / "p01.jpg", path)
+    pair = LabelledImage("p01", folder / "JPEGImages" / "p01.jpg", path)
     assert np.array_equal(pair.read_mask(), ids)
 
 
@@ -150,7 +150,7 @@ def test_a_turned_picture_is_read_upright(folder: Path) -> None:
     turned = Image.new("RGB", (SIZE[1], SIZE[0]))
     turned.getexif()[0x0112] = 6  # orientation: turn by 90 degrees to see it upright
     turned.save(path, exif=turned.getexif())
-    assert inspect_pairs(list_pairs(folder), classes=3)[1].pair.read_picture().size == SIZE
+    assert inspect_pairs(list_pairs(folder), classes=3)[1].pair.read_image().size == SIZE
 
 
 @pytest.mark.parametrize("kind", ["as it is", "PNG", "indexed", "grey"])
@@ -165,7 +165,7 @@ def test_an_ordinary_picture_is_read_as_pillow_reads_it(
         photograph.save(path)
     with Image.open(path) as file:
         expected = np.asarray(ImageOps.exif_transpose(file).convert("RGB"))
-    found = Labelled("p", path, path).read_picture()
+    found = LabelledImage("p", path, path).read_image()
     assert found.mode == "RGB"
     assert np.array_equal(np.asarray(found), expected)
 
@@ -175,7 +175,7 @@ def test_a_picture_of_16_bits_is_read_as_the_handler_reads_it(tmp_path: Path) ->
     path = tmp_path / "deep.png"
     levels = np.arange(256, dtype=np.uint16).reshape(16, 16) * 256
     Image.fromarray(levels).save(path)
-    found = np.asarray(Labelled("deep", path, path).read_picture())
+    found = np.asarray(LabelledImage("deep", path, path).read_image())
     assert np.array_equal(found[..., 1], levels // 256)
 
 
@@ -183,7 +183,7 @@ def test_what_is_transparent_is_white(tmp_path: Path) -> None:
     """As the handler shows it to the network, not what happens to lie beneath."""
     path = tmp_path / "clear.png"
     Image.new("RGBA", (8, 8), (200, 30, 30, 0)).save(path)
-    assert Labelled("clear", path, path).read_picture().getpixel((3, 3)) == (255, 255, 255)
+    assert LabelledImage("clear", path, path).read_image().getpixel((3, 3)) == (255, 255, 255)
 
 
 def test_a_picture_that_the_handler_refuses_is_named(folder: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_refusal_names_the_picture(tmp_path: Path) -> None:
 def test_what_was_measured_before_a_refusal_is_kept(tmp_path: Path) -> None:
     """It may have taken an hour; the error names the picture."""
     pairs = list_pairs(make(tmp_path, 6))
-    refuses = FailsOnce(refused=pairs[3].picture.read_bytes())
+    refuses = FailsOnce(refused=pairs[3].image.read_bytes())
     with pytest.raises(IncompleteError, match=r"p03\.jpg: the gateway answered 413") as failed:
         evaluate(refuses, pairs)
     before, expected = failed.value.before, evaluate(SeesRed(), pairs[:3])

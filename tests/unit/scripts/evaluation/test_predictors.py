@@ -12,7 +12,7 @@ from scripts.evaluation.predictors import (
     EvaluationError,
     check_labels,
 )
-from scripts.networks.checkpoints import Choice, load_checkpoint
+from scripts.networks.checkpoints import ModelChoice, load_checkpoint
 from tests.unit.handler.files import EXAMPLES
 from tests.unit.scripts.evaluation.test_measure import SeesRed
 
@@ -20,7 +20,7 @@ from tests.unit.scripts.evaluation.test_measure import SeesRed
 @pytest.fixture(scope="module")
 def predictors(archive: Path) -> list[ArchivePredictor | CheckpointPredictor]:
     """The bundled model in both forms."""
-    return [ArchivePredictor(archive), CheckpointPredictor(load_checkpoint(Choice()))]
+    return [ArchivePredictor(archive), CheckpointPredictor(load_checkpoint(ModelChoice()))]
 
 
 def test_both_forms_agree(predictors: list[ArchivePredictor | CheckpointPredictor]) -> None:

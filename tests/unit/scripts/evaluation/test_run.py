@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from scripts.archives.paths import ROOT
-from scripts.datasets.voc import MASKS, PICTURES
+from scripts.datasets.voc import IMAGES, MASKS
 from scripts.evaluation.run import main
 from tests.unit.handler.files import EXAMPLES
 from tests.unit.scripts.voc_folder import SIZE, make, write
@@ -215,7 +215,7 @@ def test_a_refused_picture_does_not_cost_what_was_measured_before_it(
 ) -> None:
     """1, the table so far, and a line that names the picture; no file that looks whole."""
     data, figures = make(tmp_path / "data", 4), tmp_path / "out.json"
-    monkeypatch.setattr(Gateway, "refused", (data / PICTURES / "p02.jpg").read_bytes())
+    monkeypatch.setattr(Gateway, "refused", (data / IMAGES / "p02.jpg").read_bytes())
     assert main(["--data", str(data), "--gateway", gateway, "--json", str(figures)]) == 1
     output = capsys.readouterr()
     assert "2 pictures, deeplabv3 1.0 at" in output.out

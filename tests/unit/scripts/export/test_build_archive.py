@@ -18,8 +18,8 @@ from scripts.archives.paths import ROOT
 from scripts.export import build_archive
 from scripts.export.build_archive import ArchiveError, build
 from scripts.export.fingerprint import HANDLER, Archive, fingerprint_of, recorded_fingerprint
-from scripts.export.model_options import Target
-from scripts.networks.checkpoints import BUNDLED_WEIGHTS, Choice
+from scripts.export.model_options import ExportTarget
+from scripts.networks.checkpoints import BUNDLED_WEIGHTS, ModelChoice
 from tests.unit.tiny import LABELS, tiny_checkpoint
 
 
@@ -27,7 +27,7 @@ from tests.unit.tiny import LABELS, tiny_checkpoint
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
     """An archive of a real, tiny network, in a store of its own."""
     monkeypatch.setattr(build_archive, "load_checkpoint", lambda _choice: tiny_checkpoint())
-    return Archive(Choice(), Target("openvino"), "tiny", "2.0", tmp_path / "store")
+    return Archive(ModelChoice(), ExportTarget("openvino"), "tiny", "2.0", tmp_path / "store")
 
 
 def _only(store: Path) -> list[str]:
@@ -64,7 +64,7 @@ def test_only_an_archive_for_a_gpu_asks_for_batches(
     tiny: Archive, engine: EngineName, batch: int
 ) -> None:
     """On a processor they gain nothing; all other operations are the same."""
-    archive = replace(tiny, target=Target(engine, "f32"))
+    archive = replace(tiny, target=ExportTarget(engine, "f32"))
     assert build(archive)
     with zipfile.ZipFile(archive.path) as file:
         operations = yaml.safe_load(file.read("model-config.yaml"))

@@ -16,8 +16,8 @@ from scripts.export import candidates, export_check, export_model
 from scripts.export.candidates import PRECISIONS, weights_of
 from scripts.export.eager import eager
 from scripts.export.export_check import (
-    Proof,
-    ProofError,
+    ExportCheck,
+    ExportCheckError,
     compare,
     eager_references,
     photographs,
@@ -29,7 +29,7 @@ from scripts.export.export_model import (
     main,
 )
 from scripts.export.graphs import SegmentationGraph, graph_of
-from scripts.export.model_options import Target
+from scripts.export.model_options import ExportTarget
 from scripts.networks.checkpoints import Checkpoint
 from tests.unit.tiny import tiny_checkpoint, tiny_network
 
@@ -52,7 +52,7 @@ def test_the_artefact_is_written_and_proved(tmp_path: Path, engine: EngineName) 
     for precision in PRECISIONS[engine]:
         folder = tmp_path / precision
         # Nothing in so small a network makes up for the rounding of int8.
-        target = Target(engine, precision, is_proved=precision != "int8")
+        target = ExportTarget(engine, precision, is_checked=precision != "int8")
         result = export(tiny_checkpoint(), target, folder)
         artefact = folder / result.spec.artefact
         assert {artefact, weights_of(artefact)} == set(folder.iterdir())
@@ -70,12 +70,12 @@ def test_left_open_the_fastest_that_passes_is_taken(
     ms = {"int8": 3.0, "bf16": 2.0, "f32": 1.0}
     agreement = {"int8": 1.0, "bf16": 1.0, "f32": 0.9}
 
-    def measured(_references: object, spec: ModelSpec, _folder: Path) -> Proof:
+    def measured(_references: object, spec: ModelSpec, _folder: Path) -> ExportCheck:
         precision = spec.precision
-        return Proof(precision, {"cat.jpg": agreement[precision]}, ms[precision])
+        return ExportCheck(precision, {"cat.jpg": agreement[precision]}, ms[precision])
 
     monkeypatch.setattr(candidates, "compare", measured)
-    assert export(tiny_checkpoint(), Target("openvino"), tmp_path).spec.precision == "bf16"
+    assert export(tiny_checkpoint(), ExportTarget("openvino"), tmp_path).spec.precision == "bf16"
 
 
 class Agrees:
@@ -84,9 +84,11 @@ class Agrees:
     def __init__(self) -> None:
         self.precisions: list[str] = []
 
-    def __call__(self, _references: object, spec: ModelSpec, _folder: Path) -> Proof:
+    def __call__(self, _references: object, spec: ModelSpec, _folder: Path) -> ExportCheck:
         self.precisions.append(spec.precision)
-        return Proof(spec.precision, {"cat.jpg": 1.0}, 1.0 if spec.precision == "int8" else 2.0)
+        return ExportCheck(
+            spec.precision, {"cat.jpg": 1.0}, 1.0 if spec.precision == "int8" else 2.0
+        )
 
 
 @pytest.fixture
@@ -109,7 +111,7 @@ def test_int8_is_no_candidate_where_photographs_show_nothing(
 ) -> None:
     """Background agrees with background; the report says why, in a line, and what to do."""
     checkpoint = _sees_nothing()
-    result = export(checkpoint, Target("openvino"), tmp_path)
+    result = export(checkpoint, ExportTarget("openvino"), tmp_path)
     assert agrees.precisions == ["bf16", "f32"]
     assert result.spec.precision == "bf16"
     last = describe(checkpoint, result).splitlines()[-1]
@@ -120,11 +122,11 @@ def test_int8_is_no_candidate_where_photographs_show_nothing(
 
 @pytest.mark.parametrize(
     "target",
-    [Target("openvino", "int8"), Target("openvino", is_proved=False)],
+    [ExportTarget("openvino", "int8"), ExportTarget("openvino", is_checked=False)],
     ids=["asked for", "unproved"],
 )
 def test_int8_is_taken_without_evidence_where_nobody_asks_for_any(
-    tmp_path: Path, agrees: Agrees, target: Target
+    tmp_path: Path, agrees: Agrees, target: ExportTarget
 ) -> None:
     """Somebody has measured it, or the weights mean nothing."""
     checkpoint = _sees_nothing()
@@ -138,7 +140,7 @@ def test_int8_is_a_candidate_where_photographs_show_the_classes(
     tmp_path: Path, agrees: Agrees
 ) -> None:
     """As those of the bundled model do, and the tiny one's."""
-    result = export(tiny_checkpoint(), Target("openvino"), tmp_path)
+    result = export(tiny_checkpoint(), ExportTarget("openvino"), tmp_path)
     assert agrees.precisions == ["int8", "bf16", "f32"]
     assert result.spec.precision == "int8"
     assert result.no_int8 is None
@@ -150,7 +152,7 @@ def test_no_word_of_int8_where_it_could_not_be_meant(
 ) -> None:
     """Another precision was asked for."""
     checkpoint = _sees_nothing()
-    result = export(checkpoint, Target(engine, "f32"), tmp_path)
+    result = export(checkpoint, ExportTarget(engine, "f32"), tmp_path)
     assert agrees.precisions == ["f32"]
     assert result.no_int8 is None
 
@@ -161,12 +163,12 @@ def test_int8_has_a_range_for_each_channel_only_where_it_must(
 ) -> None:
     """One for all channels is faster; where it does not pass, the finer kind is made too."""
 
-    def measured(_references: object, _spec: ModelSpec, folder: Path) -> Proof:
-        return Proof("int8", {"cat.jpg": agreement if folder.name == "int8" else 1.0}, 1.0)
+    def measured(_references: object, _spec: ModelSpec, folder: Path) -> ExportCheck:
+        return ExportCheck("int8", {"cat.jpg": agreement if folder.name == "int8" else 1.0}, 1.0)
 
     monkeypatch.setattr(candidates, "compare", measured)
     checkpoint = replace(tiny_checkpoint(), network=_depthwise())
-    export(checkpoint, Target("openvino", "int8"), tmp_path)
+    export(checkpoint, ExportTarget("openvino", "int8"), tmp_path)
     model = import_openvino().Core().read_model(tmp_path / "network.xml")
     (depthwise,) = (
         operation
@@ -187,7 +189,7 @@ def _depthwise() -> nn.Module:
 def test_a_precision_that_the_engine_lacks_is_an_error(tmp_path: Path) -> None:
     """int8 is made for OpenVINO."""
     with pytest.raises(ExportError, match="int8 is not for torch"):
-        export(tiny_checkpoint(), Target("torch", "int8"), tmp_path)
+        export(tiny_checkpoint(), ExportTarget("torch", "int8"), tmp_path)
 
 
 def test_a_program_for_pytorch_has_no_batch_normalisation(tmp_path: Path) -> None:
@@ -198,7 +200,7 @@ def test_a_program_for_pytorch_has_no_batch_normalisation(tmp_path: Path) -> Non
     with torch.no_grad():
         network(torch.randn(8, 3, 32, 32) * 3 + 1)  # gives it means and variances
     checkpoint = replace(tiny_checkpoint(), network=network.eval())
-    spec = export(checkpoint, Target("torch", "f32"), tmp_path).spec
+    spec = export(checkpoint, ExportTarget("torch", "f32"), tmp_path).spec
     program = torch.export.load(tmp_path / spec.artefact)
     called = {str(node.target) for node in program.graph.nodes}
     assert any("conv2d" in name for name in called)
@@ -214,21 +216,21 @@ def test_an_artefact_that_differs_is_an_error(tmp_path: Path, engine: EngineName
     """In every precision: the message says by how much, and nothing is written."""
     checkpoint = replace(tiny_checkpoint(), network=SwapsClassesWhenTraced().eval())
     with pytest.raises(ExportError, match=r"agrees .* on .*% of the pixels, 9\d\.\d% are required"):
-        export(checkpoint, Target(engine), tmp_path / "network")
+        export(checkpoint, ExportTarget(engine), tmp_path / "network")
     assert not (tmp_path / "network").exists()
 
 
 def test_without_a_proof_anything_is_written(tmp_path: Path) -> None:
     """For measuring with weights that mean nothing; the figures still say what it does."""
     checkpoint = replace(tiny_checkpoint(), network=SwapsClassesWhenTraced().eval())
-    result = export(checkpoint, Target("openvino", "f32", is_proved=False), tmp_path)
+    result = export(checkpoint, ExportTarget("openvino", "f32", is_checked=False), tmp_path)
     assert result.proof.mean_agreement < 0.5
     assert (tmp_path / "network.xml").exists()
 
 
 def test_the_agreement_is_of_this_artefact_with_this_model(tmp_path: Path) -> None:
     """Another model's artefact is found out."""
-    spec = export(tiny_checkpoint(), Target("openvino"), tmp_path).spec
+    spec = export(tiny_checkpoint(), ExportTarget("openvino"), tmp_path).spec
     other = SegmentationGraph(SwapsClassesWhenTraced().network, aligned=False).eval()
     with torch.no_grad():
         other.logits.scale.neg_()
@@ -241,8 +243,8 @@ def test_without_photographs_nothing_is_proved(
 ) -> None:
     """An empty comparison is no agreement."""
     monkeypatch.setattr(export_check, "FOLDERS", (tmp_path,))
-    with pytest.raises(ProofError, match="no photographs"):
-        export(tiny_checkpoint(), Target("openvino"), tmp_path / "network")
+    with pytest.raises(ExportCheckError, match="no photographs"):
+        export(tiny_checkpoint(), ExportTarget("openvino"), tmp_path / "network")
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 47), (96, 64)])

@@ -16,10 +16,10 @@ from scripts.export.fingerprint import (
     fingerprint_of,
     recorded_fingerprint,
 )
-from scripts.export.model_options import Target
-from scripts.networks.checkpoints import BUNDLED_WEIGHTS, VOC_LABELS, Choice
+from scripts.export.model_options import ExportTarget
+from scripts.networks.checkpoints import BUNDLED_WEIGHTS, VOC_LABELS, ModelChoice
 
-BUNDLED = Archive(Choice(), Target("openvino"), "deeplabv3", "1.0", Path("store"))
+BUNDLED = Archive(ModelChoice(), ExportTarget("openvino"), "deeplabv3", "1.0", Path("store"))
 
 
 @pytest.mark.parametrize(
@@ -27,11 +27,11 @@ BUNDLED = Archive(Choice(), Target("openvino"), "deeplabv3", "1.0", Path("store"
     [
         replace(BUNDLED, name="other"),
         replace(BUNDLED, version="1.1"),
-        replace(BUNDLED, target=Target("torch")),
-        replace(BUNDLED, target=Target("openvino", "f32")),
-        replace(BUNDLED, choice=Choice(architecture="deeplabv3_resnet50")),
-        replace(BUNDLED, choice=Choice(weights=VOC_LABELS)),
-        replace(BUNDLED, choice=Choice(labels=BUNDLED_WEIGHTS)),
+        replace(BUNDLED, target=ExportTarget("torch")),
+        replace(BUNDLED, target=ExportTarget("openvino", "f32")),
+        replace(BUNDLED, choice=ModelChoice(architecture="deeplabv3_resnet50")),
+        replace(BUNDLED, choice=ModelChoice(weights=VOC_LABELS)),
+        replace(BUNDLED, choice=ModelChoice(labels=BUNDLED_WEIGHTS)),
     ],
     ids=["name", "version", "engine", "precision", "architecture", "weights", "labels"],
 )

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.export.model_options import Target, add_model_arguments, choice_from
-from scripts.networks.checkpoints import Choice
+from scripts.export.model_options import ExportTarget, add_model_arguments, choice_from
+from scripts.networks.checkpoints import ModelChoice
 
 VARIABLES = ("MODEL", "WEIGHTS", "LABELS", "DEVICE", "PRECISION", "PROVED")
 
@@ -17,7 +17,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def _chosen(*arguments: str) -> tuple[Choice, Target]:
+def _chosen(*arguments: str) -> tuple[ModelChoice, ExportTarget]:
     parser = argparse.ArgumentParser()
     add_model_arguments(parser)
     return choice_from(parser.parse_args(arguments))
@@ -25,7 +25,7 @@ def _chosen(*arguments: str) -> tuple[Choice, Target]:
 
 def test_nothing_chosen_is_the_bundled_model() -> None:
     """All empty."""
-    assert _chosen("--device", "cpu") == (Choice(None, None, None), Target("openvino"))
+    assert _chosen("--device", "cpu") == (ModelChoice(None, None, None), ExportTarget("openvino"))
 
 
 def test_the_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,15 +34,15 @@ def test_the_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
         VARIABLES, ("resnet", "a.pth", "b.json", "cuda", "fp32", "0"), strict=True
     ):
         monkeypatch.setenv(name, value)
-    target = Target("torch", "f32", is_proved=False)
-    assert _chosen() == (Choice("resnet", Path("a.pth"), Path("b.json")), target)
+    target = ExportTarget("torch", "f32", is_checked=False)
+    assert _chosen() == (ModelChoice("resnet", Path("a.pth"), Path("b.json")), target)
 
 
 def test_empty_variables_choose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """``MODEL= make run`` is the same as ``make run``."""
     for name in VARIABLES:
         monkeypatch.setenv(name, "")
-    assert _chosen()[0] == Choice()
+    assert _chosen()[0] == ModelChoice()
 
 
 def test_options_overrule_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,8 +50,8 @@ def test_options_overrule_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("MODEL", "resnet")
     monkeypatch.setenv("DEVICE", "cuda")
     assert _chosen("--model", "mobilenet", "--device", "cpu") == (
-        Choice("mobilenet"),
-        Target("openvino"),
+        ModelChoice("mobilenet"),
+        ExportTarget("openvino"),
     )
 
 

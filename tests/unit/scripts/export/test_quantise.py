@@ -11,12 +11,12 @@ from deeplab.preprocess import network_size
 from deeplab.spec import InputSize
 from scripts.export.export_check import photographs
 from scripts.export.export_model import export
-from scripts.export.model_options import Target
+from scripts.export.model_options import ExportTarget
 from scripts.export.quantise import calibration
 from tests.unit.tiny import tiny_checkpoint, tiny_network
 
 # Nothing in so small a network makes up for its rounding.
-INT8 = Target("openvino", "int8", is_proved=False)
+INT8 = ExportTarget("openvino", "int8", is_checked=False)
 
 
 def _same(channels: int) -> nn.Conv2d:

@@ -6,13 +6,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scripts.launch.management import Management, ManagementError, Version
+from scripts.launch.management import ManagementClient, ManagementError, Version
 from tests.unit.scripts.folder_server import serving
 from tests.unit.scripts.launch.torchserve_double import MODEL, TorchServeDouble
 
 
-def _management(handler: Callable[[httpx.Request], httpx.Response]) -> Management:
-    return Management("http://torchserve:8081", MODEL, httpx.MockTransport(handler))
+def _management(handler: Callable[[httpx.Request], httpx.Response]) -> ManagementClient:
+    return ManagementClient("http://torchserve:8081", MODEL, httpx.MockTransport(handler))
 
 
 def test_versions_are_told_with_what_matters() -> None:
@@ -63,7 +63,7 @@ def test_a_version_that_is_not_there_is_refused_with_those_that_are() -> None:
     ids=["register", "unregister", "default", "scale"],
 )
 def test_changes_are_asked_for_and_waited_for(
-    call: Callable[[Management], None], sent: str
+    call: Callable[[ManagementClient], None], sent: str
 ) -> None:
     """By bare file name and explicit version, synchronously."""
     server = TorchServeDouble()
@@ -116,4 +116,4 @@ def test_a_silent_server_is_not_waited_for_forever() -> None:
 def test_torchserve_is_asked_directly_behind_a_proxy(tmp_path: Path) -> None:
     """No proxy leads to this machine's own ports; a 404 is the server's answer."""
     with serving(tmp_path) as url:
-        assert Management(url, MODEL).versions() == []
+        assert ManagementClient(url, MODEL).versions() == []

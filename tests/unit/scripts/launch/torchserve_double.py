@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from scripts.launch.management import Management
+from scripts.launch.management import ManagementClient
 
 MODEL = "deeplabv3"
 TWO: dict[str, int] = {"1.0": 2, "1.1": 1}
@@ -26,9 +26,9 @@ class TorchServeDouble:
     pending: list[int] = field(default_factory=lambda: [0])
     calls: list[str] = field(default_factory=list)
 
-    def management(self) -> Management:
+    def management(self) -> ManagementClient:
         """A client of this server."""
-        return Management("http://torchserve", MODEL, httpx.MockTransport(self.answer))
+        return ManagementClient("http://torchserve", MODEL, httpx.MockTransport(self.answer))
 
     def changes(self) -> list[str]:
         """The requests that change something."""

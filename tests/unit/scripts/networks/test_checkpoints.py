@@ -15,7 +15,7 @@ from scripts.networks.checkpoints import (
     BUNDLED,
     BUNDLED_WEIGHTS,
     CheckpointError,
-    Choice,
+    ModelChoice,
     build_network,
     guess_architecture,
     load_checkpoint,
@@ -50,7 +50,7 @@ def _with_classes(state: dict[str, Tensor], classes: int) -> dict[str, Tensor]:
 
 def test_nothing_chosen_means_the_bundled_model() -> None:
     """It needs no download and says where it is from."""
-    checkpoint = load_checkpoint(Choice())
+    checkpoint = load_checkpoint(ModelChoice())
     assert checkpoint.architecture == BUNDLED
     assert checkpoint.labels[15] == "person"
     assert checkpoint.input == InputSize(long_side=481, grid=16)
@@ -88,7 +88,7 @@ def test_what_training_scripts_wrap_is_unwrapped(
     state = {prefix + name: value for name, value in bundled.items()}
     state[prefix + "aux_classifier.0.weight"] = torch.zeros(1)
     path = _saved(tmp_path, {wrap: state, "epoch": 7, "optimizer": {"lr": 0.1}})
-    checkpoint = load_checkpoint(Choice(weights=path))
+    checkpoint = load_checkpoint(ModelChoice(weights=path))
     assert checkpoint.architecture == BUNDLED
     assert checkpoint.origin == "the user's checkpoint mine.pth"
 
@@ -97,7 +97,7 @@ def test_a_torchvision_checkpoint_loads(tmp_path: Path) -> None:
     """As torchvision's own training script saves it: with its auxiliary head."""
     network = build_network(MOBILENET, 21)
     state = {**network.state_dict(), "aux_classifier.4.weight": torch.zeros(21, 10, 1, 1)}
-    checkpoint = load_checkpoint(Choice(weights=_saved(tmp_path, {"model": state})))
+    checkpoint = load_checkpoint(ModelChoice(weights=_saved(tmp_path, {"model": state})))
     assert checkpoint.architecture == MOBILENET
     assert checkpoint.input == InputSize(long_side=693, grid=1)
     with torch.inference_mode():
@@ -108,7 +108,7 @@ def test_other_classes_need_their_labels(tmp_path: Path, bundled: dict[str, Tens
     """Two classes with two names."""
     path = tmp_path / "mine.safetensors"
     save_file(_with_classes(bundled, 2), path)
-    checkpoint = load_checkpoint(Choice(weights=path, labels=_labels(tmp_path, 2)))
+    checkpoint = load_checkpoint(ModelChoice(weights=path, labels=_labels(tmp_path, 2)))
     assert checkpoint.labels == {0: "class 0", 1: "class 1"}
 
 
@@ -118,13 +118,13 @@ def test_other_classes_without_labels_are_refused(
     """The message shows what the file has to look like."""
     path = _saved(tmp_path, _with_classes(bundled, 2))
     with pytest.raises(CheckpointError, match=r"2 classes, but no LABELS are given.*LABELS="):
-        load_checkpoint(Choice(weights=path))
+        load_checkpoint(ModelChoice(weights=path))
 
 
 def test_the_wrong_number_of_labels_is_refused(tmp_path: Path) -> None:
     """Both numbers are named."""
     with pytest.raises(CheckpointError, match=r"21 classes, but LABELS=.* names 3"):
-        load_checkpoint(Choice(labels=_labels(tmp_path, 3)))
+        load_checkpoint(ModelChoice(labels=_labels(tmp_path, 3)))
 
 
 def test_damaged_labels_are_refused(tmp_path: Path) -> None:
@@ -132,26 +132,26 @@ def test_damaged_labels_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "labels.json"
     path.write_text("background, cat")
     with pytest.raises(CheckpointError, match=r"LABELS=.*labels\.json"):
-        load_checkpoint(Choice(labels=path))
+        load_checkpoint(ModelChoice(labels=path))
 
 
 def test_an_unknown_architecture_is_refused() -> None:
     """The message lists the known ones."""
     with pytest.raises(CheckpointError, match=f"MODEL=deeplabv9 is unknown.*{MOBILENET}"):
-        load_checkpoint(Choice(architecture="deeplabv9"))
+        load_checkpoint(ModelChoice(architecture="deeplabv9"))
 
 
 def test_a_bundled_architecture_without_weights_needs_ones_own() -> None:
     """Only one of the three has weights in the repository."""
     with pytest.raises(CheckpointError, match=r"no weights of .*lite1: pass your own with WEIGHTS"):
-        load_checkpoint(Choice(architecture="deeplabv3_efficientnet_lite1"))
+        load_checkpoint(ModelChoice(architecture="deeplabv3_efficientnet_lite1"))
 
 
 @pytest.mark.parametrize("name", ["none.pth", "none.safetensors"])
 def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
     """Under both kinds of name."""
     with pytest.raises(CheckpointError, match=f"WEIGHTS=.*{name}: there is no such file"):
-        load_checkpoint(Choice(weights=tmp_path / name))
+        load_checkpoint(ModelChoice(weights=tmp_path / name))
 
 
 @pytest.mark.parametrize("name", ["mine.pth", "mine.safetensors"])
@@ -161,14 +161,14 @@ def test_an_unreadable_file_is_refused(tmp_path: Path, name: str, content: bytes
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match="not a readable checkpoint"):
-        load_checkpoint(Choice(weights=path))
+        load_checkpoint(ModelChoice(weights=path))
 
 
 def test_a_pickled_network_is_not_executed(tmp_path: Path) -> None:
     """A checkpoint is data: code inside it is refused, not run."""
     path = _saved(tmp_path, nn.Linear(2, 2))
     with pytest.raises(CheckpointError, match="not a readable checkpoint"):
-        load_checkpoint(Choice(weights=path))
+        load_checkpoint(ModelChoice(weights=path))
 
 
 @pytest.mark.parametrize(
@@ -179,12 +179,12 @@ def test_a_pickled_network_is_not_executed(tmp_path: Path) -> None:
 def test_a_file_without_weights_is_refused(tmp_path: Path, content: object, words: str) -> None:
     """The message says how to save them."""
     with pytest.raises(CheckpointError, match=rf"{words}; save model\.state_dict\(\)"):
-        load_checkpoint(Choice(weights=_saved(tmp_path, content)))
+        load_checkpoint(ModelChoice(weights=_saved(tmp_path, content)))
 
 
 def test_weights_of_another_architecture_are_refused() -> None:
     """MODEL and WEIGHTS must fit each other."""
-    choice = Choice(architecture=MOBILENET, weights=BUNDLED_WEIGHTS)
+    choice = ModelChoice(architecture=MOBILENET, weights=BUNDLED_WEIGHTS)
     with pytest.raises(
         CheckpointError, match=f"not of {MOBILENET}: classifier.4.weight is missing"
     ):
@@ -195,4 +195,4 @@ def test_incomplete_weights_are_refused(tmp_path: Path, bundled: dict[str, Tenso
     """The first parameter that does not fit is named."""
     state = {name: value for name, value in bundled.items() if not name.startswith("backbone.stem")}
     with pytest.raises(CheckpointError, match=rf"does not fit {BUNDLED}: .*backbone\.stem"):
-        load_checkpoint(Choice(weights=_saved(tmp_path, state)))
+        load_checkpoint(ModelChoice(weights=_saved(tmp_path, state)))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from scripts.networks.checkpoints import BUNDLED, Choice, load_checkpoint
+from scripts.networks.checkpoints import BUNDLED, ModelChoice, load_checkpoint
 from scripts.networks.efficientnet_lite import (
     LITE_ARCHITECTURES,
     STAGES,
@@ -81,7 +81,7 @@ def test_the_bundled_weights_give_the_golden_logits() -> None:
     """Computed once by the network that was trained."""
     wave = torch.sin(torch.arange(3 * 65 * 97, dtype=torch.float64) * 0.37) * 2
     with torch.inference_mode():
-        logits = load_checkpoint(Choice()).network(wave.float().view(1, 3, 65, 97))[0]
+        logits = load_checkpoint(ModelChoice()).network(wave.float().view(1, 3, 65, 97))[0]
     for place, expected in json.loads(GOLDEN.read_text()).items():
         row, column = map(int, place.split(","))
         assert logits[:, row, column].tolist() == pytest.approx(expected, abs=1e-3)

@@ -17,7 +17,7 @@ from scripts.networks.checkpoints import (
     build_network,
 )
 from scripts.networks.imagenet_backbones import BackboneError
-from scripts.training.initial_weights import start_from
+from scripts.training.initial_weights import initial_network
 
 LITE0, MOBILENET = "deeplabv3_efficientnet_lite0", "deeplabv3_mobilenet_v3_large"
 LAST = "head.classifier.weight"
@@ -34,7 +34,7 @@ def _labels(classes: int) -> dict[int, str]:
 
 def test_the_default_is_the_bundled_model() -> None:
     """With its last layer, as the classes are the same."""
-    start = start_from("default", None, read_labels(VOC_LABELS))
+    start = initial_network("default", None, read_labels(VOC_LABELS))
     assert start.architecture == BUNDLED
     assert torch.equal(start.network.state_dict()[LAST], _bundled()[LAST])
     assert start.origin == BUNDLED_WEIGHTS.name
@@ -42,7 +42,7 @@ def test_the_default_is_the_bundled_model() -> None:
 
 def test_other_classes_get_a_new_last_layer() -> None:
     """And nothing else is new."""
-    start = start_from("default", None, _labels(3))
+    start = initial_network("default", None, _labels(3))
     state, bundled = start.network.state_dict(), _bundled()
     assert state[LAST].shape[0] == 3
     assert torch.equal(state["head.project.weight"], bundled["head.project.weight"])
@@ -53,7 +53,7 @@ def test_other_classes_get_a_new_last_layer() -> None:
 def test_as_many_other_classes_get_a_new_last_layer(changed: str) -> None:
     """What is called "crack" does not start as what Pascal VOC calls "aeroplane"."""
     labels = _labels(21) if changed == "all" else {**read_labels(VOC_LABELS), 1: "crack"}
-    start = start_from("default", None, labels)
+    start = initial_network("default", None, labels)
     assert not torch.equal(start.network.state_dict()[LAST], _bundled()[LAST])
     assert start.origin.endswith("with a new last layer")
 
@@ -64,21 +64,25 @@ def test_a_checkpoint_is_gone_on_from(tmp_path: Path) -> None:
     network = build_network(LITE0, 4)
     path = tmp_path / "mine.safetensors"
     save_file(network.state_dict(), path)
-    start = start_from(str(path), None, _labels(4))
+    start = initial_network(str(path), None, _labels(4))
     assert start.architecture == LITE0
     assert torch.equal(start.network.state_dict()[LAST], network.state_dict()[LAST])
 
 
 def test_imagenet_fills_the_backbone_only() -> None:
     """Twice the same backbone, twice another head."""
-    one, other = (start_from("imagenet", LITE0, _labels(21)).network.state_dict() for _ in range(2))
+    one, other = (
+        initial_network("imagenet", LITE0, _labels(21)).network.state_dict() for _ in range(2)
+    )
     assert torch.equal(one["backbone.stem.weight"], other["backbone.stem.weight"])
     assert not torch.equal(one[LAST], other[LAST])
 
 
 def test_random_fills_nothing() -> None:
     """For comparison's sake."""
-    one, other = (start_from("random", LITE0, _labels(21)).network.state_dict() for _ in range(2))
+    one, other = (
+        initial_network("random", LITE0, _labels(21)).network.state_dict() for _ in range(2)
+    )
     assert not torch.equal(one["backbone.stem.weight"], other["backbone.stem.weight"])
 
 
@@ -89,7 +93,7 @@ def test_published_weights_are_taken_from_the_cache(
     path = tmp_path / "deeplabv3_mobilenet_v3_large-00000000.pth"
     torch.save(build_network(MOBILENET, 21).state_dict(), path)
     monkeypatch.setattr(torchvision_weights, "fetch_weights", lambda _: path)
-    start = start_from("default", MOBILENET, _labels(5))
+    start = initial_network("default", MOBILENET, _labels(5))
     assert start.architecture == MOBILENET
     assert start.network.state_dict()["classifier.4.weight"].shape[0] == 5
 
@@ -97,19 +101,19 @@ def test_published_weights_are_taken_from_the_cache(
 def test_an_architecture_without_weights_is_refused() -> None:
     """With what to choose instead."""
     with pytest.raises(CheckpointError, match=r"no weights of .*lite1: choose --init imagenet"):
-        start_from("default", "deeplabv3_efficientnet_lite1", _labels(21))
+        initial_network("default", "deeplabv3_efficientnet_lite1", _labels(21))
 
 
 def test_a_checkpoint_of_another_architecture_is_refused() -> None:
     """--model and --init must fit each other."""
     with pytest.raises(CheckpointError, match="does not fit the network"):
-        start_from(str(BUNDLED_WEIGHTS), MOBILENET, _labels(21))
+        initial_network(str(BUNDLED_WEIGHTS), MOBILENET, _labels(21))
 
 
 def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:
     """By its name."""
     with pytest.raises(CheckpointError, match=r"none\.pth: there is no such file"):
-        start_from(str(tmp_path / "none.pth"), None, _labels(21))
+        initial_network(str(tmp_path / "none.pth"), None, _labels(21))
 
 
 def test_a_backbone_that_cannot_be_downloaded_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,4 +124,4 @@ def test_a_backbone_that_cannot_be_downloaded_is_no_crash(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(torchvision_weights, "backbone_state", unreachable)
     with pytest.raises(BackboneError, match=r"no route to host.*choose --init random"):
-        start_from("imagenet", MOBILENET, _labels(21))
+        initial_network("imagenet", MOBILENET, _labels(21))

@@ -19,7 +19,7 @@ from torch import Tensor
 from scripts.archives.paths import ROOT
 from scripts.datasets.split import VALIDATION
 from scripts.datasets.voc import MASKS
-from scripts.networks.checkpoints import Choice, load_checkpoint
+from scripts.networks.checkpoints import ModelChoice, load_checkpoint
 from scripts.training.run import STATE, main
 from tests.unit.scripts.voc_folder import make
 
@@ -83,7 +83,7 @@ def _same(one: Path, other: Path) -> bool:
 
 def test_the_results_can_be_loaded_and_served(whole: Path) -> None:
     """Weights and labels are what WEIGHTS and LABELS take."""
-    choice = Choice(weights=whole / "model.safetensors", labels=whole / "labels.json")
+    choice = ModelChoice(weights=whole / "model.safetensors", labels=whole / "labels.json")
     checkpoint = load_checkpoint(choice)
     assert checkpoint.architecture == "deeplabv3_efficientnet_lite0"
     assert checkpoint.labels == {0: "ground", 1: "red", 2: "green"}
@@ -240,5 +240,5 @@ def test_a_network_of_torchvisions_trains(folder: Path, tmp_path: Path) -> None:
     """From nothing here, as its published weights would have to be downloaded."""
     arguments = _arguments(folder, tmp_path, "--model", "deeplabv3_mobilenet_v3_large")
     assert main([*arguments, "--init", "random", "--epochs", "1"]) == 0
-    choice = Choice(weights=tmp_path / "model.safetensors", labels=folder / "labels.json")
+    choice = ModelChoice(weights=tmp_path / "model.safetensors", labels=folder / "labels.json")
     assert load_checkpoint(choice).architecture == "deeplabv3_mobilenet_v3_large"
