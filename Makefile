@@ -16,13 +16,16 @@ SECONDS ?= 600
 further = $(if $($(1)),--$(2) "$($(1))")
 needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
 
-.PHONY: help run test check test-browser test-schema test-telemetry test-compose fuzz openapi client evaluate train bench bench-quick clean
+.PHONY: help setup run test check test-browser test-schema test-telemetry test-compose fuzz openapi client evaluate train bench bench-quick clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
+# What ./segserve needs; it has no line in the list, as nobody has to type it.
+setup: $(VENV)/run.stamp
+
 run: $(VENV)/run.stamp  ## set up, build the archive, start TorchServe, gateway and page
-	@$(BIN)/python -m scripts.launch.supervisor
+	@$(BIN)/segserve serve
 
 test: $(VENV)/test.stamp  ## set up and run the tests that need only Python
 	@$(BIN)/python -m pytest
@@ -57,22 +60,22 @@ client: $(VENV)/packages.stamp  ## write a typed Python client of the API into .
 
 evaluate: $(VENV)/train.stamp  ## measure the served model: DATA=folder [NAMES=] [VERSION=] [ARCHIVE=] [WEIGHTS=] [JSON=] [REPORT=]
 	$(needs_data)
-	@$(BIN)/python -m scripts.evaluation.run --data "$(DATA)" $(call further,VERSION,version) \
+	@$(BIN)/segserve evaluate --data "$(DATA)" $(call further,VERSION,version) \
 		$(call further,GATEWAY,gateway) $(call further,ARCHIVE,archive) $(call further,WEIGHTS,weights) \
 		$(call further,MODEL,model) $(call further,LABELS,labels) $(call further,NAMES,names) \
 		$(call further,JSON,json) $(call further,REPORT,report)
 
 train: $(VENV)/train.stamp  ## train on DATA=folder into OUT=folder [VAL=] [INIT=] [MODEL=] [LABELS=] [EPOCHS=] [CROP=]
 	$(needs_data)
-	@$(BIN)/python -m scripts.training.run --data "$(DATA)" --output "$(OUT)" $(call further,VAL,val) \
+	@$(BIN)/segserve train --data "$(DATA)" --output "$(OUT)" $(call further,VAL,val) \
 		$(call further,INIT,init) $(call further,MODEL,model) $(call further,LABELS,labels) \
 		$(call further,EPOCHS,epochs) $(call further,CROP,crop)
 
 bench: $(VENV)/bench.stamp  ## measure against other servers, two hours: benchmarks/results/latest.json, .md, .png
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/segserve bench
 
 bench-quick: $(VENV)/bench.stamp  ## the same with one short round of the bundled model, minutes
-	@$(BIN)/python -m benchmarks --quick
+	@$(BIN)/segserve bench --quick
 
 clean:  ## remove the environment, the archives and what runs left behind
 	rm -rf $(VENV) .cache .run model_store/*.mar model_store/*.building
@@ -87,10 +90,11 @@ $(VENV)/packages.stamp: $(RUN_PARTS:%=$(REQ)/%.txt) $(REQ)/constraints.txt
 
 # The page asks the gateway by the client that everybody can have. Half a package of an interrupted
 # set-up has no list of files by which pip could remove it.
-$(VENV)/run.stamp: $(VENV)/packages.stamp docs/openapi.json deploy/client.yaml
+$(VENV)/run.stamp: $(VENV)/packages.stamp docs/openapi.json deploy/client.yaml pyproject.toml
 	@$(generate) $(CLIENT) --overwrite >/dev/null
 	@rm -rf $(SITE)/segserve_client*
 	@$(PIP) --no-deps --no-build-isolation ./$(CLIENT)
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Beside its own packages it sees the product's, which come after them.

@@ -16,7 +16,7 @@ def archive() -> Path:
     from scripts.export.build_archive import build
     from scripts.export.fingerprint import Archive
     from scripts.export.model_options import ExportTarget
-    from scripts.networks.checkpoints import ModelChoice
+    from scripts.networks.architectures import ModelChoice
 
     wanted = Archive(
         ModelChoice(),

@@ -76,7 +76,7 @@ class Stack:
     def versions(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command that manages versions, as a user does."""
         return subprocess.run(
-            [sys.executable, "-m", "scripts.launch.versions", *arguments],
+            [sys.executable, "-m", "scripts", "versions", *arguments],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
@@ -106,7 +106,7 @@ def _is_zombie(process: psutil.Process) -> bool:
 @cache
 def bundled_archive() -> Path:
     """The bundled model's archive in the user's model store, built if an input changed."""
-    subprocess.run([sys.executable, "-m", "scripts.export.build_archive"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "scripts", "build"], cwd=ROOT, check=True)
     return MODEL_STORE / file_name(MODEL, DEFAULT_VERSION)
 
 
@@ -134,7 +134,7 @@ def _start(run_dir: Path, env: dict[str, str]) -> Stack:
     run_dir.mkdir(parents=True, exist_ok=True)
     with (run_dir / "output.log").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "scripts.launch.supervisor"],
+            [sys.executable, "-m", "scripts", "serve"],
             cwd=ROOT,
             env={**os.environ, **settings, **env},
             stdin=subprocess.DEVNULL,

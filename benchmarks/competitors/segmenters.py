@@ -22,7 +22,8 @@ from deeplab.neighbours import Neighbours
 from deeplab.pipeline import segment
 from deeplab.preprocess import network_size
 from deeplab.spec import read_spec
-from scripts.networks.checkpoints import ModelChoice, load_checkpoint
+from scripts.networks.architectures import ModelChoice
+from scripts.networks.checkpoints import load_checkpoint
 from scripts.networks.normalisation import MEAN, STD
 
 Segmenter = Callable[[bytes], bytes]

@@ -29,7 +29,8 @@ from deeplab.engines import load_engine
 from deeplab.preprocess import preprocess
 from deeplab.spec import read_spec
 from deeplab.torch_engine import LARGEST_BATCH, TorchEngine
-from scripts.networks.checkpoints import ModelChoice, load_checkpoint
+from scripts.networks.architectures import ModelChoice
+from scripts.networks.checkpoints import load_checkpoint
 
 RESULTS = ROOT / "benchmarks" / "results" / "gpu.json"
 BATCHES = (1, 4, LARGEST_BATCH)

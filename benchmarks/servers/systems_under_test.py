@@ -89,7 +89,7 @@ def product(model: Model, ports: list[int], settings: Mapping[str, str] | None =
     }
     gateway, torchserve = (f"http://127.0.0.1:{port}" for port in ports[:2])
     command = Command(
-        PRODUCT, (sys.executable, "-m", "scripts.launch.supervisor"), env, ready=f"{gateway}/readyz"
+        PRODUCT, (sys.executable, "-m", "scripts", "serve"), env, ready=f"{gateway}/readyz"
     )
     raw = "application/octet-stream"
     predict = f"{torchserve}/predictions/{MODEL}/{DEFAULT_VERSION}"

@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 
 from benchmarks.setup.settings import CACHE, ROOT
 from scripts.archives.archive import DEFAULT_VERSION, MODEL, file_name
-from scripts.networks.checkpoints import BUNDLED, BUNDLED_WEIGHTS, build_network
+from scripts.networks.architectures import BUNDLED, BUNDLED_WEIGHTS
+from scripts.networks.checkpoints import build_network
 
 CLASSES = 21
 NAMES = ("bundled", "deeplabv3_mobilenet_v3_large", "deeplabv3_resnet101")
@@ -44,9 +45,17 @@ class Model:
     @property
     def choice(self) -> dict[str, str]:
         """The environment in which the archive is up to date."""
-        env = {"DEVICE": self.device, "MODEL": self.architecture, "WEIGHTS": str(self.weights)}
+        env = {
+            "SEGSERVE_DEVICE": self.device,
+            "SEGSERVE_MODEL": self.architecture,
+            "SEGSERVE_WEIGHTS": str(self.weights),
+        }
         fastest = "bf16" if self.device == "cuda" else "int8"
-        return env if self.is_proved else {**env, "PRECISION": fastest, "PROVED": "0"}
+        return (
+            env
+            if self.is_proved
+            else {**env, "SEGSERVE_PRECISION": fastest, "SEGSERVE_UNPROVED": "1"}
+        )
 
     @property
     def unpacked(self) -> Path:
@@ -79,7 +88,7 @@ def _write_random(model: Model) -> None:
 
 
 def _build(model: Model) -> None:
-    command = [sys.executable, "-m", "scripts.export.build_archive", "--store", str(model.store)]
+    command = [sys.executable, "-m", "scripts", "build", "--store", str(model.store)]
     env = {**os.environ, **model.choice}
     done = subprocess.run(command, cwd=ROOT, env=env, check=False, stdout=subprocess.DEVNULL)
     if done.returncode != 0:

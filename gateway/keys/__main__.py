@@ -1,4 +1,4 @@
-"""The command: `python -m gateway.keys`."""
+"""The command where nothing but the gateway is installed: `python -m gateway.keys`."""
 
 from gateway.keys.command import main
 

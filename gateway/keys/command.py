@@ -1,61 +1,110 @@
-"""What `python -m gateway.keys` does: add, list and revoke keys."""
+"""The command that adds, lists and revokes API keys: `segserve keys`, `python -m gateway.keys`."""
 
-import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, get_args
 
+import click
 from pydantic import ValidationError
 
 from gateway.errors import GatewayError
 from gateway.keys.file import KeyFile
+from gateway.keys.principal import Role
 from gateway.settings import Settings
 
-_COLUMNS = "{:<12}  {:<5}  {:<20}  {:<16}  {:<11}  {}"
+_COLUMNS: Final = "{:<12}  {:<5}  {:<20}  {:<16}  {:<11}  {}"
+# In the gateway's container, which has nothing but the gateway.
+_MODULE: Final = "python -m gateway.keys"
+_INTERRUPTED: Final = 130
+_EXAMPLES: Final = """\b
+Examples:
+  segserve keys add --name field-app --rate 600/minute --concurrency 4
+  segserve keys add --name operator --role admin
+  segserve keys list
+  segserve keys revoke 0f3a2b1c4d5e
+"""
+
+
+@click.group(epilog=_EXAMPLES)
+def keys() -> None:
+    """Make, list and revoke API keys.
+
+    Keys are kept as digests in the file that SEGSERVE_GATEWAY_KEYS_FILE names. A running gateway
+    takes a change up within seconds.
+    """
+
+
+@keys.command(epilog="\b\nExample:\n  segserve keys add --name operator --role admin")
+@click.option("--name", required=True, show_envvar=True, help="Its owner, for lists and logs.")
+@click.option(
+    "--role",
+    type=click.Choice(get_args(Role)),
+    default="user",
+    show_default=True,
+    show_envvar=True,
+    help="An admin may manage keys.",
+)
+@click.option("--rate", show_envvar=True, help="A limit of its own, such as 600/minute.")
+@click.option(
+    "--concurrency", type=int, show_envvar=True, help="Its own number of requests at once."
+)
+def add(name: str, role: Role, rate: str | None, concurrency: int | None) -> None:
+    """Make a key and print it, once."""
+    with _file() as file:
+        key, presented = file.add(name, role, rate, concurrency)
+    click.echo(f"keys: added {key.id}; this is shown once:", err=True)
+    click.echo(presented)
+
+
+@keys.command("list", epilog="\b\nExample:\n  segserve keys list")
+def list_command() -> None:
+    """Show all keys, without their secrets."""
+    with _file() as file:
+        there = file.read()
+    click.echo(_COLUMNS.format("id", "role", "created", "rate", "concurrency", "name"))
+    for key in there:
+        created = f"{key.created_at:%Y-%m-%d %H:%M:%SZ}"
+        row = (key.id, key.role, created, key.rate or "-", key.concurrency or "-", key.name)
+        click.echo(_COLUMNS.format(*row))
+
+
+@keys.command(epilog="\b\nExample:\n  segserve keys revoke 0f3a2b1c4d5e")
+@click.argument("id", help="The key's id, as the list shows it.")
+def revoke(id: str) -> None:  # noqa: A002 - Click names it as the user sees it
+    """Take a key back; gateways refuse it within seconds."""
+    with _file() as file:
+        file.revoke(id)
+    click.echo(f"keys: revoked {id}; gateways refuse it within seconds", err=True)
+
+
+@contextmanager
+def _file() -> Iterator[KeyFile]:
+    """The file of the keys; what goes wrong with it becomes one line."""
+    try:
+        yield KeyFile(Settings().keys_file)
+    except ValidationError as exc:
+        found = exc.errors(include_input=False)[0]
+        place = ".".join(map(str, found["loc"]))
+        raise click.ClickException(f"{place}: {found['msg']}") from exc
+    except GatewayError as exc:
+        raise click.ClickException(exc.detail) from exc
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Does as told; ends with one line on standard error if it cannot."""
-    options = _parser().parse_args(arguments)
+    """Run the command by itself; a failure is one line on standard error and an exit status."""
     try:
-        options.command(KeyFile(Settings().keys_file), options)
-    except ValidationError as exc:
-        found = exc.errors(include_input=False)[0]
-        sys.exit(f"keys: {'.'.join(map(str, found['loc']))}: {found['msg']}")
-    except GatewayError as exc:
-        sys.exit(f"keys: {exc.detail}")
-
-
-def _add(file: KeyFile, options: argparse.Namespace) -> None:
-    key, presented = file.add(options.name, options.role, options.rate, options.concurrency)
-    print(f"keys: added {key.id}; this is shown once:", file=sys.stderr)
-    print(presented)
-
-
-def _list(file: KeyFile, _: argparse.Namespace) -> None:
-    print(_COLUMNS.format("id", "role", "created", "rate", "concurrency", "name"))
-    for key in file.read():
-        created = f"{key.created_at:%Y-%m-%d %H:%M:%SZ}"
-        row = (key.id, key.role, created, key.rate or "-", key.concurrency or "-", key.name)
-        print(_COLUMNS.format(*row))
-
-
-def _revoke(file: KeyFile, options: argparse.Namespace) -> None:
-    file.revoke(options.id)
-    print(f"keys: revoked {options.id}; gateways refuse it within seconds", file=sys.stderr)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m gateway.keys", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="add|list|revoke")
-    add = commands.add_parser("add", help="make a key and print it, once")
-    add.add_argument("--name", required=True, help="whose it is")
-    add.add_argument("--role", choices=("user", "admin"), default="user")
-    add.add_argument("--rate", help="its own limit, such as 600/minute")
-    add.add_argument("--concurrency", type=int, help="its own number of requests at once")
-    add.set_defaults(command=_add)
-    listing = commands.add_parser("list", help="show all keys, without their secrets")
-    listing.set_defaults(command=_list)
-    revoke = commands.add_parser("revoke", help="take a key back")
-    revoke.add_argument("id", help="as the list shows it")
-    revoke.set_defaults(command=_revoke)
-    return parser
+        status = keys.main(arguments, prog_name=_MODULE, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
+    except click.UsageError as exc:
+        click.echo(f"keys: {exc.format_message()} See `{_MODULE} --help`.", err=True)
+        sys.exit(exc.exit_code)
+    except click.ClickException as exc:
+        sys.exit(f"keys: {exc.format_message()}")
+    except click.Abort:
+        click.echo("keys: stopped", err=True)
+        sys.exit(_INTERRUPTED)
+    if status:
+        sys.exit(status)

@@ -13,7 +13,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
     Raises an OSError that names ``path`` if that fails; what was there before stays.
     """
-    partial = path.with_suffix(".partial")
+    partial = path.with_name(f"{path.name}.partial")
     try:
         with partial.open("wb") as file:
             yield file

@@ -6,11 +6,9 @@ out whatever it takes it for. Objects of the class "background" are what the net
 a zebra in a network that knows horses.
 """
 
-import argparse
 import io
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -23,7 +21,8 @@ from scripts.datasets.imagenet_classifier import voc_ids
 from scripts.datasets.split import TRUSTED
 from scripts.datasets.voc import IGNORE, IMAGES, MASKS, DataError, LabelledImage, list_pairs
 from scripts.export.eager import EagerModel
-from scripts.networks.checkpoints import ModelChoice, load_checkpoint
+from scripts.networks.architectures import ModelChoice
+from scripts.networks.checkpoints import load_checkpoint
 
 SIDE = 400  # pixels, the long side of the added pictures at most
 EACH = 4  # pictures of each object
@@ -137,31 +136,8 @@ def _files(
             yield name, root / file
 
 
-def _read_table(path: Path) -> dict[str, list[str]]:
+def read_table(path: Path) -> dict[str, list[str]]:
     table = json.loads(path.read_text())
     if not isinstance(table, dict) or not all(isinstance(each, list) for each in table.values()):
         raise DataError(f'{path} is no table of class to files: {{"cow": ["cow.png"]}}')
     return {str(name): [str(file) for file in files] for name, files in table.items()}
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; 0 when the new folder is complete."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="VOC folder")
-    parser.add_argument("--table", type=Path, required=True, help="JSON, class -> files")
-    parser.add_argument("--root", type=Path, required=True, help="folder of the files")
-    parser.add_argument("--output", type=Path, required=True, help="the new VOC folder")
-    parser.add_argument("--each", type=int, default=EACH, help=f"pictures of an object ({EACH})")
-    options = parser.parse_args(arguments)
-    try:
-        table = _read_table(options.table)
-        added = add_cutouts(options.data, table, options.root, options.output, each=options.each)
-    except (DataError, OSError, ValueError) as exc:
-        print(f"cutouts: {exc}", file=sys.stderr)
-        return 1
-    print(f"{added} pictures added in {options.output}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

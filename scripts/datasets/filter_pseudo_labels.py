@@ -6,9 +6,7 @@ pixels become 255 (ignore), or the animal that it is sure of. Masks of pictures 
 drawn by people and stay as they are.
 """
 
-import argparse
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,13 +25,13 @@ from scripts.datasets.voc import (
     IGNORE,
     IMAGES,
     MASKS,
-    DataError,
     LabelledImage,
     list_pairs,
     read_names,
 )
-from scripts.networks.efficientnet_lite import STAGES, EfficientNetLite
-from scripts.networks.imagenet_backbones import BackboneError, load_lite, package_state
+from scripts.networks.architectures import STAGES
+from scripts.networks.efficientnet_lite import EfficientNetLite
+from scripts.networks.imagenet_backbones import load_lite, package_state
 from scripts.networks.normalisation import MEAN, STD
 
 BACKBONE = "efficientnet_lite2"
@@ -146,21 +144,6 @@ def filter_folder(folder: Path, output: Path) -> Counter[tuple[str, str]]:
     return became
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; 0 when the new folder is complete."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="VOC folder")
-    parser.add_argument("--output", type=Path, required=True, help="the new VOC folder")
-    options = parser.parse_args(arguments)
-    try:
-        became = filter_folder(options.data, options.output)
-    except (BackboneError, DataError, OSError) as exc:
-        print(f"second_opinion: {exc}", file=sys.stderr)
-        return 1
-    print(table(became))
-    return 0
-
-
 def table(became: Counter[tuple[str, str]]) -> str:
     """Objects of each class: as they were, ignored, renamed."""
     rows = [f"{'class':<12} {'kept':>6} {'ignored':>8} renamed"]
@@ -169,7 +152,3 @@ def table(became: Counter[tuple[str, str]]) -> str:
         shown = ", ".join(f"{n} {to}" for to, n in sorted(renamed.items()))
         rows.append(f"{name:<12} {became[name, name]:>6} {became[name, 'ignored']:>8} {shown}")
     return "\n".join(rows)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,7 +4,7 @@ ImageNet's order is that of its 2012 challenge, in which the backbones were trai
 """
 
 from deeplab.spec import read_labels
-from scripts.networks.checkpoints import VOC_LABELS
+from scripts.networks.architectures import VOC_LABELS
 
 
 def _range(first: int, last: int) -> frozenset[int]:

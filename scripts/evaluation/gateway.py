@@ -8,11 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.evaluation.predictors import EvaluationError, read_mask
+from scripts.prediction.gateway import (
+    BYTES,
+    COLOUR_MAP,
+    READY,
+    TRY_LATER,
+    authorization,
+    labels_of,
+    no_answer,
+    refusal,
+    retry_after,
+)
 
 TIMEOUT_S = 60.0
 TRIES = 5
 LONGEST_PAUSE_S = 10.0
-TRY_LATER = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
 
 
 class GatewayPredictor:
@@ -33,26 +43,25 @@ class GatewayPredictor:
             timeout=TIMEOUT_S,
             transport=transport,
             trust_env=False,
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            headers=authorization(api_key),
         )
-        ready = self._ask("/readyz", {})
+        ready = self._ask(READY, {})
         self._version = version or str(ready["version"])
         self.source = f"{ready['model']} {self._version} at {url}"
-        path = f"/v1/models/{ready['model']}/labels"
-        found = self._ask(path, {"version": self._version})["labels"]
+        found = self._ask(labels_of(ready["model"]), {"version": self._version})["labels"]
         self.labels = {int(each["id"]): str(each["name"]) for each in found}
 
     def predict(self, data: bytes) -> NDArray[np.uint8]:
         """Ask for one mask; a gateway that is busy is asked again after a pause."""
-        files = {"file": ("picture", data, "application/octet-stream")}
+        files = {"file": ("picture", data, BYTES)}
         query = {"version": self._version}
         for _ in range(TRIES - 1):
-            answer = self._send("POST", "/segmentation", query, files=files)
+            answer = self._send("POST", COLOUR_MAP, query, files=files)
             if answer.status_code not in TRY_LATER:
                 break
-            time.sleep(_pause(answer))  # as long as the gateway itself asked for
+            time.sleep(retry_after(answer, LONGEST_PAUSE_S))  # polling another process
         else:
-            answer = self._send("POST", "/segmentation", query, files=files)
+            answer = self._send("POST", COLOUR_MAP, query, files=files)
         return read_mask(_checked(answer).content)
 
     def _ask(self, path: str, query: dict[str, str]) -> dict[str, Any]:
@@ -63,25 +72,10 @@ class GatewayPredictor:
         try:
             return self._http.request(method, path, params=query, **body)
         except httpx.HTTPError as exc:
-            raise EvaluationError(
-                f"no gateway answers at {self._http.base_url} ({exc or type(exc).__name__}): "
-                "start it with `make run`, or name it with --gateway"
-            ) from exc
+            raise EvaluationError(no_answer(self._http.base_url, exc)) from exc
 
 
-def _pause(answer: httpx.Response) -> float:
-    try:
-        seconds = float(answer.headers.get("Retry-After", "1"))
-    except ValueError:
-        seconds = 1.0
-    return min(max(seconds, 0.0), LONGEST_PAUSE_S)
-
-
-def _checked(answer: httpx.Response) -> httpx.Response:
-    if answer.is_success:
-        return answer
-    try:
-        detail = answer.json()["detail"]
-    except (ValueError, KeyError, TypeError):
-        detail = answer.text[:200]
-    raise EvaluationError(f"the gateway answered {answer.status_code}: {detail}")
+def _checked(response: httpx.Response) -> httpx.Response:
+    if response.is_success:
+        return response
+    raise EvaluationError(refusal(response))

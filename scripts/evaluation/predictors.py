@@ -91,11 +91,11 @@ def check_labels(path: Path, predictor: Predictor) -> None:
     try:
         wanted = read_labels(path)
     except InvalidSpecError as exc:
-        raise EvaluationError(f"LABELS={exc}") from exc
+        raise EvaluationError(f"--labels {exc}") from exc
     if wanted != predictor.labels:
         raise EvaluationError(
-            f"LABELS={path}: {predictor.source} has other classes; "
-            "measure what was trained with these, or leave LABELS out"
+            f"--labels {path}: {predictor.source} has other classes; "
+            "measure what was trained with these, or leave --labels out"
         )
 
 

@@ -4,30 +4,22 @@ It writes ``model_store/deeplabv3-1.0.mar``: handler, network, labels, ModelSpec
 does nothing when no input changed since the last time.
 """
 
-import argparse
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import yaml
 
 from deeplab.torch_engine import LARGEST_BATCH
-from scripts.archives.archive import DEFAULT_VERSION, MODEL, PROVENANCE
-from scripts.archives.paths import MODEL_STORE
+from scripts.archives.archive import PROVENANCE
 from scripts.export.candidates import Export
-from scripts.export.export_check import ExportCheckError
-from scripts.export.export_model import ExportError, describe, export
+from scripts.export.export_model import describe, export
 from scripts.export.fingerprint import (
     HANDLER,
     LIBRARIES,
@@ -35,9 +27,8 @@ from scripts.export.fingerprint import (
     fingerprint_of,
     recorded_fingerprint,
 )
-from scripts.export.model_options import ExportTarget, add_model_arguments, choice_from
-from scripts.networks.checkpoints import Checkpoint, CheckpointError, load_checkpoint
-from scripts.networks.torchvision_weights import DownloadError
+from scripts.export.model_options import ExportTarget
+from scripts.networks.checkpoints import Checkpoint, load_checkpoint
 
 OPERATIONS = "model-config.yaml"
 # A batch is what waits when a worker is free; with a delay of 0 TorchServe takes two at most.
@@ -111,55 +102,3 @@ def _pack(archive: Archive, root: Path, operations: Path, folder: Path) -> Path:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]
         raise ArchiveError(f"torch-model-archiver failed: {' '.join(last) or 'no message'}")
     return packed
-
-
-def parse(arguments: Sequence[str] | None = None) -> tuple[Archive, bool]:
-    """(what to build, whether to build it in any case) from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_model_arguments(parser)
-    parser.add_argument("--name", default=MODEL)
-    parser.add_argument("--version", default=DEFAULT_VERSION)
-    parser.add_argument("--store", type=Path, default=MODEL_STORE)
-    parser.add_argument("--force", action="store_true", help="build even if nothing changed")
-    options = parser.parse_args(arguments)
-    choice, target = choice_from(options)
-    return Archive(choice, target, options.name, options.version, options.store), options.force
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; 0 when the archive is there and up to date."""
-    archive, force = parse(arguments)
-    try:
-        with _ending_cleanly():
-            built = build(archive, force=force)
-    except (
-        CheckpointError,
-        DownloadError,
-        ExportError,
-        ExportCheckError,
-        ArchiveError,
-        OSError,
-    ) as exc:
-        print(f"build_archive: {exc}", file=sys.stderr)
-        return 1
-    size = archive.path.stat().st_size / 1e6
-    print(f"{archive.path} {'built' if built else 'is up to date'} ({size:.1f} MB)")
-    return 0
-
-
-@contextmanager
-def _ending_cleanly() -> Iterator[None]:
-    """While the block runs, SIGTERM ends it as an exception does: its temporary folders go."""
-    before = signal.signal(signal.SIGTERM, _end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

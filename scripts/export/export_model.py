@@ -1,12 +1,10 @@
-"""Export a checkpoint as one graph, from uint8 RGB to coarse logits, and prove it.
+"""Export a checkpoint as one graph, from uint8 RGB to coarse logits, and check the artefact.
 
-``python -m scripts.export.export_model --output DIR`` exits 0 only if the artefact gives the eager
-model's class on nearly all pixels of real photographs: 99.5 % in f32 and bf16, 99 % in int8.
+An artefact passes if it gives the eager model's class on nearly all pixels of real photographs:
+99.5 % in f32 and bf16, 99 % in int8.
 """
 
-import argparse
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,16 +22,14 @@ from scripts.export.candidates import (
     write_artefact,
 )
 from scripts.export.export_check import (
-    ExportCheckError,
     Reference,
     eager_references,
     lack_of_evidence,
 )
 from scripts.export.graphs import SegmentationGraph, graph_of
-from scripts.export.model_options import ExportTarget, add_model_arguments, choice_from
-from scripts.networks.checkpoints import Checkpoint, CheckpointError, load_checkpoint
+from scripts.export.model_options import ExportTarget
+from scripts.networks.checkpoints import Checkpoint
 from scripts.networks.normalisation import MEAN, STD
-from scripts.networks.torchvision_weights import DownloadError
 
 
 class ExportError(RuntimeError):
@@ -108,23 +104,6 @@ def _chosen(candidates: Sequence[tuple[Export, Path]], target: ExportTarget) -> 
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; 0 only when the artefact is proved."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_model_arguments(parser)
-    parser.add_argument("--output", type=Path, required=True, help="folder for the artefact")
-    options = parser.parse_args(arguments)
-    try:
-        choice, target = choice_from(options)
-        checkpoint = load_checkpoint(choice)
-        result = export(checkpoint, target, options.output)
-    except (CheckpointError, DownloadError, ExportError, ExportCheckError) as exc:
-        print(f"export: {exc}", file=sys.stderr)
-        return 1
-    print(describe(checkpoint, result))
-    return 0
-
-
 def describe(checkpoint: Checkpoint, result: Export) -> str:
     """What was done, for people."""
     proof = result.proof
@@ -136,11 +115,7 @@ def describe(checkpoint: Checkpoint, result: Export) -> str:
     lines = [head, *rows, f"  {'mean':<24} {proof.mean_agreement:.3%}"]
     if result.no_int8:
         lines.append(
-            f"int8 was not tried, for {result.no_int8}; measure both with `make evaluate`, "
-            "then PRECISION=int8 takes it"
+            f"int8 was not tried, for {result.no_int8}; measure both with `segserve evaluate`, "
+            "then `--precision int8` takes it"
         )
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

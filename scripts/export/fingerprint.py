@@ -12,7 +12,7 @@ from scripts.archives.digests import file_sha256
 from scripts.archives.paths import ROOT
 from scripts.export.export_check import photographs
 from scripts.export.model_options import ExportTarget
-from scripts.networks.checkpoints import BUNDLED, BUNDLED_WEIGHTS, VOC_LABELS, ModelChoice
+from scripts.networks.architectures import BUNDLED, BUNDLED_WEIGHTS, VOC_LABELS, ModelChoice
 
 HANDLER = ROOT / "handler"
 # The folders of scripts/ whose code decides what is in an archive.

@@ -1,18 +1,13 @@
-"""The options that choose a model, shared by the export and the archive builder.
+"""The choice of a model and of what it is exported for, from the flags of a command.
 
-Each has its environment variable, so that ``MODEL=... make run`` reaches it.
+Imports no torch, so that a command can show its help without.
 """
 
-import argparse
-import os
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from deeplab.spec import EngineName, Precision
-from scripts.networks.checkpoints import ModelChoice
+from scripts.networks.architectures import ModelChoice
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS: dict[str, Precision | None] = {
@@ -36,48 +31,42 @@ class ExportTarget:
     is_checked: bool = True
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --model, --weights, --labels, --device and --precision, with MODEL and so on behind.
+@dataclass(frozen=True)
+class ModelFlags:
+    """The flags that choose a model, as they were given."""
 
-    --unproved, for measuring with weights that mean nothing, has PROVED=0.
-    """
-    env = os.environ
-    parser.add_argument("--model", default=env.get("MODEL") or None, help="architecture")
-    parser.add_argument("--weights", type=Path, default=_path(env.get("WEIGHTS")))
-    parser.add_argument("--labels", type=Path, default=_path(env.get("LABELS")))
-    device = env.get("DEVICE") or "auto"
-    parser.add_argument("--device", type=_known_device, default=device, help=", ".join(DEVICES))
-    precision = env.get("PRECISION") or "auto"
-    parser.add_argument("--precision", type=_known_precision, default=precision)
-    parser.add_argument("--unproved", action="store_true", default=env.get("PROVED") == "0")
+    model: str | None = None
+    weights: Path | None = None
+    labels: Path | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    unproved: bool = False
 
+    @property
+    def choice(self) -> ModelChoice:
+        """The model to load."""
+        return ModelChoice(self.model, self.weights, self.labels)
 
-def choice_from(options: argparse.Namespace) -> tuple[ModelChoice, ExportTarget]:
-    """(what to load, what to export for)."""
-    choice = ModelChoice(options.model, options.weights, options.labels)
-    use_cuda = options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
-    engine: EngineName = "torch" if use_cuda else "openvino"
-    return choice, ExportTarget(
-        engine, PRECISIONS[options.precision], is_checked=not options.unproved
-    )
+    @property
+    def target(self) -> ExportTarget:
+        """What to export for; on "auto", CUDA where torch finds a device."""
+        engine: EngineName = "torch" if self._is_for_cuda() else "openvino"
+        precision = PRECISIONS[self.precision]
+        return ExportTarget(engine, precision, is_checked=not self.unproved)
 
+    @property
+    def arguments(self) -> list[str]:
+        """The same flags for another process, which may run in another folder."""
+        paths = {"--weights": self.weights, "--labels": self.labels}
+        given = {flag: str(path.absolute()) for flag, path in paths.items() if path}
+        given |= {"--device": self.device, "--precision": self.precision}
+        given |= {"--model": self.model} if self.model else {}
+        flags = [part for pair in given.items() for part in pair]
+        return [*flags, "--unproved"] if self.unproved else flags
 
-def _known_device(name: str) -> str:
-    return _known(name, DEVICES, "DEVICE")
+    def _is_for_cuda(self) -> bool:
+        if self.device != "auto":
+            return self.device == "cuda"
+        import torch
 
-
-def _known_precision(name: str) -> str:
-    return _known(name, PRECISIONS, "PRECISION")
-
-
-def _known(name: str, names: Collection[str], variable: str) -> str:
-    """Also the environment's is checked, which argparse does not do with a list of choices."""
-    if name not in names:
-        raise argparse.ArgumentTypeError(
-            f"{name} is none of {', '.join(names)} (variable: {variable})"
-        )
-    return name
-
-
-def _path(value: str | None) -> Path | None:
-    return Path(value) if value else None
+        return torch.cuda.is_available()

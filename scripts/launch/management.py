@@ -91,7 +91,7 @@ class ManagementClient:
             url = self._http.base_url
             raise ManagementError(
                 f"TorchServe's management API at {url} is not there ({exc}): start it with "
-                "`make run`, or name its port with SEGSERVE_SERVE_MANAGEMENT_PORT"
+                "`segserve serve`, or name its port with SEGSERVE_SERVE_MANAGEMENT_PORT"
             ) from exc
 
 

@@ -1,4 +1,4 @@
-"""What must be true before anything is started, and what to do when it is not."""
+"""Start-up checks: free ports and memory."""
 
 import socket
 from pathlib import Path
@@ -12,7 +12,7 @@ class PreflightError(RuntimeError):
 
 def check(settings: Settings) -> None:
     """Ports are free and there is memory. Raises PreflightError."""
-    for name, host, port in _ports(settings):
+    for name, host, port in ports_of(settings):
         _check_port(name, host, port)
     available = available_memory_mb()
     if available is not None and available < settings.min_memory_mb:
@@ -22,7 +22,8 @@ def check(settings: Settings) -> None:
         )
 
 
-def _ports(settings: Settings) -> list[tuple[str, str, int]]:
+def ports_of(settings: Settings) -> list[tuple[str, str, int]]:
+    """(name of the setting without its prefix, host, port) of all that will listen."""
     inside = settings.torchserve_host
     ports = [
         ("GATEWAY_PORT", settings.host, settings.gateway_port),
@@ -36,15 +37,23 @@ def _ports(settings: Settings) -> list[tuple[str, str, int]]:
 
 
 def _check_port(name: str, host: str, port: int) -> None:
+    problem = why_not_usable(host, port)
+    if problem is not None:
+        raise PreflightError(
+            f"port {port} on {host} cannot be used ({problem}): end what uses it, "
+            f"or choose another with SEGSERVE_SERVE_{name}"
+        )
+
+
+def why_not_usable(host: str, port: int) -> str | None:
+    """The system's reason why nothing can listen there; None if something can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as exc:
-            raise PreflightError(
-                f"port {port} on {host} cannot be used ({exc.strerror}): end what uses it, "
-                f"or choose another with SEGSERVE_SERVE_{name}"
-            ) from exc
+        except (OSError, OverflowError) as exc:
+            return str(exc.strerror) if isinstance(exc, OSError) else str(exc)
+    return None
 
 
 def available_memory_mb() -> int | None:

@@ -1,6 +1,7 @@
 """How the parts are run on one machine, read from the environment."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -20,10 +21,19 @@ class SettingError(ValueError):
     """A variable of the environment holds nonsense; the text names it."""
 
 
-def read_settings() -> "Settings":
-    """The settings from the environment. Raises SettingError."""
+def read_settings(table: Mapping[str, object] | None = None) -> "Settings":
+    """The settings from the environment; a field without a variable is as in ``table``.
+
+    Raises SettingError.
+    """
+    fields = Settings.model_fields
+    behind = {
+        name: value
+        for name, value in (table or {}).items()
+        if name in fields and not os.environ.get(PREFIX + name.upper())
+    }
     try:
-        return Settings()
+        return Settings(**behind)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as exc:
         problem = exc.errors()[0]
         name = PREFIX + "_".join(map(str, problem["loc"])).upper()

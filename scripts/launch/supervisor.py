@@ -1,26 +1,24 @@
-"""Run everything on one machine: archive, TorchServe, gateway, page.
-
-Ctrl-C stops it all. If a part cannot start or dies, one line says so and nothing stays behind.
-"""
+"""Supervise everything on one machine: build the archive, start the services, watch them, stop."""
 
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 import httpx
 
-from scripts.archives.archive import DEFAULT_VERSION, MODEL, file_name
+from scripts.archives.archive import MODEL, file_name
 from scripts.archives.paths import ROOT
 from scripts.launch import preflight, services
 from scripts.launch.processes import Child, stop
-from scripts.launch.settings import SettingError, Settings, read_settings
+from scripts.launch.settings import Settings
 
 POLL_S = 0.2
 SUPERVISION_S = 1.0  # a death is reported within a second
@@ -55,42 +53,46 @@ class StopSignals:
             raise Stopped
 
 
-def main() -> int:
-    """0 after Ctrl-C, 1 after any failure."""
+def serve(settings: Settings, version: str, build: Sequence[str]) -> None:
+    """Run archive build, TorchServe, gateway and page until Ctrl-C stops them all.
+
+    build: arguments of ``segserve build`` that choose the model. Raises ServeError or
+    PreflightError where a service cannot start or ends; nothing is left running then.
+    """
     stop_signals = StopSignals()
     children: list[Child] = []
     scratch = Path(tempfile.mkdtemp(prefix="segserve-"))  # short: it holds the workers' sockets
     try:
-        return _run(read_settings(), stop_signals, children, scratch)
-    except (ServeError, preflight.PreflightError, SettingError) as exc:
-        _say(f"cannot run: {exc}", error=True)
-        return 1
+        preflight.check(settings)
+        say("1/4 model archive")
+        archive = _build_archive(settings, version, build, stop_signals)
+        _run(settings, archive, stop_signals, children, scratch)
     except Stopped:
-        _say("stopping")
-        return 0
+        say("stopping")
     finally:
         stop(children)
         shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _run(
-    settings: Settings, stop_signals: StopSignals, children: list[Child], scratch: Path
-) -> int:
+    settings: Settings,
+    archive: str,
+    stop_signals: StopSignals,
+    children: list[Child],
+    scratch: Path,
+) -> NoReturn:
     began = time.monotonic()
-    preflight.check(settings)
-    _say("1/4 model archive")
-    archive = _build_archive(settings, stop_signals)
     logs = settings.run_dir / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    _say(f"2/4 starting TorchServe with {archive}, {settings.workers} workers")
+    say(f"2/4 starting TorchServe with {archive}, {settings.workers} workers")
     children.append(services.start_torchserve(settings, archive, scratch, logs))
-    _say("3/4 starting the gateway")
+    say("3/4 starting the gateway")
     children.append(services.start_gateway(settings, logs))
     if settings.ui:
-        _say("4/4 starting the page")
+        say("4/4 starting the page")
         children.append(services.start_page(settings, logs))
     _wait_until_ready(settings, stop_signals, children)
-    _say(f"ready after {time.monotonic() - began:.0f} s; logs in {logs}; Ctrl-C stops everything")
+    say(f"ready after {time.monotonic() - began:.0f} s; logs in {logs}; Ctrl-C stops everything")
     while True:
         _check_alive(children)
         stop_signals.wait(SUPERVISION_S)
@@ -103,16 +105,19 @@ def _wait_until_ready(settings: Settings, stop_signals: StopSignals, children: l
     _wait(settings, stop_signals, children, f"{gateway}/readyz")
     if settings.ui:
         _wait(settings, stop_signals, children, f"{page}/_stcore/health")
-        _say(f"page        {page}")
-    _say(f"API         {gateway}/docs")
-    _say(f"management  http://{settings.torchserve_host}:{settings.management_port} (versions)")
+        say(f"page        {page}")
+    say(f"API         {gateway}/docs")
+    say(f"management  http://{settings.torchserve_host}:{settings.management_port} (versions)")
 
 
-def _build_archive(settings: Settings, stop_signals: StopSignals) -> str:
+def _build_archive(
+    settings: Settings, version: str, build: Sequence[str], stop_signals: StopSignals
+) -> str:
     """The name of the up-to-date archive; a process of its own gives its memory back."""
-    version = os.environ.get("VERSION") or DEFAULT_VERSION
-    options = ["--name", MODEL, "--version", version, "--store", str(settings.model_store)]
-    command = [*services.module("scripts.export.build_archive"), *options]
+    store = str(settings.model_store.absolute())
+    options = ["--name", MODEL, "--version", version, "--store", store, *build]
+    # The flags are complete: the configuration has been read.
+    command = [*services.module("scripts"), "--config", os.devnull, "build", *options]
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
         while process.poll() is None:
@@ -166,9 +171,6 @@ def _check_workers(server: Child) -> None:
         )
 
 
-def _say(text: str, *, error: bool = False) -> None:
-    print(f"segserve: {text}", file=sys.stderr if error else sys.stdout, flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def say(text: str) -> None:
+    """Tell the user at once, also through a pipe."""
+    print(f"segserve: {text}", flush=True)

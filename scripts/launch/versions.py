@@ -1,23 +1,12 @@
-"""Versions of the served model: list, add, default, scale, remove.
+"""The operations on the served versions: list, add, make default, scale, remove."""
 
-list                what TorchServe holds
-add ARCHIVE         load a .mar (a path, or a name in the model store) and wait for its workers
-default VERSION     have requests without a version go to it
-scale VERSION N     set its number of workers
-remove VERSION      unload it; refused for the default version
-"""
-
-import argparse
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.archives.archive import MANIFEST, MODEL, DamagedArchiveError, file_name, read_facts
 from scripts.launch.management import ManagementClient, ManagementError, Version
-from scripts.launch.settings import SettingError, Settings, read_settings
 
 DRAIN_S = 30.0
 
@@ -42,7 +31,7 @@ def add(management: ManagementClient, archive: str, store: Path, workers: int) -
     if any(each.version == version for each in management.versions()):
         raise VersionError(
             f"version {version} is loaded already: build the archive with another --version, "
-            f"or remove it first with `python -m scripts.launch.versions remove {version}`"
+            f"or remove it first with `segserve versions remove {version}`"
         )
     path = _in_store(given, store, file_name(name, version))
     try:
@@ -62,7 +51,7 @@ def make_default(management: ManagementClient, version: str) -> str:
     if found.ready == 0:
         raise VersionError(
             f"version {version} has no worker that is ready: "
-            f"`python -m scripts.launch.versions scale {version} 2` first"
+            f"`segserve versions scale {version} 2` first"
         )
     management.set_default(version)
     return f"version {version} is the default"
@@ -85,7 +74,7 @@ def remove(management: ManagementClient, version: str) -> str:
         raise VersionError(
             f"version {version} is the default and serves: "
             "make another one the default first, with "
-            "`python -m scripts.launch.versions default VERSION`"
+            "`segserve versions default VERSION`"
         )
     _drain(management, version)
     management.unregister(version)
@@ -97,9 +86,7 @@ def read_identity(path: Path) -> tuple[str, str]:
     try:
         model = read_facts(path, MANIFEST).get("model")
     except FileNotFoundError as exc:
-        raise VersionError(
-            f"{path} does not exist; build it with scripts.export.build_archive"
-        ) from exc
+        raise VersionError(f"{path} does not exist; build it with `segserve build`") from exc
     except DamagedArchiveError as exc:
         raise VersionError(str(exc)) from exc
     if not isinstance(model, dict) or not {"modelName", "modelVersion"} <= model.keys():
@@ -141,53 +128,3 @@ def _row(version: Version) -> str:
     default = "yes" if version.default else ""
     workers = f"{version.ready}/{version.workers}"
     return f"{version.version:<10} {default:<8} {workers:<8} {status:<8} {version.archive}"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list")
-    adding = commands.add_parser("add")
-    adding.add_argument("archive")
-    adding.add_argument("--workers", type=int, default=None)
-    commands.add_parser("default").add_argument("version")
-    scaling = commands.add_parser("scale")
-    scaling.add_argument("version")
-    scaling.add_argument("workers", type=int)
-    commands.add_parser("remove").add_argument("version")
-    return parser
-
-
-def run(options: argparse.Namespace, settings: Settings) -> str:
-    """Carry out one command; what to tell the user."""
-    url = f"http://{settings.torchserve_host}:{settings.management_port}"
-    management = ManagementClient(url, MODEL)
-    match options.command:
-        case "list":
-            return list_versions(management)
-        case "add":
-            workers = options.workers or settings.workers
-            return add(management, options.archive, settings.model_store, workers)
-        case "default":
-            return make_default(management, options.version)
-        case "scale":
-            return scale(management, options.version, options.workers)
-        case _:
-            return remove(management, options.version)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; 1 with one line on standard error for anything that is refused."""
-    options = _parser().parse_args(arguments)
-    try:
-        print(run(options, read_settings()))
-    except (VersionError, ManagementError, SettingError) as exc:
-        print(f"versions: {exc}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

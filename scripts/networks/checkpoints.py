@@ -10,27 +10,21 @@ from torch import Tensor, nn
 
 from deeplab.spec import InputSize, InvalidSpecError, read_labels
 from scripts.archives.digests import file_sha256
-from scripts.archives.paths import ROOT
 from scripts.networks import torchvision_weights
-from scripts.networks.efficientnet_lite import LITE_ARCHITECTURES, DeepLabV3EfficientNetLite
-
-BUNDLED = "deeplabv3_efficientnet_lite0"
-BUNDLED_WEIGHTS = ROOT / "model_store" / "weights" / f"{BUNDLED}.safetensors"
-VOC_LABELS = ROOT / "handler" / "deeplab" / "labels.json"
-ARCHITECTURES = (*LITE_ARCHITECTURES, *torchvision_weights.ARCHITECTURES)
+from scripts.networks.architectures import (
+    ARCHITECTURES,
+    BUNDLED,
+    BUNDLED_WEIGHTS,
+    LITE_ARCHITECTURES,
+    TORCHVISION_ARCHITECTURES,
+    VOC_LABELS,
+    ModelChoice,
+)
+from scripts.networks.efficientnet_lite import DeepLabV3EfficientNetLite
 
 
 class CheckpointError(ValueError):
     """The weights or labels cannot be used; the text says why and what to do."""
-
-
-@dataclass(frozen=True)
-class ModelChoice:
-    """What the user asked for; all None means the bundled model."""
-
-    architecture: str | None = None
-    weights: Path | None = None
-    labels: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -74,14 +68,14 @@ def load_checkpoint(choice: ModelChoice) -> Checkpoint:
 # torchvision evaluated its weights; these know no grid.
 INPUTS = {
     **dict.fromkeys(LITE_ARCHITECTURES, InputSize(long_side=481, grid=16)),
-    **dict.fromkeys(torchvision_weights.ARCHITECTURES, InputSize(long_side=693, grid=1)),
+    **dict.fromkeys(TORCHVISION_ARCHITECTURES, InputSize(long_side=693, grid=1)),
 }
 
 
 # The last layer, whose outputs are the classes.
 CLASSIFIERS = {
     **dict.fromkeys(LITE_ARCHITECTURES, "head.classifier"),
-    **dict.fromkeys(torchvision_weights.ARCHITECTURES, "classifier.4"),
+    **dict.fromkeys(TORCHVISION_ARCHITECTURES, "classifier.4"),
 }
 
 
@@ -100,10 +94,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as exc:
-        raise CheckpointError(f"WEIGHTS={path}: there is no such file") from exc
+        raise CheckpointError(f"--weights {path}: there is no such file") from exc
     except Exception as exc:  # pickle, zip and safetensors raise what they like
         reason = str(exc).splitlines()[0][:200] if str(exc) else type(exc).__name__
-        raise CheckpointError(f"WEIGHTS={path}: not a readable checkpoint ({reason})") from exc
+        raise CheckpointError(f"--weights {path}: not a readable checkpoint ({reason})") from exc
     return _tensors(state, path)
 
 
@@ -113,7 +107,7 @@ def _tensors(state: object, path: Path) -> dict[str, Tensor]:
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
             state = state[key]
     if not isinstance(state, Mapping):
-        raise CheckpointError(f"WEIGHTS={path}: holds no state dict; save model.state_dict()")
+        raise CheckpointError(f"--weights {path}: holds no state dict; save model.state_dict()")
     named = {str(name).removeprefix("module."): value for name, value in state.items()}
     tensors = {
         name: value.float() if value.is_floating_point() else value
@@ -121,7 +115,7 @@ def _tensors(state: object, path: Path) -> dict[str, Tensor]:
         if isinstance(value, Tensor) and not name.startswith("aux_classifier.")
     }
     if not tensors:
-        raise CheckpointError(f"WEIGHTS={path}: holds no tensors; save model.state_dict()")
+        raise CheckpointError(f"--weights {path}: holds no tensors; save model.state_dict()")
     return tensors
 
 
@@ -159,7 +153,7 @@ def guess_architecture(state: Mapping[str, Tensor]) -> str:
 def _locate(choice: ModelChoice) -> tuple[Path, str]:
     if choice.architecture is not None and choice.architecture not in ARCHITECTURES:
         raise CheckpointError(
-            f"MODEL={choice.architecture} is unknown; choose one of {', '.join(ARCHITECTURES)}"
+            f"--model {choice.architecture} is unknown; choose one of {', '.join(ARCHITECTURES)}"
         )
     if choice.weights is not None:
         return choice.weights, f"the user's checkpoint {choice.weights.name}"
@@ -167,7 +161,7 @@ def _locate(choice: ModelChoice) -> tuple[Path, str]:
         return BUNDLED_WEIGHTS, "bundled with Segserve; see model_store/weights/README.md"
     if choice.architecture in LITE_ARCHITECTURES:
         raise CheckpointError(
-            f"there are no weights of {choice.architecture}: pass your own with WEIGHTS=..."
+            f"there are no weights of {choice.architecture}: pass your own with --weights"
         )
     return torchvision_weights.fetch_weights(
         choice.architecture
@@ -185,12 +179,12 @@ def _labels(path: Path | None, classes: int) -> dict[int, str]:
     try:
         labels = read_labels(path or VOC_LABELS)
     except InvalidSpecError as exc:
-        raise CheckpointError(f"LABELS={exc}") from exc
+        raise CheckpointError(f"--labels {exc}") from exc
     if len(labels) != classes:
-        which = f"LABELS={path} names {len(labels)}" if path else "no LABELS are given"
+        which = f"--labels {path} names {len(labels)}" if path else "no --labels are given"
         raise CheckpointError(
             f"the weights have {classes} classes, but {which}: "
-            f'pass LABELS=labels.json with {{"0": "background", ..., "{classes - 1}": "..."}}'
+            f'pass --labels labels.json with {{"0": "background", ..., "{classes - 1}": "..."}}'
         )
     return labels
 
@@ -202,4 +196,4 @@ def _load_state(
         network.load_state_dict(state)
     except RuntimeError as exc:
         first = str(exc).splitlines()[-1].strip()[:160]
-        raise CheckpointError(f"WEIGHTS={path} does not fit {architecture}: {first}") from exc
+        raise CheckpointError(f"--weights {path} does not fit {architecture}: {first}") from exc

@@ -5,42 +5,13 @@ of batch will do, and what is trained is what is served.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from scripts.networks.architectures import STAGES, Stage
 
-class Stage(NamedTuple):
-    """A run of inverted-residual blocks with the same width (EfficientNet-Lite0's table)."""
-
-    blocks: int
-    width: int
-    kernel: int
-    stride: int
-    dilation: int
-    expansion: int
-
-
-def _stages(blocks: Sequence[int], widths: Sequence[int]) -> tuple[Stage, ...]:
-    """The seven stages; the last two are dilated where the classifier had stride 2.
-
-    So the output stride is 16. As in torchvision, the first block of a stage still has the
-    dilation of the stage before.
-    """
-    kernels, strides = (3, 3, 5, 3, 5, 5, 3), (1, 2, 2, 2, 1, 1, 1)
-    dilations, expansions = (1, 1, 1, 1, 1, 2, 2), (1, 6, 6, 6, 6, 6, 6)
-    columns = zip(blocks, widths, kernels, strides, dilations, expansions, strict=True)
-    return tuple(Stage(*column) for column in columns)
-
-
-STAGES = {
-    "efficientnet_lite0": _stages((1, 2, 2, 3, 3, 4, 1), (16, 24, 40, 80, 112, 192, 320)),
-    "efficientnet_lite1": _stages((1, 3, 3, 4, 4, 5, 1), (16, 24, 40, 80, 112, 192, 320)),
-    "efficientnet_lite2": _stages((1, 3, 3, 4, 4, 5, 1), (16, 24, 48, 88, 120, 208, 352)),
-}
-LITE_ARCHITECTURES = tuple(f"deeplabv3_{backbone}" for backbone in STAGES)
 STEM_WIDTH = 32
 HEAD_WIDTH = 256
 ATROUS_RATES = (6, 12, 18)

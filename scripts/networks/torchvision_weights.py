@@ -12,12 +12,6 @@ from torch import Tensor, nn
 from scripts.archives.digests import file_sha256
 from scripts.archives.paths import ROOT
 
-ARCHITECTURES = (
-    "deeplabv3_resnet101",
-    "deeplabv3_resnet50",
-    "deeplabv3_mobilenet_v3_large",
-)
-
 
 class DownloadError(RuntimeError):
     """The published weights could not be had; the text names the ways out."""
@@ -62,7 +56,7 @@ def fetch_weights(architecture: str) -> Path:
         raise DownloadError(
             f"the published weights of {architecture} could not be downloaded ({exc}). "
             f"Either put {file.name} into {file.parent} by hand and try again, "
-            "or leave MODEL out: the bundled model needs no download."
+            "or leave --model out: the bundled model needs no download."
         ) from exc
     return file
 

@@ -11,21 +11,18 @@ from torch import Tensor, nn
 
 from deeplab.spec import read_labels
 from scripts.networks import torchvision_weights
+from scripts.networks.architectures import BUNDLED, BUNDLED_WEIGHTS, LITE_ARCHITECTURES, VOC_LABELS
 from scripts.networks.checkpoints import (
-    BUNDLED,
-    BUNDLED_WEIGHTS,
     CLASSIFIERS,
-    VOC_LABELS,
     CheckpointError,
     build_network,
     guess_architecture,
     read_state,
 )
-from scripts.networks.efficientnet_lite import LITE_ARCHITECTURES, EfficientNetLite
+from scripts.networks.efficientnet_lite import EfficientNetLite
 from scripts.networks.imagenet_backbones import BackboneError, load_lite
 from scripts.networks.normalisation import MEAN, STD
-
-IMAGENET, RANDOM, DEFAULT = "imagenet", "random", "default"
+from scripts.training.options import DEFAULT, IMAGENET, RANDOM
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ WEIGHTS, LABELS, CURVE, PLOT, FACTS = (
 
 
 def write_weights(path: Path, weights: dict[str, Tensor]) -> None:
-    """The averaged weights in fp16, as the export and ``make run`` take them, or an OSError."""
+    """The averaged weights in fp16, as the export takes them, or an OSError."""
     halved = {
         name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in weights.items()

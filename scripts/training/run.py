@@ -1,12 +1,5 @@
-"""Train or fine-tune a network on a folder of labelled pictures.
+"""A training from its options: check everything, train, write the results."""
 
-It trains the bundled model further on a folder in Pascal VOC's layout: JPEGImages/ holds pictures,
-SegmentationClass/ a PNG of class ids for each, 255 meaning ignore. OUT/model.safetensors and
-OUT/labels.json are what WEIGHTS and LABELS take. Started again with the same options, an
-interrupted training goes on where it was.
-"""
-
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -27,14 +20,12 @@ from scripts.networks.imagenet_backbones import BackboneError
 from scripts.networks.torchvision_weights import DownloadError
 from scripts.training import results
 from scripts.training.initial_weights import InitialNetwork, initial_network
-from scripts.training.interrupt import Interrupted
 from scripts.training.loop import Report, Training
-from scripts.training.options import LAST, Plan, parser, plan_from
+from scripts.training.options import LAST, Plan, TrainingOptions, plan_for
 from scripts.training.state import State, StateError, load, save
 from scripts.training.validation import Validation
 
 STATE = "state.pt"
-INTERRUPTED = 130  # the exit status of a program that was stopped with Ctrl-C
 FAILURES = (
     BackboneError,
     CheckpointError,
@@ -46,28 +37,17 @@ FAILURES = (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; 0 when the weights are written, 130 when it was stopped and can go on."""
-    options = parser(__doc__).parse_args(arguments)
-    try:
-        train(options)
-    except Interrupted as stopped:
-        print(f"train: {stopped}; the same command goes on from there", file=sys.stderr)
-        return INTERRUPTED
-    except FAILURES as exc:
-        print(f"train: {exc}", file=sys.stderr)
-        return 1
-    return 0
+def train(options: TrainingOptions) -> None:
+    """Check everything, train, write the results. Raises one of FAILURES or Interrupted.
 
-
-def train(options: argparse.Namespace) -> None:
-    """Check everything, train, write the results. Raises one of FAILURES or Interrupted."""
+    Started again with the same options, an interrupted training goes on where it was.
+    """
     labels = read_labels(options.labels)
     chosen = split(options.data, options.val)
     pictures = inspect(chosen.train, labels, "train on")
     check_objects(pictures)
     inspect(chosen.validation, labels, "validate with")
-    plan = plan_from(options, len(pictures))
+    plan = plan_for(options.plan, len(pictures))
     torch.manual_seed(plan.seed)  # a new layer's first weights
     start = initial_network(options.init, options.model, labels)
     made_with = _made_with(plan, start, chosen, labels, options)
@@ -109,7 +89,7 @@ def _training(
 def _run(
     training: Training,
     validation: Validation,
-    options: argparse.Namespace,
+    options: TrainingOptions,
     made_with: dict[str, Any],
 ) -> None:
     """The loop, with a progress bar and a line for each epoch."""
@@ -132,7 +112,7 @@ def _run(
         training.run(validation, tell, keep)
 
 
-def _finish(training: Training, options: argparse.Namespace, facts: dict[str, Any]) -> None:
+def _finish(training: Training, options: TrainingOptions, facts: dict[str, Any]) -> None:
     folder: Path = options.output
     progress = training.progress
     kept = progress.average if options.keep == LAST else progress.best
@@ -143,7 +123,7 @@ def _finish(training: Training, options: argparse.Namespace, facts: dict[str, An
     print(
         f"{options.keep} epoch {row['epoch']}: mIoU {row['miou']:.3f}\n"
         f"weights and labels are in {folder}; build an archive of them with\n"
-        f"  python -m scripts.export.build_archive --version 2.0 "
+        f"  segserve build --version 2.0 "
         f"--weights {folder / results.WEIGHTS} --labels {folder / results.LABELS}"
     )
 
@@ -153,7 +133,7 @@ def _made_with(
     start: InitialNetwork,
     chosen: Split,
     labels: Mapping[int, str],
-    options: argparse.Namespace,
+    options: TrainingOptions,
 ) -> dict[str, Any]:
     """What the sequence of steps depends on: a state of anything else is not gone on from."""
     return {
@@ -179,7 +159,3 @@ def _say(start: InitialNetwork, chosen: Split, plan: Plan, training: Training) -
         f"{plan.epochs} epochs of {training.steps_per_epoch} steps on {device}{done}",
         flush=True,
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

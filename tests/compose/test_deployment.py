@@ -142,7 +142,7 @@ def test_a_version_can_be_added_and_removed(stack: Stack, tmp_path: Path) -> Non
     stack.call("cp", f"serving:/app/archives/{first.name}", str(first))
     second = renumbered(first, tmp_path / "deeplabv3-2.0.mar", "2.0")
     stack.call("cp", str(second), f"serving:/app/model_store/{second.name}")
-    versions = ("exec", "--no-TTY", "serving", "python", "-m", "scripts.launch.versions")
+    versions = ("exec", "--no-TTY", "serving", "python", "-m", "scripts", "versions")
     stack.call(*versions, "add", second.name, timeout_s=120)
     response = segment(stack, version="2.0")
     assert (response.status_code, response.headers["x-model-version"]) == (200, "2.0")

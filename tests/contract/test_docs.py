@@ -4,11 +4,14 @@ import json
 import re
 from pathlib import Path
 
+import click
 import pytest
 from pydantic_settings import BaseSettings
 
 from gateway.settings import Settings as GatewaySettings
+from scripts.cli.options import variable_of
 from scripts.launch.settings import Settings as ServeSettings
+from tests.unit.scripts.commands import contexts, options_of
 from ui.settings import Settings as UiSettings
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +101,7 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
         for path in (ROOT / folder).rglob("*.py")
     )
     fields = {name for name, _ in fields_of(ServeSettings, GatewaySettings, UiSettings)}
+    fields |= {variable for ctx in contexts() for variable, _ in flags_of(ctx)}
     documented = {name for name in settings_rows() if name.startswith("SEGSERVE_")}
     assert {name for name in documented - fields if f'"{name}"' not in code} == set()
 
@@ -111,10 +115,26 @@ def test_every_variable_of_the_containers_is_documented() -> None:
     assert {name for name in given | passed_on if f"`{name}`" not in text} == set()
 
 
-@pytest.mark.parametrize("variable", ["MODEL", "WEIGHTS", "LABELS", "DEVICE", "VERSION"])
-def test_the_choice_of_a_model_is_documented(variable: str) -> None:
-    """The variables of `make run` without a prefix have rows too."""
-    assert variable in settings_rows()
+def flags_of(ctx: click.Context) -> list[tuple[str, click.Option]]:
+    """(variable, option) of every flag of a command but --help."""
+    return [(variable_of(each, ctx), each) for each in options_of(ctx) if each.name != "help"]
+
+
+@pytest.mark.parametrize("ctx", list(contexts()), ids=lambda ctx: ctx.command_path)
+def test_every_flag_is_documented(ctx: click.Context) -> None:
+    """A row with its variable, its default and a sentence; those of `serve` are settings."""
+    rows = settings_rows()
+    for variable, flag in flags_of(ctx):
+        default, sentence, *_ = rows[variable].split("|")
+        assert len(sentence.split()) > 2, variable
+        if isinstance(flag.default, str | int) and flag.name not in ServeSettings.model_fields:
+            assert default.strip() == f"`{str(flag.default).lower()}`", variable
+
+
+@pytest.mark.parametrize("name", ["MODEL", "WEIGHTS", "LABELS", "DEVICE", "VERSION", "PRECISION"])
+def test_the_former_names_are_documented(name: str) -> None:
+    """They still work."""
+    assert f"`{name}`" in (ROOT / "docs" / "settings.md").read_text()
 
 
 def test_every_route_is_documented() -> None:

@@ -19,6 +19,8 @@ ALLOWED = {
     "benchmarks": {"deeplab", "scripts", "segmentation_handler"},
     "deploy": set[str](),
 }
+# The command for keys is the gateway's, whose container has no scripts/; here is its name only.
+EXCEPTIONS = {("scripts/keys.py", "gateway.keys.command")}
 OURS = {*PARTS, "deeplab", "segmentation_handler", "tests"}
 # The last one only where traces are wanted; a worker serves without it.
 HANDLER_LIBRARIES = {"numpy", "PIL", "torch", "openvino", "isal", "simplejpeg", "opentelemetry"}
@@ -66,7 +68,7 @@ def test_a_part_imports_only_what_it_may(part: str) -> None:
         for name in _imports(path)
         if name.split(".")[0] in OURS - allowed
     }
-    assert foreign == set()
+    assert foreign - EXCEPTIONS == set()
 
 
 def test_every_part_is_looked_at() -> None:

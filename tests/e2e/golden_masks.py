@@ -8,7 +8,8 @@ from PIL import Image
 from scripts.export.eager import eager
 from scripts.export.export_check import EXAMPLES
 from scripts.export.graphs import graph_of
-from scripts.networks.checkpoints import ModelChoice, load_checkpoint
+from scripts.networks.architectures import ModelChoice
+from scripts.networks.checkpoints import load_checkpoint
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = ("astronaut", "cat")

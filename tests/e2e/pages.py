@@ -19,8 +19,8 @@ def run_block(
 ) -> subprocess.CompletedProcess[str]:
     """Run one example line by line; ``instead`` replaces the paths and addresses of the page."""
     own = {
-        ".venv/bin/python": sys.executable,
-        "scripts.export.build_archive": f"scripts.export.build_archive --store {stack.model_store}",
+        "./segserve build": f"./segserve build --store {stack.model_store}",
+        "./segserve": f"{sys.executable} -m scripts",
     }
     for text, other in {**instead, **own}.items():
         block = block.replace(text, other)

@@ -44,7 +44,7 @@ def run(code: Code, address: str, folder: Path, env: Mapping[str, str]) -> str:
     text = code.text.replace(ADDRESS, address)
     if code.language == "bash":
         text = text.replace("curl ", "curl --fail --silent ")
-        text = text.replace(".venv/bin/python", sys.executable)
+        text = text.replace("./segserve", f"{sys.executable} -m scripts")
     command = {
         "bash": ["bash", "-eo", "pipefail", "-c"],
         "python": [sys.executable, "-c"],

@@ -77,7 +77,7 @@ def test_the_page_on_training_works_command_by_command(
 
 def _evaluate(output: Path, data: Path, *source: str) -> dict[str, Any]:
     """The command's figures; it must succeed."""
-    command = [sys.executable, "-m", "scripts.evaluation.run", "--data", str(data)]
+    command = [sys.executable, "-m", "scripts", "evaluate", "--data", str(data)]
     done = subprocess.run(
         [*command, *source, "--json", str(output)],
         cwd=ROOT,
@@ -109,7 +109,7 @@ def test_gateway_archive_and_checkpoint_give_the_same_figures(
 
 def test_an_unknown_version_is_one_line(stack: Stack, pictures: Path) -> None:
     """In the gateway's own words."""
-    command = [sys.executable, "-m", "scripts.evaluation.run", "--data", str(pictures / "val")]
+    command = [sys.executable, "-m", "scripts", "evaluate", "--data", str(pictures / "val")]
     done = subprocess.run(
         [*command, "--gateway", stack.gateway_url, "--version", "9.9"],
         cwd=ROOT,
@@ -119,5 +119,5 @@ def test_an_unknown_version_is_one_line(stack: Stack, pictures: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("evaluate: the gateway answered 404: ")
+    assert done.stderr.startswith("segserve: the gateway answered 404: ")
     assert done.stderr.count("\n") == 1

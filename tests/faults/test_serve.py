@@ -111,7 +111,7 @@ def test_nonsense_in_a_setting_is_told(tmp_path: Path) -> None:
 
 def test_unknown_model_is_told(tmp_path: Path) -> None:
     """The line above the complaint lists the models that exist."""
-    status, output = outcome(tmp_path, MODEL="deeplabv9")
+    status, output = outcome(tmp_path, SEGSERVE_MODEL="deeplabv9")
     assert status == 1
     assert "deeplabv3_resnet101" in output
     assert complaint(output)
@@ -146,7 +146,7 @@ def test_damaged_archive_is_built_again(tmp_path: Path) -> None:
     """A file cut short is noticed and replaced; nobody has to delete it by hand."""
     archive = Path(shutil.copy(bundled_archive(), tmp_path))
     os.truncate(archive, archive.stat().st_size // 2)
-    command = [sys.executable, "-m", "scripts.export.build_archive", "--store", str(tmp_path)]
+    command = [sys.executable, "-m", "scripts", "build", "--store", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "built" in done.stdout.splitlines()[-1]
     assert zipfile.ZipFile(archive).testzip() is None

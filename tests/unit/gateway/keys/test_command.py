@@ -80,6 +80,9 @@ def test_a_wrong_command_says_how(
     file: KeyFile, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Usage and an exit status."""
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as ended:
         main(arguments)
-    assert "usage: python -m gateway.keys" in capsys.readouterr().err
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert ("See `" if arguments else "Usage: ") + "python -m gateway.keys" in told
+    assert arguments == [] or told.count("\n") == 1

@@ -55,7 +55,7 @@ def test_content_reaches_the_disk_before_its_name(
     with atomic_write(path) as file:
         file.write(b"content")
     assert done == [
-        ("fsync", str(tmp_path / "state.partial")),
+        ("fsync", str(tmp_path / "state.pt.partial")),
         ("replace", str(path)),
         ("fsync", str(tmp_path)),
     ]

@@ -9,11 +9,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from scripts.datasets.copy_paste import add_cutouts, main, paste, read_cutout
+from scripts.datasets.copy_paste import add_cutouts, paste, read_cutout
 from scripts.datasets.split import TRUSTED
 from scripts.datasets.voc import IMAGES, MASKS, DataError, list_pairs, read_names
 from tests.unit.handler.files import EXAMPLES
+from tests.unit.scripts.commands import command
 from tests.unit.scripts.voc_folder import make
+
+main = command("prepare", "copy-paste")
 
 COW = 10
 
@@ -156,7 +159,7 @@ def test_a_wrong_table_is_one_line(
     options += ["--root", str(EXAMPLES), "--output", str(tmp_path / "out")]
     assert main(options) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert line.startswith("cutouts: ")
+    assert line.startswith("segserve: ")
     assert message in line
     assert not (tmp_path / "out").exists()
 

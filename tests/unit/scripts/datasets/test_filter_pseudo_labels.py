@@ -12,13 +12,15 @@ from scripts.datasets.filter_pseudo_labels import (
     Classifier,
     filter_folder,
     filter_mask,
-    main,
     verdict_on,
 )
 from scripts.datasets.imagenet_classifier import ANIMALS, BESIDE, OWN, voc_ids
 from scripts.datasets.voc import IMAGES, MASKS, list_pairs
 from tests.unit.handler.files import EXAMPLES
+from tests.unit.scripts.commands import command
 from tests.unit.scripts.voc_folder import make, write
+
+main = command("prepare", "filter-pseudo-labels")
 
 BATHTUB, OX, TABBY, BEAGLE, BEAR, PILLOW, SCREEN = 435, 345, 281, 162, 294, 721, 782
 GOLDEN = Path(__file__).parents[3] / "e2e" / "golden" / "cat.png"

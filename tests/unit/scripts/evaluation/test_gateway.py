@@ -105,7 +105,7 @@ def test_no_gateway_is_told() -> None:
     def unreachable(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("connection refused", request=request)
 
-    with pytest.raises(EvaluationError, match=r"connection refused.*make run.*--gateway"):
+    with pytest.raises(EvaluationError, match=r"connection refused.*segserve serve.*--gateway"):
         _predictor(unreachable)
 
 

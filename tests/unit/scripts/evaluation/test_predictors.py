@@ -12,7 +12,8 @@ from scripts.evaluation.predictors import (
     EvaluationError,
     check_labels,
 )
-from scripts.networks.checkpoints import ModelChoice, load_checkpoint
+from scripts.networks.architectures import ModelChoice
+from scripts.networks.checkpoints import load_checkpoint
 from tests.unit.handler.files import EXAMPLES
 from tests.unit.scripts.evaluation.test_measure import SeesRed
 
@@ -106,5 +107,5 @@ def test_other_labels_than_the_predictors_are_refused(
 
 def test_a_file_that_is_no_table_of_labels_is_refused(tmp_path: Path) -> None:
     """By its name."""
-    with pytest.raises(EvaluationError, match=r"LABELS=.*none\.json is not a JSON object"):
+    with pytest.raises(EvaluationError, match=r"--labels .*none\.json is not a JSON object"):
         check_labels(tmp_path / "none.json", SeesRed())

@@ -1,9 +1,6 @@
 """Archives are complete or not there, and built again only when an input changed."""
 
 import json
-import signal
-import subprocess
-import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +11,11 @@ import yaml
 from deeplab.spec import EngineName
 from deeplab.torch_engine import LARGEST_BATCH
 from scripts.archives.digests import file_sha256
-from scripts.archives.paths import ROOT
 from scripts.export import build_archive
 from scripts.export.build_archive import ArchiveError, build
 from scripts.export.fingerprint import HANDLER, Archive, fingerprint_of, recorded_fingerprint
 from scripts.export.model_options import ExportTarget
-from scripts.networks.checkpoints import BUNDLED_WEIGHTS, ModelChoice
+from scripts.networks.architectures import BUNDLED_WEIGHTS, ModelChoice
 from tests.unit.tiny import LABELS, tiny_checkpoint
 
 
@@ -111,51 +107,6 @@ def test_a_failing_archiver_leaves_what_was_there(
         build(tiny)
     assert tiny.path.read_bytes() == b"the archive before"
     assert _only(tiny.store) == ["tiny-2.0.mar"]
-
-
-ENDLESS = """
-import sys, threading
-from scripts.export import build_archive
-
-def export(_checkpoint, _target, folder):
-    folder.mkdir(parents=True)
-    print("exporting", flush=True)
-    threading.Event().wait(60)
-
-build_archive.export = export
-sys.exit(build_archive.main(["--device", "cpu", "--store", sys.argv[1]]))
-"""
-
-
-def test_an_end_from_outside_leaves_nothing_in_the_store(tmp_path: Path) -> None:
-    """SIGTERM, by which the one command ends a build, also removes the folder of the build."""
-    command = [sys.executable, "-c", ENDLESS, str(tmp_path)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "exporting\n"
-        assert [path.suffix for path in tmp_path.iterdir()] == [".building"]
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 128 + signal.SIGTERM
-    assert _only(tmp_path) == []
-
-
-def test_the_command_says_whether_it_built(
-    archive: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """With the bundled model and the real store."""
-    assert build_archive.main(["--device", "cpu"]) == 0
-    assert f"{archive} is up to date" in capsys.readouterr().out
-
-
-def test_the_command_fails_with_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """And leaves nothing in the store."""
-    missing = tmp_path / "none.pth"
-    options = ["--weights", str(missing), "--store", str(tmp_path / "store")]
-    assert build_archive.main(options) == 1
-    assert capsys.readouterr().err.startswith("build_archive: ")
-    assert not (tmp_path / "store").exists()
 
 
 def test_the_bundled_archive_names_its_weights(archive: Path) -> None:

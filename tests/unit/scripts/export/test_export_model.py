@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from deeplab.engines import import_openvino
 from deeplab.spec import EngineName, ModelSpec
 from scripts.archives.digests import file_sha256
-from scripts.export import candidates, export_check, export_model
+from scripts.export import candidates, export_check
 from scripts.export.candidates import PRECISIONS, weights_of
 from scripts.export.eager import eager
 from scripts.export.export_check import (
@@ -26,7 +26,6 @@ from scripts.export.export_model import (
     ExportError,
     describe,
     export,
-    main,
 )
 from scripts.export.graphs import SegmentationGraph, graph_of
 from scripts.export.model_options import ExportTarget
@@ -116,8 +115,8 @@ def test_int8_is_no_candidate_where_photographs_show_nothing(
     assert result.spec.precision == "bf16"
     last = describe(checkpoint, result).splitlines()[-1]
     assert last.startswith("int8 was not tried, for the model finds something on 0 of the 12")
-    assert "`make evaluate`" in last
-    assert "PRECISION=int8" in last
+    assert "`segserve evaluate`" in last
+    assert "`--precision int8`" in last
 
 
 @pytest.mark.parametrize(
@@ -285,34 +284,3 @@ def test_the_graph_normalises_as_the_network_was_trained() -> None:
     eager(SegmentationGraph(Remembers(), aligned=False), pixels)
     expected = [(1 - 0.485) / 0.229, -0.456 / 0.224, (128 / 255 - 0.406) / 0.225]
     assert seen[0][0, :, 0, 0].tolist() == pytest.approx(expected, abs=1e-5)
-
-
-def test_the_command_reports_what_it_did(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """0, and the agreement on each photograph."""
-    monkeypatch.setattr(export_model, "load_checkpoint", lambda _choice: tiny_checkpoint())
-    assert main(["--device", "cpu", "--output", str(tmp_path)]) == 0
-    printed = capsys.readouterr().out
-    assert "exported tiny (made for a test) for openvino" in printed
-    assert "cat.jpg" in printed
-
-
-def test_the_command_fails_with_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """1, for people and for make."""
-    missing = str(tmp_path / "none.pth")
-    assert main(["--weights", missing, "--output", str(tmp_path)]) == 1
-    errors = capsys.readouterr().err
-    assert errors == f"export: WEIGHTS={missing}: there is no such file\n"
-
-
-def test_the_command_fails_when_the_proof_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Nothing lies there that somebody could take for good."""
-    checkpoint = replace(tiny_checkpoint(), network=SwapsClassesWhenTraced().eval())
-    monkeypatch.setattr(export_model, "load_checkpoint", lambda _choice: checkpoint)
-    assert main(["--device", "cpu", "--output", str(tmp_path)]) == 1
-    assert "% are required" in capsys.readouterr().err

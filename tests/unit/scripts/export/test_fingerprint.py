@@ -17,7 +17,7 @@ from scripts.export.fingerprint import (
     recorded_fingerprint,
 )
 from scripts.export.model_options import ExportTarget
-from scripts.networks.checkpoints import BUNDLED_WEIGHTS, VOC_LABELS, ModelChoice
+from scripts.networks.architectures import BUNDLED_WEIGHTS, VOC_LABELS, ModelChoice
 
 BUNDLED = Archive(ModelChoice(), ExportTarget("openvino"), "deeplabv3", "1.0", Path("store"))
 

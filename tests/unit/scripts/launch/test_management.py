@@ -97,7 +97,7 @@ def test_a_server_that_is_not_there_is_said_to_be_so() -> None:
 
     with pytest.raises(ManagementError) as caught:
         _management(refuse).versions()
-    for words in ("http://torchserve:8081", "make run", "SEGSERVE_SERVE_MANAGEMENT_PORT"):
+    for words in ("http://torchserve:8081", "segserve serve", "SEGSERVE_SERVE_MANAGEMENT_PORT"):
         assert words in str(caught.value)
 
 

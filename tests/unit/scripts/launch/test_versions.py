@@ -2,10 +2,8 @@
 
 import pytest
 
-from scripts.launch import versions
 from scripts.launch.management import ManagementError
 from scripts.launch.versions import VersionError, list_versions, make_default, remove, scale
-from tests.stack import free_ports
 from tests.unit.scripts.launch.torchserve_double import TorchServeDouble
 
 
@@ -91,20 +89,3 @@ def test_a_version_that_is_not_there_is_refused(command: object) -> None:
     assert callable(command)
     with pytest.raises(ManagementError, match=r"no version 3\.0; there are: 1\.0, 1\.1"):
         command(TorchServeDouble().management(), "3.0")
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["list"], ["default", "1.0"], ["scale", "1.0", "2"], ["remove", "1.0"]],
-    ids=lambda arguments: arguments[0],
-)
-def test_without_a_server_every_command_fails_with_one_line(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """1, and no traceback."""
-    (closed,) = free_ports(1)
-    monkeypatch.setenv("SEGSERVE_SERVE_MANAGEMENT_PORT", str(closed))
-    assert versions.main(arguments) == 1
-    errors = capsys.readouterr().err
-    assert errors.startswith("versions: TorchServe's management API at http://127.0.0.1")
-    assert errors.count("\n") == 1

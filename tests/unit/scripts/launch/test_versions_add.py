@@ -116,7 +116,5 @@ def test_a_damaged_archive_is_refused(store: Path) -> None:
 
 def test_an_archive_that_is_not_there_is_refused(store: Path) -> None:
     """With the command that builds one."""
-    with pytest.raises(
-        VersionError, match=r"does not exist; build it with scripts\.export\.build_archive"
-    ):
+    with pytest.raises(VersionError, match=r"does not exist; build it with `segserve build`"):
         add(TorchServeDouble().management(), "deeplabv3-7.mar", store, workers=1)

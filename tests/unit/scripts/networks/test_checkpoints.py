@@ -10,12 +10,9 @@ from torch import Tensor, nn
 
 from deeplab.spec import InputSize
 from scripts.archives.digests import file_sha256
+from scripts.networks.architectures import ARCHITECTURES, BUNDLED, BUNDLED_WEIGHTS, ModelChoice
 from scripts.networks.checkpoints import (
-    ARCHITECTURES,
-    BUNDLED,
-    BUNDLED_WEIGHTS,
     CheckpointError,
-    ModelChoice,
     build_network,
     guess_architecture,
     load_checkpoint,
@@ -67,7 +64,7 @@ def test_the_bundled_weights_are_those_of_the_model_card() -> None:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_architecture_is_told_from_the_parameters(architecture: str) -> None:
-    """WEIGHTS alone is enough."""
+    """Weights alone is enough."""
     with torch.device("meta"):  # shapes and names only
         state = build_network(architecture, 21).state_dict()
     assert guess_architecture(state) == architecture
@@ -117,13 +114,15 @@ def test_other_classes_without_labels_are_refused(
 ) -> None:
     """The message shows what the file has to look like."""
     path = _saved(tmp_path, _with_classes(bundled, 2))
-    with pytest.raises(CheckpointError, match=r"2 classes, but no LABELS are given.*LABELS="):
+    with pytest.raises(
+        CheckpointError, match=r"2 classes, but no --labels are given.*--labels labels.json"
+    ):
         load_checkpoint(ModelChoice(weights=path))
 
 
 def test_the_wrong_number_of_labels_is_refused(tmp_path: Path) -> None:
     """Both numbers are named."""
-    with pytest.raises(CheckpointError, match=r"21 classes, but LABELS=.* names 3"):
+    with pytest.raises(CheckpointError, match=r"21 classes, but --labels .* names 3"):
         load_checkpoint(ModelChoice(labels=_labels(tmp_path, 3)))
 
 
@@ -131,26 +130,28 @@ def test_damaged_labels_are_refused(tmp_path: Path) -> None:
     """As the option that the user gave."""
     path = tmp_path / "labels.json"
     path.write_text("background, cat")
-    with pytest.raises(CheckpointError, match=r"LABELS=.*labels\.json"):
+    with pytest.raises(CheckpointError, match=r"--labels .*labels\.json"):
         load_checkpoint(ModelChoice(labels=path))
 
 
 def test_an_unknown_architecture_is_refused() -> None:
     """The message lists the known ones."""
-    with pytest.raises(CheckpointError, match=f"MODEL=deeplabv9 is unknown.*{MOBILENET}"):
+    with pytest.raises(CheckpointError, match=f"--model deeplabv9 is unknown.*{MOBILENET}"):
         load_checkpoint(ModelChoice(architecture="deeplabv9"))
 
 
 def test_a_bundled_architecture_without_weights_needs_ones_own() -> None:
     """Only one of the three has weights in the repository."""
-    with pytest.raises(CheckpointError, match=r"no weights of .*lite1: pass your own with WEIGHTS"):
+    with pytest.raises(
+        CheckpointError, match=r"no weights of .*lite1: pass your own with --weights"
+    ):
         load_checkpoint(ModelChoice(architecture="deeplabv3_efficientnet_lite1"))
 
 
 @pytest.mark.parametrize("name", ["none.pth", "none.safetensors"])
 def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
     """Under both kinds of name."""
-    with pytest.raises(CheckpointError, match=f"WEIGHTS=.*{name}: there is no such file"):
+    with pytest.raises(CheckpointError, match=f"--weights .*{name}: there is no such file"):
         load_checkpoint(ModelChoice(weights=tmp_path / name))
 
 
@@ -183,7 +184,7 @@ def test_a_file_without_weights_is_refused(tmp_path: Path, content: object, word
 
 
 def test_weights_of_another_architecture_are_refused() -> None:
-    """MODEL and WEIGHTS must fit each other."""
+    """Model and weights must fit each other."""
     choice = ModelChoice(architecture=MOBILENET, weights=BUNDLED_WEIGHTS)
     with pytest.raises(
         CheckpointError, match=f"not of {MOBILENET}: classifier.4.weight is missing"

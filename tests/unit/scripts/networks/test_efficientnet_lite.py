@@ -6,13 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from scripts.networks.checkpoints import BUNDLED, ModelChoice, load_checkpoint
-from scripts.networks.efficientnet_lite import (
-    LITE_ARCHITECTURES,
-    STAGES,
-    DeepLabV3EfficientNetLite,
-    EfficientNetLite,
-)
+from scripts.networks.architectures import BUNDLED, LITE_ARCHITECTURES, STAGES, ModelChoice
+from scripts.networks.checkpoints import load_checkpoint
+from scripts.networks.efficientnet_lite import DeepLabV3EfficientNetLite, EfficientNetLite
 
 GOLDEN = Path(__file__).with_name("golden_logits.json")
 

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from scripts.networks.efficientnet_lite import STAGES, EfficientNetLite
+from scripts.networks.architectures import STAGES
+from scripts.networks.efficientnet_lite import EfficientNetLite
 from scripts.networks.imagenet_backbones import (
     BackboneError,
     freeze_first_blocks,

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from scripts.networks import torchvision_weights
+from scripts.networks.architectures import TORCHVISION_ARCHITECTURES
 from tests.stack import free_ports
 
 MOBILENET = "deeplabv3_mobilenet_v3_large"
@@ -80,7 +81,7 @@ def test_without_a_network_the_message_names_two_ways_out(
         torchvision_weights.fetch_weights(MOBILENET)
     words = str(caught.value)
     assert f"put {NAME} into {tmp_path} by hand" in words
-    assert "leave MODEL out" in words
+    assert "leave --model out" in words
     assert list(tmp_path.iterdir()) == []
 
 
@@ -104,7 +105,7 @@ def test_wrong_weights_put_there_by_hand_are_refused(
         torchvision_weights.fetch_weights(MOBILENET)
 
 
-@pytest.mark.parametrize("architecture", torchvision_weights.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", TORCHVISION_ARCHITECTURES)
 def test_every_architecture_has_published_weights(architecture: str) -> None:
     """Under a name that carries its hash."""
     weights = (

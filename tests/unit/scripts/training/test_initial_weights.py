@@ -9,13 +9,8 @@ from torch import Tensor
 
 from deeplab.spec import read_labels
 from scripts.networks import torchvision_weights
-from scripts.networks.checkpoints import (
-    BUNDLED,
-    BUNDLED_WEIGHTS,
-    VOC_LABELS,
-    CheckpointError,
-    build_network,
-)
+from scripts.networks.architectures import BUNDLED, BUNDLED_WEIGHTS, VOC_LABELS
+from scripts.networks.checkpoints import CheckpointError, build_network
 from scripts.networks.imagenet_backbones import BackboneError
 from scripts.training.initial_weights import initial_network
 

@@ -19,9 +19,13 @@ from torch import Tensor
 from scripts.archives.paths import ROOT
 from scripts.datasets.split import VALIDATION
 from scripts.datasets.voc import MASKS
-from scripts.networks.checkpoints import ModelChoice, load_checkpoint
-from scripts.training.run import STATE, main
+from scripts.networks.architectures import ModelChoice
+from scripts.networks.checkpoints import load_checkpoint
+from scripts.training.run import STATE
+from tests.unit.scripts.commands import command
 from tests.unit.scripts.voc_folder import make
+
+main = command("train")
 
 QUICK = [
     *("--model", "deeplabv3_efficientnet_lite0", "--init", "imagenet"),
@@ -48,7 +52,7 @@ def _arguments(folder: Path, output: Path, *more: str) -> list[str]:
 
 def _start(arguments: Sequence[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "scripts.training.run", *arguments],
+        [sys.executable, "-m", "scripts", "train", *arguments],
         cwd=ROOT,
         # One thread: two wait for each other wherever something else runs.
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -66,7 +70,7 @@ def whole(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     printed, errors = done.communicate(timeout=WAIT_S)
     assert done.returncode == 0, errors
     assert "epoch 4: mIoU" in printed
-    assert f"build_archive --version 2.0 --weights {output / 'model.safetensors'}" in printed
+    assert f"segserve build --version 2.0 --weights {output / 'model.safetensors'}" in printed
     return output
 
 
@@ -128,7 +132,7 @@ def test_an_interrupted_training_goes_on(
     _, errors = first.communicate(timeout=WAIT_S)
     if number is not signal.SIGKILL:
         assert first.returncode == 130, errors
-        assert errors.startswith("train: stopped after step ")
+        assert errors.startswith("segserve: stopped after step ")
         assert errors.endswith("of 16; the same command goes on from there\n")
     assert not (tmp_path / "model.safetensors").exists()
     second = _start(_arguments(folder, tmp_path))
@@ -143,7 +147,7 @@ def test_another_plan_does_not_go_on(
 ) -> None:
     """Its steps would be others."""
     assert main(_arguments(folder, whole, "--epochs", "9")) == 1
-    expected = f"train: {whole / STATE}: was made with another plan; choose another --output"
+    expected = f"segserve: {whole / STATE}: was made with another plan; choose another --output"
     assert capsys.readouterr().err.startswith(expected)
 
 
@@ -164,7 +168,7 @@ def test_other_labels_do_not_go_on(
     labels.write_text(json.dumps(dict(enumerate(names))))
     assert main(_arguments(folder, whole, "--labels", str(labels))) == 1
     errors = capsys.readouterr().err
-    assert errors.startswith(f"train: {whole / STATE}: was made with another labels; choose")
+    assert errors.startswith(f"segserve: {whole / STATE}: was made with another labels; choose")
     assert errors.count("\n") == 1
 
 
@@ -179,7 +183,7 @@ def test_masks_without_an_object_are_one_line(
     for path in (data / MASKS).iterdir():
         Image.open(path).point(lambda index: instead * (index > 0)).save(path)
     assert main(_arguments(folder, tmp_path / "out", "--data", str(data))) == 1
-    expected = f"train: {data / MASKS}: no class but 0 is shown in any of 3 masks; {words}\n"
+    expected = f"segserve: {data / MASKS}: no class but 0 is shown in any of 3 masks; {words}\n"
     assert capsys.readouterr().err == expected
 
 
@@ -195,7 +199,7 @@ def test_a_full_disk_is_one_line(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     state = tmp_path / "out" / STATE
-    assert capsys.readouterr().err.endswith(f"train: [Errno 27] File too large: '{state}'\n")
+    assert capsys.readouterr().err.endswith(f"segserve: [Errno 27] File too large: '{state}'\n")
     assert [path.name for path in (tmp_path / "out").iterdir()] == [VALIDATION]
 
 
@@ -208,7 +212,7 @@ def test_a_bad_folder_is_one_line(
     mask.write_bytes(mask.read_bytes()[:50])
     assert main(_arguments(folder, tmp_path / "out", "--data", str(bad))) == 1
     errors = capsys.readouterr().err
-    assert errors.startswith(f"train: {mask}: not a readable mask")
+    assert errors.startswith(f"segserve: {mask}: not a readable mask")
     assert errors.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
@@ -231,7 +235,7 @@ def test_a_missing_file_is_one_line(
     """1, for people and for make."""
     assert main(_arguments(folder, tmp_path, *option)) == 1
     errors = capsys.readouterr().err
-    assert errors.startswith("train: ")
+    assert errors.startswith("segserve: ")
     assert words in errors
     assert errors.count("\n") == 1
 

@@ -13,9 +13,11 @@ from PIL import Image
 
 from scripts.archives.paths import ROOT
 from scripts.datasets.voc import IMAGES, MASKS
-from scripts.evaluation.run import main
 from tests.unit.handler.files import EXAMPLES
+from tests.unit.scripts.commands import command
 from tests.unit.scripts.voc_folder import SIZE, make, write
+
+main = command("evaluate")
 
 GOLDEN = ROOT / "tests" / "e2e" / "golden"
 
@@ -49,7 +51,7 @@ def test_a_checkpoint_is_measured(
     photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its own masks are its truth here, but for the JPEG's second saving."""
-    from scripts.networks.checkpoints import BUNDLED_WEIGHTS
+    from scripts.networks.architectures import BUNDLED_WEIGHTS
 
     figures = tmp_path / "out.json"
     arguments = ["--data", str(photographs), "--weights", str(BUNDLED_WEIGHTS)]
@@ -73,7 +75,7 @@ def test_what_is_missing_is_one_line(
     """1, for people and for make."""
     assert main([each.replace("DATA", str(photographs)) for each in arguments]) == 1
     errors = capsys.readouterr().err
-    assert errors.startswith("evaluate: ")
+    assert errors.startswith("segserve: ")
     assert words in errors
     assert errors.count("\n") == 1
 
@@ -86,7 +88,7 @@ def test_a_report_without_a_folder_is_refused_before_anything_is_measured(
     path = tmp_path / "missing" / "out"
     arguments = ["--data", str(photographs), "--archive", "none.mar", option, str(path)]
     assert main(arguments) == 1
-    assert capsys.readouterr().err == f"evaluate: {path}: there is no folder {path.parent}\n"
+    assert capsys.readouterr().err == f"segserve: {path}: there is no folder {path.parent}\n"
 
 
 def test_what_cannot_be_written_does_not_cost_the_table(
@@ -97,7 +99,7 @@ def test_what_cannot_be_written_does_not_cost_the_table(
     assert main(arguments) == 1
     output = capsys.readouterr()
     assert "2 pictures" in output.out
-    assert output.err == "evaluate: [Errno 28] No space left on device\n"
+    assert output.err == "segserve: [Errno 28] No space left on device\n"
 
 
 def test_a_bad_mask_is_found_before_anything_is_predicted(
@@ -108,7 +110,7 @@ def test_a_bad_mask_is_found_before_anything_is_predicted(
     Image.new("L", (3, 3)).save(mask)
     assert main(["--data", str(tmp_path), "--archive", str(archive)]) == 1
     errors = capsys.readouterr().err
-    assert errors == f"evaluate: {mask}: 3 x 3 pixels, but its picture has 96 x 80\n"
+    assert errors == f"segserve: {mask}: 3 x 3 pixels, but its picture has 96 x 80\n"
 
 
 def test_the_key_of_the_environment_is_sent_to_the_gateway(
@@ -134,7 +136,7 @@ def test_the_key_of_the_environment_is_sent_to_the_gateway(
         assert main(["--data", str(photographs), "--gateway", url]) == 1
     assert sent == ["Bearer sgs_1_2"]
     assert capsys.readouterr().err == (
-        "evaluate: the gateway answered 401: The key is not valid.\n"
+        "segserve: the gateway answered 401: The key is not valid.\n"
     )
 
 
@@ -151,9 +153,7 @@ def test_a_gateway_and_a_file_at_once_are_refused(
     asked: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Make passes on what is exported; a checkpoint must not answer for the version 2.0."""
-    with pytest.raises(SystemExit) as stopped:
-        main(["--data", "d", *asked])
-    assert stopped.value.code == 2
+    assert main(["--data", "d", *asked]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert "--version and --gateway are of a gateway: leave out --archive, --weights" in error
     for variable in ("VERSION", "ARCHIVE", "WEIGHTS", "MODEL"):
@@ -162,8 +162,7 @@ def test_a_gateway_and_a_file_at_once_are_refused(
 
 def test_two_sources_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """Which of them is meant?"""
-    with pytest.raises(SystemExit):
-        main(["--data", "d", "--archive", "a.mar", "--weights", "w.pth"])
+    assert main(["--data", "d", "--archive", "a.mar", "--weights", "w.pth"]) == 2
     assert "not allowed with" in capsys.readouterr().err
 
 
@@ -220,7 +219,7 @@ def test_a_refused_picture_does_not_cost_what_was_measured_before_it(
     output = capsys.readouterr()
     assert "2 pictures, deeplabv3 1.0 at" in output.out
     assert output.err == (
-        f"evaluate: {data}/JPEGImages/p02.jpg: the gateway answered 413: Too large.; "
+        f"segserve: {data}/JPEGImages/p02.jpg: the gateway answered 413: Too large.; "
         "the table is of the pictures before it\n"
     )
     assert not figures.exists()
@@ -250,7 +249,7 @@ def test_a_wrong_list_of_names_is_one_line(
     names.write_text(content)
     arguments = ["--data", str(data), "--archive", "none.mar", "--names", str(names)]
     assert main(arguments) == 1
-    assert capsys.readouterr().err == f"evaluate: {names}: {words}\n"
+    assert capsys.readouterr().err == f"segserve: {names}: {words}\n"
 
 
 @pytest.mark.parametrize(("classes", "status"), [(CLASSES, 0), (("grey", "red"), 1)])
@@ -266,5 +265,5 @@ def test_labels_are_those_of_what_is_measured(
     labels.write_text(json.dumps(dict(enumerate(classes))))
     arguments = ["--data", str(data), "--gateway", gateway, "--labels", str(labels)]
     assert main(arguments) == status
-    error = f"evaluate: LABELS={labels}: deeplabv3 1.0 at {gateway} has other classes"
+    error = f"segserve: --labels {labels}: deeplabv3 1.0 at {gateway} has other classes"
     assert (error in capsys.readouterr().err) == (status == 1)

@@ -1,0 +1,100 @@
+"""``segserve build``: the archive of a model."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from scripts.archives.archive import MODEL
+from scripts.archives.paths import MODEL_STORE
+from scripts.cli.command import Command
+from scripts.cli.errors import reporting
+from scripts.cli.model_options import model_options, version_option
+from scripts.cli.options import FILE, option
+from scripts.export.model_options import ModelFlags
+
+EPILOG = """\b
+Examples:
+  segserve build
+  segserve build --version 1.1
+  segserve build --version 2.0 --weights my.pth --labels labels.json
+  segserve build --model deeplabv3_resnet50 --device cpu --precision fp32
+  segserve build --export-only exported --weights my.pth
+"""
+
+
+@click.command(cls=Command, epilog=EPILOG)
+@model_options
+@version_option()
+@option("--name", default=MODEL, help="Name of the model, as TorchServe will know it.")
+@option("--store", type=FILE, default=MODEL_STORE, help="Folder of the archives.")
+@option("--force", is_flag=True, help="Build even if nothing changed.")
+@option(
+    "--export-only",
+    type=FILE,
+    metavar="FOLDER",
+    help="Write the exported network into this folder, and no archive.",
+)
+def build(
+    model_flags: ModelFlags,
+    version: str,
+    name: str,
+    store: Path,
+    force: bool,
+    export_only: Path | None,
+) -> None:
+    """Build the archive of a model, if an input changed.
+
+    Exports the network, compares it with the original on twelve photographs, and packs it with
+    all that a worker needs into one file. Where the masks differ on too many pixels, nothing is
+    written.
+    """
+    from scripts.export.build_archive import ArchiveError
+    from scripts.export.export_check import ExportCheckError
+    from scripts.export.export_model import ExportError
+    from scripts.networks.checkpoints import CheckpointError
+    from scripts.networks.torchvision_weights import DownloadError
+
+    failures = (CheckpointError, DownloadError, ExportError, ExportCheckError, ArchiveError)
+    with reporting(*failures, OSError), _ending_cleanly():
+        if export_only is None:
+            _build(model_flags, name, version, store, force=force)
+        else:
+            _export(model_flags, export_only)
+
+
+def _build(flags: ModelFlags, name: str, version: str, store: Path, *, force: bool) -> None:
+    from scripts.export import build_archive
+    from scripts.export.fingerprint import Archive
+
+    archive = Archive(flags.choice, flags.target, name, version, store)
+    built = build_archive.build(archive, force=force)
+    size = archive.path.stat().st_size / 1e6
+    click.echo(f"{archive.path} {'built' if built else 'is up to date'} ({size:.1f} MB)")
+
+
+def _export(flags: ModelFlags, folder: Path) -> None:
+    from scripts.export import export_model
+    from scripts.networks import checkpoints
+
+    checkpoint = checkpoints.load_checkpoint(flags.choice)
+    result = export_model.export(checkpoint, flags.target, folder)
+    click.echo(export_model.describe(checkpoint, result))
+
+
+@contextmanager
+def _ending_cleanly() -> Iterator[None]:
+    """While the block runs, SIGTERM ends it as an exception does: its temporary folders go."""
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)

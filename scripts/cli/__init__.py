@@ -1,0 +1,1 @@
+"""What all sub-commands share: their options, the configuration file, and how they fail."""

@@ -1,0 +1,73 @@
+"""The flags that choose a model, the same in every command that builds one."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from scripts.archives.archive import DEFAULT_VERSION
+from scripts.cli.options import FILE, Function, shared
+from scripts.export.model_options import DEVICES, PRECISIONS, ModelFlags
+from scripts.networks.architectures import ARCHITECTURES
+
+_MODEL_OPTIONS = (
+    shared(
+        "--model",
+        type=click.Choice(ARCHITECTURES),
+        metavar="NAME",
+        former="MODEL",
+        help=f"Architecture: {', '.join(ARCHITECTURES)}. [default: the bundled model]",
+    ),
+    shared(
+        "--weights",
+        type=FILE,
+        former="WEIGHTS",
+        help="Checkpoint: a state dict (.safetensors, or .pth with tensors only).",
+    ),
+    shared(
+        "--labels",
+        type=FILE,
+        former="LABELS",
+        help="JSON object of class id to name. [default: the classes of Pascal VOC]",
+    ),
+    shared(
+        "--device",
+        type=click.Choice(DEVICES),
+        default="auto",
+        former="DEVICE",
+        help="Where the model will run; auto takes CUDA where there is a device.",
+    ),
+    shared(
+        "--precision",
+        type=click.Choice(tuple(PRECISIONS)),
+        default="auto",
+        former="PRECISION",
+        help="Precision of the export; auto takes the fastest that gives the same masks.",
+    ),
+    shared(
+        "--unproved",
+        is_flag=True,
+        help="Accept an export whatever masks it gives, for measuring speed.",
+    ),
+)
+_MODEL_NAMES = ("model", "weights", "labels", "device", "precision", "unproved")
+
+
+def model_options(function: Function) -> Any:
+    """Add the options that choose a model; the function gets them as one ``model_flags``."""
+
+    @wraps(function)
+    def packed(*args: Any, **kwargs: Any) -> Any:
+        flags = ModelFlags(**{name: kwargs.pop(name) for name in _MODEL_NAMES})
+        return function(*args, model_flags=flags, **kwargs)
+
+    decorated: Any = packed
+    for add in reversed(_MODEL_OPTIONS):
+        decorated = add(decorated)
+    return decorated
+
+
+def version_option(**attributes: Any) -> Callable[[Function], Function]:
+    """--version of the model that is built."""
+    return shared("--version", default=DEFAULT_VERSION, help="Version of the model.", **attributes)

@@ -1,0 +1,57 @@
+"""The architectures by name, and the choice of a model; imports no torch, so that commands can."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from scripts.archives.paths import ROOT
+
+
+class Stage(NamedTuple):
+    """A run of inverted-residual blocks with the same width (EfficientNet-Lite0's table)."""
+
+    blocks: int
+    width: int
+    kernel: int
+    stride: int
+    dilation: int
+    expansion: int
+
+
+def _stages(blocks: Sequence[int], widths: Sequence[int]) -> tuple[Stage, ...]:
+    """The seven stages; the last two are dilated where the classifier had stride 2.
+
+    So the output stride is 16. As in torchvision, the first block of a stage still has the
+    dilation of the stage before.
+    """
+    kernels, strides = (3, 3, 5, 3, 5, 5, 3), (1, 2, 2, 2, 1, 1, 1)
+    dilations, expansions = (1, 1, 1, 1, 1, 2, 2), (1, 6, 6, 6, 6, 6, 6)
+    columns = zip(blocks, widths, kernels, strides, dilations, expansions, strict=True)
+    return tuple(Stage(*column) for column in columns)
+
+
+STAGES = {
+    "efficientnet_lite0": _stages((1, 2, 2, 3, 3, 4, 1), (16, 24, 40, 80, 112, 192, 320)),
+    "efficientnet_lite1": _stages((1, 3, 3, 4, 4, 5, 1), (16, 24, 40, 80, 112, 192, 320)),
+    "efficientnet_lite2": _stages((1, 3, 3, 4, 4, 5, 1), (16, 24, 48, 88, 120, 208, 352)),
+}
+LITE_ARCHITECTURES = tuple(f"deeplabv3_{backbone}" for backbone in STAGES)
+TORCHVISION_ARCHITECTURES = (
+    "deeplabv3_resnet101",
+    "deeplabv3_resnet50",
+    "deeplabv3_mobilenet_v3_large",
+)
+ARCHITECTURES = (*LITE_ARCHITECTURES, *TORCHVISION_ARCHITECTURES)
+BUNDLED = "deeplabv3_efficientnet_lite0"
+BUNDLED_WEIGHTS = ROOT / "model_store" / "weights" / f"{BUNDLED}.safetensors"
+VOC_LABELS = ROOT / "handler" / "deeplab" / "labels.json"
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """The model that was asked for; all None means the bundled one."""
+
+    architecture: str | None = None
+    weights: Path | None = None
+    labels: Path | None = None

@@ -1,0 +1,1 @@
+"""Segmenting files through a running gateway."""

@@ -1,0 +1,53 @@
+"""``segserve serve``: everything on one machine."""
+
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from scripts.cli.command import Command
+from scripts.cli.errors import CommandError, reporting
+from scripts.cli.model_options import model_options, version_option
+from scripts.cli.settings_options import settings_options
+from scripts.export.model_options import ModelFlags
+from scripts.launch.settings import Settings
+
+EPILOG = """\b
+Examples:
+  segserve serve
+  segserve serve --gateway-port 9000 --workers 4
+  segserve serve --model deeplabv3_resnet101
+  segserve serve --weights my.pth --labels labels.json --version 2.0
+  segserve serve --no-ui
+"""
+
+
+class _Serve(Command):
+    """What is wrong with the environment or the file keeps it from running: exit status 1."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadParameter as exc:
+            source = ctx.get_parameter_source(str(exc.param.name)) if exc.param else None
+            if source in (ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP):
+                raise CommandError(f"cannot run: {exc.format_message()}") from exc
+            raise
+
+
+@click.command(cls=_Serve, epilog=EPILOG)
+@model_options
+@version_option(former="VERSION")
+@settings_options(Settings)
+def serve(model_flags: ModelFlags, version: str, **settings: Any) -> None:
+    """Run the model, the API and the page on this machine.
+
+    Builds the model's archive if an input changed, starts TorchServe, gateway and page, and
+    watches them. Ctrl-C stops everything. If a service cannot start or ends, one line says so
+    and nothing is left running.
+    """
+    from scripts.launch.preflight import PreflightError
+    from scripts.launch.supervisor import ServeError, serve
+
+    with reporting(ServeError, PreflightError, prefix="cannot run: "):
+        serve(Settings(**settings), version, model_flags.arguments)

@@ -1,0 +1,33 @@
+"""Each setting of the product is a flag, whose name, default and sentence stand in one place."""
+
+import click
+import pytest
+
+from scripts.launch.settings import Settings
+from scripts.serve import serve
+
+OPTIONS = {each.name: each for each in serve.params if isinstance(each, click.Option)}
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_a_setting_is_a_flag(name: str) -> None:
+    """With the field's default and sentence."""
+    option, field = OPTIONS[name], Settings.model_fields[name]
+    assert option.opts[0] == f"--{name.replace('_', '-')}"
+    assert option.default == field.get_default(call_default_factory=True)
+    assert option.help == field.description
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "words"),
+    [
+        ("--workers", "0", "greater than or equal to 1"),
+        ("--workers", "many", "valid integer"),
+        ("--gateway-port", "http", "valid integer"),
+        ("--startup-s", "soon", "valid number"),
+    ],
+)
+def test_a_value_is_checked_as_the_setting_is(flag: str, value: str, words: str) -> None:
+    """In pydantic's words."""
+    with pytest.raises(click.BadParameter, match=words):
+        serve.make_context("serve", [flag, value], click.Context(click.Group("segserve")))

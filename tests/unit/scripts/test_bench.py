@@ -1,0 +1,46 @@
+"""`segserve bench` hands its flags over to the benchmark that is named."""
+
+import subprocess
+import sys
+
+import pytest
+
+from scripts.archives.paths import ROOT
+from scripts.bench import MODULES
+
+
+@pytest.mark.parametrize(
+    ("arguments", "usage"),
+    [
+        (["--models", "nonsense"], "usage: benchmarks "),
+        (["compare", "--models", "nonsense"], "usage: benchmarks "),
+        (["scaling", "--seconds", "soon"], "usage: scaling.py "),
+        (["gpu", "--seconds", "soon"], "usage: __main__.py "),
+    ],
+)
+def test_a_benchmark_gets_its_flags(arguments: list[str], usage: str) -> None:
+    """Nonsense, which it refuses itself, with its own status."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts", "bench", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(usage)
+    assert arguments[-1] in done.stderr
+
+
+def test_the_help_names_every_benchmark() -> None:
+    """In its usage."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts", "bench", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert f"[{'|'.join(MODULES)}]" in done.stdout

@@ -1,0 +1,94 @@
+"""The command builds an archive or exports a network, and says in one line why it cannot."""
+
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scripts.archives.paths import ROOT
+from scripts.networks import checkpoints
+from tests.unit.scripts.commands import command
+from tests.unit.scripts.export.test_export_model import SwapsClassesWhenTraced
+from tests.unit.tiny import tiny_checkpoint
+
+main = command("build")
+
+
+ENDLESS = """
+import sys, threading
+from scripts.__main__ import program
+from scripts.export import build_archive
+
+def export(_checkpoint, _target, folder):
+    folder.mkdir(parents=True)
+    print("exporting", flush=True)
+    threading.Event().wait(60)
+
+build_archive.export = export
+program.main(["build", "--device", "cpu", "--store", sys.argv[1]])
+"""
+
+
+def test_an_end_from_outside_leaves_nothing_in_the_store(tmp_path: Path) -> None:
+    """SIGTERM, by which the one command ends a build, also removes the folder of the build."""
+    command = [sys.executable, "-c", ENDLESS, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "exporting\n"
+        assert [path.suffix for path in tmp_path.iterdir()] == [".building"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_says_whether_it_built(
+    archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the bundled model and the real store."""
+    assert main(["--device", "cpu"]) == 0
+    assert f"{archive} is up to date" in capsys.readouterr().out
+
+
+def test_the_command_fails_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And leaves nothing in the store."""
+    missing = tmp_path / "none.pth"
+    options = ["--weights", str(missing), "--store", str(tmp_path / "store")]
+    assert main(options) == 1
+    assert capsys.readouterr().err.startswith("segserve: ")
+    assert not (tmp_path / "store").exists()
+
+
+def test_an_export_alone_reports_what_it_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """0, and the agreement on each photograph."""
+    monkeypatch.setattr(checkpoints, "load_checkpoint", lambda _choice: tiny_checkpoint())
+    assert main(["--device", "cpu", "--export-only", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "exported tiny (made for a test) for openvino" in printed
+    assert "cat.jpg" in printed
+
+
+def test_an_export_alone_fails_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """1, for people and for make."""
+    missing = str(tmp_path / "none.pth")
+    assert main(["--weights", missing, "--export-only", str(tmp_path)]) == 1
+    errors = capsys.readouterr().err
+    assert errors == f"segserve: --weights {missing}: there is no such file\n"
+
+
+def test_an_export_alone_fails_when_the_proof_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing lies there that somebody could take for good."""
+    checkpoint = replace(tiny_checkpoint(), network=SwapsClassesWhenTraced().eval())
+    monkeypatch.setattr(checkpoints, "load_checkpoint", lambda _choice: checkpoint)
+    assert main(["--device", "cpu", "--export-only", str(tmp_path)]) == 1
+    assert "% are required" in capsys.readouterr().err

@@ -1,0 +1,57 @@
+"""`segserve keys` is the gateway's own command, with the program's manners."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.keys.file import KeyFile
+from tests.unit.scripts.commands import command
+
+main = command("keys")
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyFile:
+    """The file that the command changes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEGSERVE_GATEWAY_KEYS_FILE", str(tmp_path / "keys.json"))
+    return KeyFile(tmp_path / "keys.json")
+
+
+def test_a_key_is_made_listed_and_revoked(
+    file: KeyFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The key itself is all that add prints to standard output."""
+    assert main(["add", "--name", "app"]) == 0
+    (key,) = file.read()
+    assert capsys.readouterr().out.startswith(f"sgs_{key.id}_")
+    assert main(["list"]) == 0
+    assert key.id in capsys.readouterr().out
+    assert main(["revoke", key.id]) == 0
+    assert file.read() == []
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["revoke", "nope"], 1, "segserve: There is no key with this id."),
+        (["add", "--name", "a", "--rate", "often"], 1, "segserve: rate: "),
+        (["add"], 2, "segserve: Missing option '--name'"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    arguments: list[str], status: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of every command."""
+    assert main(arguments) == status
+    line = capsys.readouterr().err
+    assert line.startswith(words)
+    assert line.count("\n") == 1
+
+
+def test_flags_may_stand_in_the_file(file: KeyFile) -> None:
+    """Although the command is not one of ours."""
+    Path("segserve.toml").write_text("[keys.add]\nrate = '9/minute'\n")
+    assert main(["add", "--name", "app"]) == 0
+    assert file.read()[0].rate == "9/minute"

@@ -1,0 +1,89 @@
+"""The commands for versions carry out what they are told, and nothing else."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from scripts.versions import versions
+from tests.stack import free_ports
+from tests.unit.scripts.commands import command
+from tests.unit.scripts.launch.torchserve_double import TorchServeDouble
+
+main = command("versions")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["list"], ["default", "1.0"], ["scale", "1.0", "2"], ["remove", "1.0"]],
+    ids=lambda arguments: arguments[0],
+)
+def test_without_a_server_every_command_fails_with_one_line(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """1, and no traceback."""
+    (closed,) = free_ports(1)
+    monkeypatch.setenv("SEGSERVE_SERVE_MANAGEMENT_PORT", str(closed))
+    assert main(arguments) == 1
+    errors = capsys.readouterr().err
+    assert errors.startswith("segserve: TorchServe's management API at http://127.0.0.1")
+    assert errors.count("\n") == 1
+
+
+COMMANDS = {
+    "list": [],
+    "add": ["deeplabv3-1.2.mar"],
+    "default": ["1.1"],
+    "scale": ["1.1", "3"],
+    "remove": ["1.1"],
+}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> TorchServeDouble:
+    """What every command talks to."""
+    double = TorchServeDouble()
+    monkeypatch.setattr("scripts.versions.ManagementClient", lambda *_: double.management())
+    return double
+
+
+def test_every_command_is_tried_below() -> None:
+    """One that is forgotten there would be tried by nobody."""
+    assert set(versions.commands) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_does_what_its_name_says_and_nothing_else(
+    name: str, server: TorchServeDouble, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Above all, only remove removes."""
+    monkeypatch.setenv("SEGSERVE_SERVE_MODEL_STORE", str(tmp_path))
+    with zipfile.ZipFile(tmp_path / "deeplabv3-1.2.mar", "w") as file:
+        manifest = {"model": {"modelName": "deeplabv3", "modelVersion": "1.2"}}
+        file.writestr("MAR-INF/MANIFEST.json", json.dumps(manifest))
+    assert main([name, *COMMANDS[name]]) == 0
+    expected = {
+        "list": [],
+        "add": ["POST /models?"],
+        "default": ["PUT /models/deeplabv3/1.1/set-default"],
+        "scale": ["PUT /models/deeplabv3/1.1?min_worker=3"],
+        "remove": ["DELETE /models/deeplabv3/1.1"],
+    }[name]
+    changes = server.changes()
+    assert len(changes) == len(expected)
+    assert all(change.startswith(begin) for change, begin in zip(changes, expected, strict=True))
+
+
+@pytest.mark.parametrize("name", ["replace", "rm", "", "REMOVE", "--remove"])
+def test_an_unknown_command_changes_nothing(name: str, server: TorchServeDouble) -> None:
+    """Whatever comes after it."""
+    assert main([name, "1.1"]) == 2
+    assert server.calls == []
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "many"])
+def test_a_version_is_not_added_without_workers(workers: str, server: TorchServeDouble) -> None:
+    """0 would have been taken for the default number."""
+    assert main(["add", "deeplabv3-1.2.mar", "--workers", workers]) == 2
+    assert server.calls == []
