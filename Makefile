@@ -21,7 +21,7 @@ needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures:
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-# What ./segserve needs; it has no line in the list, as nobody has to type it.
+# The set-up of ./segserve; it has no line in the list, as it is not typed.
 setup: $(VENV)/run.stamp
 
 run: $(VENV)/run.stamp  ## set up, build the archive, start TorchServe, gateway and page

@@ -1,1 +1,1 @@
-"""What the product costs and gives, measured side by side in one run."""
+"""Benchmarks: the product side by side with other servers, its scaling, its handler on a GPU."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: the product and everybody it is compared with, side by side.
+"""``segserve bench``: the product and its competitors, side by side.
 
 Writes benchmarks/results/latest.json, and beside it a table (.md) and a plot (.png).
 """
@@ -49,7 +49,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when everything was measured. What ends it early leaves what was measured until then."""
+    """Run the comparison; 0 when complete. An early end keeps the rounds measured until then."""
     options = _parse(arguments)
     plan = quick_plan(options.rounds or 1) if options.quick else full_plan(options.rounds or 5)
     models = options.models or (["bundled"] if options.quick else list(NAMES))
@@ -80,17 +80,20 @@ def _ended(text: str, why: str, status: int) -> int:
 
 
 def full_plan(rounds: int) -> Plan:
-    """What the figures in the docs come from."""
+    """The plan of the documented figures."""
     return Plan(rounds, 3.0, 3.0, (1, 2, 4, 8), photographs(), open_seconds=10.0)
 
 
 def quick_plan(rounds: int) -> Plan:
-    """A first look, in minutes: short rounds of the usual photograph."""
+    """A plan of minutes: short rounds of the usual photograph."""
     return Plan(rounds, 2.0, 3.0, (1, 4), (usual(),), open_seconds=5.0)
 
 
 def _rounds(name: str, plan: Plan, wanted: Sequence[str] | None) -> Iterator[Round]:
-    """With random weights the usual photograph alone: larger ones cost the network nothing."""
+    """Measure a model round by round; with random weights on the usual photograph only.
+
+    Larger ones cost the network nothing.
+    """
     model = prepare(name)
     if not model.is_proved:
         plan = replace(plan, photographs=(plan.usual,))
@@ -105,7 +108,7 @@ def _rounds(name: str, plan: Plan, wanted: Sequence[str] | None) -> Iterator[Rou
 
 
 def _facts(plan: Plan, *, quick: bool) -> dict[str, object]:
-    """What the figures depend on."""
+    """The conditions of the run: machine, packages, plan."""
     packages = ("torch", "torchvision", "openvino", "torchserve", "fastapi", "uvicorn")
     return {
         "quick": quick,
@@ -123,7 +126,7 @@ def _facts(plan: Plan, *, quick: bool) -> dict[str, object]:
 
 
 def _processor() -> str:
-    """The CPU's name, where the system tells it."""
+    """The CPU's name, where the system reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -132,7 +135,7 @@ def _processor() -> str:
 
 
 def _write(path: Path, results: dict[str, Any]) -> str:
-    """The table. After each round: who stops it has what was measured until then."""
+    """Write the results after each round; returns the table."""
     models = [name for name in NAMES if name in results]
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")

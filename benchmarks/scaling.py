@@ -1,4 +1,4 @@
-"""How cost grows: ``python -m benchmarks.scaling`` writes benchmarks/results/growth.json and .md.
+"""Scaling: ``segserve bench scaling`` writes benchmarks/results/growth.json and .md.
 
 Throughput against workers, latency against picture size, the gateway's capacity with a back end
 that answers at once, memory against requests in flight, and what happens when eight times as much
@@ -31,13 +31,13 @@ RESULTS = ROOT / "benchmarks" / "results" / "growth.json"
 WORKERS = (1, 2, 3, 4)
 MEGAPIXELS = (0.1, 0.3, 1, 3, 12, 48)
 IN_FLIGHT = (1, 4, 16, 64)
-TOLD = 21  # answers whose stages are looked at
+TOLD = 21  # answers with stages of which medians are taken
 OVERLOAD = 8  # times the capacity
-OVERLOADING_USERS = 400  # those whose requests wait send none: 80 of them at most
+OVERLOADING_USERS = 400  # of them 80 at most wait, and send no others meanwhile
 
 
 def by_workers(model: Model, seconds: float) -> list[dict[str, float]]:
-    """Pictures per second through the gateway, four requests in flight for each worker."""
+    """Throughput against workers, with four requests in flight for each worker."""
     rows = []
     for workers in WORKERS:
         with _product(model, {"SEGSERVE_SERVE_WORKERS": str(workers)}) as (server, process):
@@ -47,7 +47,7 @@ def by_workers(model: Model, seconds: float) -> list[dict[str, float]]:
 
 
 def by_size(model: Model, seconds: float) -> list[dict[str, object]]:
-    """Median latency of one connection, and what the handler's stages take of it."""
+    """Median latency of one connection against image size, with the handler's stages."""
     rows: list[dict[str, object]] = []
     with _product(model) as (server, _):
         for megapixels in MEGAPIXELS:
@@ -72,7 +72,7 @@ def stages(headers: Sequence[str]) -> dict[str, float]:
 
 
 def by_requests_in_flight(model: Model, seconds: float) -> list[dict[str, object]]:
-    """Resident memory while that many connections send; what is too much is refused."""
+    """Resident memory against requests in flight."""
     rows: list[dict[str, object]] = []
     for connections in IN_FLIGHT:
         with _product(model) as (server, process):
@@ -82,7 +82,7 @@ def by_requests_in_flight(model: Model, seconds: float) -> list[dict[str, object
 
 
 def gateway_capacity(model: Model, seconds: float) -> list[dict[str, float]]:
-    """Requests per second through one gateway process whose back end answers at once."""
+    """Throughput of one gateway process before a back end that answers at once."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         answers = Path(folder) / "answers.json"
@@ -102,7 +102,7 @@ def gateway_capacity(model: Model, seconds: float) -> list[dict[str, float]]:
 
 
 def overload(model: Model, seconds: float) -> list[dict[str, object]]:
-    """How long accepted requests and refusals take at a steady rate far above the capacity."""
+    """Latencies of accepted and refused requests at a steady rate far above the capacity."""
     with _product(model) as (server, process):
         capacity = _load(server, connections=8, seconds=seconds).throughput
         before = _memory(process)
@@ -137,7 +137,7 @@ def _product(
 
 @contextmanager
 def _instant(answers: Path) -> Iterator[tuple[str, RunningServer]]:
-    """A gateway before a back end that answers at once: its address."""
+    """Run a gateway before a back end that answers at once; (its address, its process)."""
     back, front = free_ports(2)
     backend = f"http://127.0.0.1:{back}"
     env = {
@@ -182,7 +182,7 @@ def _memory(process: RunningServer) -> dict[str, int]:
 
 
 def table(title: str, rows: Sequence[dict[str, Any]]) -> str:
-    """Markdown."""
+    """A Markdown section with a table."""
     names = list(rows[0])
     lines = [f"## {title}", row(names), row(["---"] * len(names))]
     lines += [row([str(figures[name]) for name in names]) for figures in rows]

@@ -1,4 +1,4 @@
-"""Commands for people. They share the handler's pure code, whose source root is not a package."""
+"""The commands of Segserve and their libraries; they share the handler's package deeplab."""
 
 import sys
 from pathlib import Path

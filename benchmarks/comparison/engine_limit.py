@@ -1,4 +1,4 @@
-"""How many decoded pictures a second the engine can segment, as its makers measure it.
+"""The engine's own throughput on decoded images, measured as OpenVINO's benchmark does.
 
 OpenVINO in throughput mode, static shape, several requests in flight, and nothing else in the
 process: the limit that nothing around it can pass.
@@ -17,7 +17,7 @@ from deeplab.engines import import_openvino
 from deeplab.preprocess import preprocess
 from deeplab.spec import read_spec
 
-LEAST_PICTURES = 12  # of a slow network fewer would say little
+LEAST_PICTURES = 12  # fewer of a slow network would be noise
 
 
 def engine_throughput(model: Model, jpeg: bytes, seconds: float) -> float:

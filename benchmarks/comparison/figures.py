@@ -1,4 +1,4 @@
-"""From the rounds to the figures that are reported: medians of ratios within each round."""
+"""The reported figures: medians over the rounds of ratios within each round."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from benchmarks.setup.settings import ENGINE, NEWCOMER
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure over the rounds."""
+    """Median and range of a figure over the rounds."""
 
     median: float
     least: float
@@ -20,7 +20,7 @@ class Spread:
 
 
 def figures(rounds: Sequence[Round], plan: Plan) -> dict[str, object]:
-    """What is reported of one model.
+    """The figures of one model.
 
     Throughputs are of the number of connections that suits a server best; latencies are of one
     connection. ``detail`` has every load, ``spread`` the least and most of each figure.
@@ -38,7 +38,7 @@ def figures(rounds: Sequence[Round], plan: Plan) -> dict[str, object]:
 
 
 def _measures(rounds: Sequence[Round], plan: Plan) -> dict[str, Callable[[Round], float]]:
-    """Name -> what it is in one round; those who were not measured have none."""
+    """Figure -> its value in one round; servers that were not measured have none."""
     measured = rounds[0].endpoints.keys()
     made: dict[str, Callable[[Round], float]] = {
         "vs_engine": lambda turn: turn.endpoints[GATEWAY].capacity(plan.usual) / turn.engine_per_s,
@@ -73,7 +73,7 @@ def _ratio(turn: Round, other: str, plan: Plan) -> float:
 
 
 def _alone(measured: Measurement, plan: Plan) -> float:
-    """Median latency in milliseconds of the fewest connections."""
+    """Median latency in milliseconds at the fewest connections."""
     return measured.closed[plan.usual.name, min(plan.connections)].p50
 
 
@@ -89,7 +89,7 @@ def _tail(steady: Load) -> float:
 
 
 def detail(rounds: Sequence[Round]) -> Mapping[str, object]:
-    """Endpoint -> start, memory, and each load: medians over the rounds, failures added up.
+    """Endpoint -> start-up, memory and loads: medians over the rounds, sums of failures.
 
     ``steady``: the gateway's load at 80 % of its capacity.
     """
@@ -106,7 +106,7 @@ def detail(rounds: Sequence[Round]) -> Mapping[str, object]:
 
 
 def _common_loads(rounds: Sequence[Round], name: str) -> list[tuple[str, int]]:
-    """Those of every round: a server near the limit of slowness may have some in a few only."""
+    """The loads of every round: a server near SLOW_MS may have some in a few rounds only."""
     every = [turn.endpoints[name].closed for turn in rounds]
     return [key for key in every[0] if all(key in closed for closed in every)]
 

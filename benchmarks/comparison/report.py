@@ -1,4 +1,4 @@
-"""The results for people: a table in Markdown and a plot."""
+"""Reports of a comparison: a Markdown table and a plot."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from benchmarks.setup.settings import ENGINE, NEWCOMER
 
 mpl.use("Agg")
 
-# (key, what it says, what is wanted of the small networks, and of ResNet101)
+# (key, meaning, target for the small networks, target for ResNet101)
 ROWS = (
     ("vs_engine", "gateway / engine limit, throughput", "≥ 0.85", "≥ 0.95"),
     ("vs_prototype", "gateway / prototype's stack, throughput", "≥ 6", "≥ 10"),
@@ -33,14 +33,14 @@ ROWS = (
 def table(results: Mapping[str, Any], models: list[str]) -> str:
     """Markdown: a row for each figure, a column for each model with the spread of the rounds.
 
-    Below it stands who failed to answer, if anybody did.
+    Failed requests are listed below it.
     """
     head = ["figure", *(_title(model, results) for model in models), "wanted", "of ResNet101"]
     lines = [row(head), row(["---"] * len(head))]
     for key, text, wanted, wanted_large in ROWS:
         cells = [_cell(results[model], key) for model in models]
         lines.append(row([text, *cells, wanted, wanted_large]))
-    lines += [f"\n{model}: {who}" for model in models if (who := _failures(results[model]))]
+    lines += [f"\n{model}: {text}" for model in models if (text := _failures(results[model]))]
     return "\n".join(lines) + "\n"
 
 
@@ -58,12 +58,12 @@ def _all_loads(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def row(cells: list[str]) -> str:
-    """One line of a table."""
+    """A row of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 
 def _title(model: str, results: Mapping[str, Any]) -> str:
-    """With the number of rounds: a run may have been stopped."""
+    """The model's name with its number of rounds, as a run may have been stopped."""
     rounds = results[model]["rounds"]
     return f"{model}, {rounds} round{'s' if rounds != 1 else ''}"
 
@@ -76,7 +76,7 @@ def _cell(figures: Mapping[str, Any], key: str) -> str:
 
 
 def plot(results: Mapping[str, Any], models: list[str], path: Path) -> None:
-    """Throughput of everybody, one panel for each model, as a PNG."""
+    """Plot the throughput of all servers as a PNG, one panel for each model."""
     figure = Figure(figsize=(5 * len(models), 4.2), layout="constrained")
     for index, model in enumerate(models):
         axes = figure.add_subplot(1, len(models), index + 1)

@@ -1,4 +1,4 @@
-"""Everybody in turn, round after round: what each gives under the same load."""
+"""Rounds of the comparison: all servers in turn, under the same loads."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from benchmarks.servers.systems_under_test import GATEWAY, PRODUCT, TORCHSERVE, 
 from benchmarks.setup.models import Model
 from benchmarks.setup.photographs import USUAL, Photograph
 
-CAPACITY_SHARE = 0.8  # of the load whose latencies are looked at
+CAPACITY_SHARE = 0.8  # of the steady load
 WARM_UP_CONNECTIONS = 4
 # A newcomer's one worker that takes longer than this for an answer alone is not asked over more
 # connections than these: with two it is never idle, and more would only wait, for half a minute.
@@ -31,7 +31,7 @@ class BenchmarkError(RuntimeError):
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured. seconds: of one load. connections: of the closed loops."""
+    """The amount of measurement. seconds: of one load. connections: of the closed loops."""
 
     rounds: int
     seconds: float
@@ -42,16 +42,16 @@ class Plan:
 
     @property
     def usual(self) -> Photograph:
-        """The photograph that most figures are about."""
+        """The photograph of most figures."""
         return next(each for each in self.photographs if each.name == USUAL)
 
 
 @dataclass(frozen=True)
 class Latencies:
-    """What is looked at more closely.
+    """Latencies of the gateway.
 
-    steady: at 80 % of the capacity. added_ms: the median of what an answer takes longer than
-    TorchServe's, asked in turn.
+    steady: at 80 % of the capacity. added_ms: the median overhead over TorchServe, both asked in
+    turn.
     """
 
     steady: Load
@@ -60,7 +60,7 @@ class Latencies:
 
 @dataclass
 class Measurement:
-    """What one endpoint gave in one round.
+    """The measurement of one endpoint in one round.
 
     closed: (photograph, connections) -> load. latencies: of the gateway only.
     """
@@ -71,21 +71,21 @@ class Measurement:
     latencies: Latencies | None = None
 
     def capacity(self, photograph: Photograph) -> float:
-        """Answers per second with the number of connections that gives most."""
+        """The highest throughput over the numbers of connections, answers per second."""
         loads = self.closed.items()
         return max(load.throughput for (name, _), load in loads if name == photograph.name)
 
 
 @dataclass
 class Round:
-    """One turn: pictures a second of the engine alone, and everybody's figures by name."""
+    """One round: images per second of the engine alone, and each endpoint's measurement."""
 
     engine_per_s: float
     endpoints: dict[str, Measurement] = field(default_factory=dict)
 
 
 def measure(model: Model, servers: Sequence[Server], plan: Plan) -> Iterator[Round]:
-    """All in turn, as often as the plan says. Raises BenchmarkError, ServerError, LoadError."""
+    """Measure the servers in turn, round by round. Raises BenchmarkError, ServerError, LoadError."""
     expected: NDArray[np.uint8] | None = None
     for _ in range(plan.rounds):
         turn = Round(engine_throughput(model, plan.usual.jpeg, plan.seconds))
@@ -132,7 +132,7 @@ def _measure(
 
 
 def _latencies(requests: Mapping[str, Request], capacity: float, plan: Plan) -> Latencies:
-    """The gateway's, against TorchServe's one request at a time, and at a steady rate."""
+    """The gateway's overhead over TorchServe, and its latencies at a steady rate."""
     pairs = alternately(requests[GATEWAY], requests[TORCHSERVE], seconds=plan.open_seconds)
     added_ms = median(ours - theirs for ours, theirs in pairs)
     rate = CAPACITY_SHARE * capacity
@@ -141,7 +141,7 @@ def _latencies(requests: Mapping[str, Request], capacity: float, plan: Plan) -> 
 
 
 def _loads(plan: Plan) -> Iterator[tuple[Photograph, int]]:
-    """The usual photograph over every number of connections, the others over the most."""
+    """The usual photograph at every number of connections, the others at the most."""
     for connections in plan.connections:
         yield plan.usual, connections
     for photograph in plan.photographs:
@@ -152,9 +152,9 @@ def _loads(plan: Plan) -> Iterator[tuple[Photograph, int]]:
 def is_asked(
     endpoint: Endpoint, measured: Measurement, plan: Plan, photograph: Photograph, connections: int
 ) -> bool:
-    """Whether a load says anything new about an endpoint, of which ``measured`` is known so far.
+    """Whether a load is measured, given the endpoint's measurements so far.
 
-    What a newcomer writes, and the prototype, are compared on the usual photograph only.
+    Newcomer variants and the prototype are compared on the usual photograph only.
     """
     if not endpoint.is_newcomer:
         return True
@@ -173,9 +173,9 @@ def _mask(endpoint: Endpoint, jpeg: bytes) -> NDArray[np.uint8]:
 def check(
     name: str, mask: NDArray[np.uint8], expected: NDArray[np.uint8], *, is_proved: bool
 ) -> None:
-    """Whether this server does the same work. Raises BenchmarkError.
+    """Raise BenchmarkError unless the mask is the expected one.
 
-    Random weights decide by rounding: then only the size can be the same.
+    Random weights decide by rounding: then only the size is compared.
     """
     if mask.shape != expected.shape:
         raise BenchmarkError(f"{name} answers with a mask of {mask.shape}, not {expected.shape}")

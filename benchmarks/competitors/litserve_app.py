@@ -1,4 +1,4 @@
-"""LitServe: its workers decode, predict and encode; the form is taken apart by its server."""
+"""LitServe: its workers decode, predict and encode; its server parses the form."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The same work twice: with our engine code, and as a newcomer to serving would write it.
+"""Two implementations of the same work: our engine code, and eager PyTorch as in tutorials.
 
 Every competitor calls one of the two, which the environment chooses; the frameworks differ, the
 work does not: bytes of a photograph in, PNG of class ids at the photograph's size out.
@@ -34,19 +34,19 @@ ENGINE_THREADS = 2  # of a worker, as handler/model-config.yaml has it
 
 
 def segmenter() -> Segmenter:
-    """What the environment asks for."""
+    """The implementation that the environment chooses."""
     if ASKED_FOR == ENGINE:
         return EngineSegmenter(Path(os.environ[ARCHIVE]))
     return EagerSegmenter(os.environ[ARCHITECTURE], Path(os.environ[WEIGHTS]))
 
 
 class EngineSegmenter:
-    """Our handler's stages and engine, set up as our handler does it, without our server."""
+    """The handler's stages and engine, set up as in the handler, without TorchServe."""
 
     def __init__(self, archive: Path):
         torch.set_num_threads(1)  # it only resizes pictures
         self._spec = read_spec(archive / "model.json")
-        # All workers of a server, and nobody else, have the same parent.
+        # The workers of one server, and no other processes, have the same parent.
         self._neighbours = Neighbours(archive / f"working-{os.getppid()}", str(os.getpid()))
         cores = os.cpu_count() or 1
         self._engine = load_shared_engine(
@@ -89,6 +89,6 @@ class EagerSegmenter:
 
 
 def _colour(index: int) -> tuple[int, int, int]:
-    """The palette of the prototype that the product replaces."""
+    """The RGB colour of a class in the prototype's palette."""
     red, green, blue = (index * (2**power - 1) % 255 for power in (25, 15, 21))
     return red, green, blue

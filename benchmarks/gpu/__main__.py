@@ -1,4 +1,4 @@
-"""The handler on a GPU: ``python -m benchmarks.gpu`` writes benchmarks/results/gpu.json and .md.
+"""The handler on a GPU: ``segserve bench gpu`` writes benchmarks/results/gpu.json and .md.
 
 For each model: the least that a picture needs of the device (its roofline), what the engine takes
 for batches of several sizes, and how many photographs a second the handlers of some workers give.
@@ -38,7 +38,7 @@ REPEATS = 20
 
 
 def measure(model: Model, limits: Ceilings, workers: Sequence[int], seconds: float) -> Any:
-    """The figures of one model, for JSON."""
+    """Measure one model; its figures for JSON."""
     folder = model.unpacked / "network"
     spec = read_spec(model.unpacked / "model.json")
     pixels = preprocess(decode(usual().jpeg, spec.input.long_side), spec.input)
@@ -137,7 +137,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when everything was measured."""
+    """Run the benchmark; 0 when complete."""
     parser = argparse.ArgumentParser(description=__doc__)
     cores = os.cpu_count() or 1
     some = sorted({1, max(1, cores // 4), max(1, cores // 2), cores})

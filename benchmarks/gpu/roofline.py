@@ -1,4 +1,4 @@
-"""The least time in which a device can run a network: what its convolutions compute and move."""
+"""The roofline of a network: the least time of its convolutions on a device."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MATRIX, COPIED_FLOATS = 8192, 1 << 30
 
 @dataclass(frozen=True)
 class Ceilings:
-    """What a device was measured to reach: operations and bytes per second."""
+    """The measured ceilings of a device: operations and bytes per second."""
 
     flops: float
     bytes: float
@@ -22,7 +22,7 @@ class Ceilings:
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """What one picture needs of a device. seconds: the least that it takes there."""
+    """The cost of one image: operations, bytes, and the least time in seconds."""
 
     flops: float
     bytes: float
@@ -30,7 +30,7 @@ class NetworkCost:
 
 
 def ceilings() -> Ceilings:
-    """A large product of random bf16 matrices, and a large copy, of which both ways count."""
+    """Measure the ceilings: a large bf16 matrix product, and a large copy, read plus write."""
     left, right = (
         torch.randn(MATRIX, MATRIX, device="cuda", dtype=torch.bfloat16) for _ in range(2)
     )
@@ -42,7 +42,7 @@ def ceilings() -> Ceilings:
 
 
 def seconds_of(work: Callable[[], Any], repeats: int = 20) -> float:
-    """The median of the device's own clock, after three runs that nobody counts."""
+    """The median time by the device's clock, after three warm-up runs."""
     times: list[float] = []
     for _ in range(3 + repeats):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]  # torch has no types here
@@ -57,7 +57,7 @@ def seconds_of(work: Callable[[], Any], repeats: int = 20) -> float:
 def network_cost(
     network: nn.Module, size: tuple[int, int], batch: int, limits: Ceilings
 ) -> NetworkCost:
-    """What each of ``batch`` pictures of (height, width) needs at least, in bf16.
+    """The least cost of each of ``batch`` images of (height, width), in bf16.
 
     Each convolution reads its input and its weights once and writes its output once, and takes the
     longer of the times for its arithmetic and for its bytes. All between them is free.

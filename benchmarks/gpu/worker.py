@@ -20,7 +20,7 @@ WARM_UP = 3  # the third batch of a size is the first that comes from a recordin
 
 
 def worker_context(folder: Path, device: int | None) -> Any:
-    """What TorchServe's worker gives a handler. device: a CUDA device's number."""
+    """The context that a TorchServe worker gives its handler. device: a CUDA device's number."""
     manifest = json.loads((folder / "MAR-INF" / "MANIFEST.json").read_text())
     return Context("deeplabv3", str(folder), manifest, 1, device, "0", model_yaml_config={})
 
@@ -28,7 +28,10 @@ def worker_context(folder: Path, device: int | None) -> Any:
 def photographs_handled(
     handler: SegmentationHandler, context: Any, batch: int, seconds: float
 ) -> int:
-    """How many within ``seconds``, ``batch`` at a time. Raises RuntimeError if one gets no mask."""
+    """Count the photographs handled within ``seconds``, ``batch`` at a time.
+
+    Raises RuntimeError if one gets no mask.
+    """
     data = [{"body": bytearray(usual().jpeg)} for _ in range(batch)]
     for _ in range(WARM_UP):
         _handle(handler, context, data)

@@ -1,4 +1,4 @@
-"""What Locust's users do: send one photograph over and over, at once or at a steady rate.
+"""Locust users that send one photograph repeatedly, in a closed loop or at a steady rate.
 
 Started by ``benchmarks.load.loops``. Writes when each answer came and how long it took.
 """
@@ -29,8 +29,7 @@ class Client(FastHttpUser):
     connection_timeout = network_timeout = 120.0
 
     def on_start(self) -> None:
-        """Users of a steady rate begin one after the other, so that it is steady from request to
-        request and not only on average."""
+        """Stagger the users of a steady rate, so that it is steady from request to request."""
         if LOAD["rate"]:
             gevent.sleep(next(turns) / LOAD["rate"])
         self.due_s = time.perf_counter()
@@ -53,7 +52,7 @@ class Client(FastHttpUser):
 def remember(
     start_time: float, response_time: float, response: Any, exception: Any, **_: Any
 ) -> None:
-    """Locust gives the time of sending in seconds since the epoch.
+    """Record a response; ``start_time`` is in seconds since the epoch.
 
     An answer that breaks off has a status and an exception, as one that is no success has.
     """
@@ -64,5 +63,5 @@ def remember(
 
 @events.quitting.add_listener
 def write(**_: Any) -> None:
-    """All of it, at the end."""
+    """Write the recorded responses at the end."""
     Path(LOAD["answers"]).write_text(json.dumps(answers))

@@ -1,4 +1,4 @@
-"""A stand-in for TorchServe that answers at once, to see what the gateway alone can do.
+"""A fake TorchServe that answers at once, to measure the gateway alone.
 
 ``python -m benchmarks.servers.fake_torchserve PORT ANSWERS`` serves both APIs on one port. ANSWERS
 is a JSON file of what the real server answered: path -> status, headers, body as base64.
@@ -15,7 +15,7 @@ import httptools
 
 
 class FakeTorchServe(asyncio.Protocol):
-    """One connection: every request gets what was recorded for its path."""
+    """One connection: every request gets the response recorded for its target."""
 
     def __init__(self, answers: dict[str, bytes]) -> None:
         self._answers = answers
@@ -43,7 +43,7 @@ NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
 def read_answers(path: Path) -> dict[str, bytes]:
-    """Request target -> the whole answer as it goes over the wire."""
+    """Request target -> the complete response as bytes on the wire."""
     recorded: dict[str, dict[str, Any]] = json.loads(path.read_text())
     return {target: _wire(answer) for target, answer in recorded.items()}
 

@@ -1,4 +1,4 @@
-"""What the real TorchServe answers to everything that a gateway asks it."""
+"""Recorded responses of the real TorchServe to all requests of a gateway."""
 
 import base64
 
@@ -18,7 +18,7 @@ PREDICTIONS = f"/predictions/{MODEL}/{DEFAULT_VERSION}"
 
 
 def recorded_responses(server: Server) -> dict[str, dict[str, object]]:
-    """Request target -> status, headers, body as base64, as ``fake_torchserve`` reads them."""
+    """Record responses: target -> status, headers, body as base64, for ``fake_torchserve``."""
     _, torchserve = server.endpoints
     management = server.command.env["SEGSERVE_SERVE_MANAGEMENT_PORT"]
     base = f"http://127.0.0.1:{management}"

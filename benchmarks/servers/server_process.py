@@ -1,4 +1,4 @@
-"""A server that is measured: started, waited for, looked at, stopped."""
+"""The process of a measured server: start, readiness, memory, stop."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ class ServerError(RuntimeError):
 
 @dataclass(frozen=True)
 class Command:
-    """How a server is started. ``ready`` is an address that answers 200 once it serves."""
+    """The command of a server. ``ready`` is an address that answers 200 once it serves."""
 
     name: str
     arguments: Sequence[str]
@@ -50,7 +50,7 @@ class RunningServer:
 
 @contextmanager
 def running_server(command: Command) -> Iterator[RunningServer]:
-    """Hold a server from its first answer on. Raises ServerError."""
+    """Start a server, wait until it is ready, and stop it afterwards. Raises ServerError."""
     logs = CACHE / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
@@ -85,7 +85,7 @@ def _last_lines(child: Child) -> str:
 
 
 def _stop_with_descendants(child: Child) -> None:
-    """Some servers put their workers into sessions of their own."""
+    """Stop a server and its descendants, also workers in sessions of their own."""
     try:
         family = psutil.Process(child.process.pid).children(recursive=True)
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""Everybody who serves the network: how each is started, asked, and understood."""
+"""The systems under test: the command, requests and responses of each server."""
 
 import base64
 import json
@@ -28,15 +28,15 @@ from scripts.launch.settings import default_workers
 BOUNDARY = "segserve-benchmark"
 COMPETITORS = ("litserve", "bentoml", "ray_serve", "mlserver")
 PROTOTYPE, PRODUCT = "prototype", "product"
-PORTS = 6  # that the product listens on; nobody needs more
+PORTS = 6  # of the product; no other server needs more
 GATEWAY, TORCHSERVE = "gateway", "torchserve"
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One way to ask a server.
+    """One endpoint of a server.
 
-    request: JPEG -> what is sent. png: what was answered -> the PNG in it.
+    request: JPEG -> request. png: response body -> the PNG in it.
     is_newcomer: whether it serves the network as a newcomer writes it.
     """
 
@@ -48,7 +48,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Server:
-    """A server and the ways to ask it."""
+    """A server and its endpoints."""
 
     name: str
     command: Command
@@ -66,7 +66,7 @@ def form(jpeg: bytes) -> tuple[bytes, str]:
 
 
 def all_servers(model: Model, ports: list[int]) -> list[Server]:
-    """The product first, then everybody it is compared with. ``ports``: PORTS free ones."""
+    """The product, then its competitors. ``ports``: PORTS free ones."""
     servers = [product(model, ports), competitor(PROTOTYPE, NEWCOMER, model, ports)]
     for variant in (ENGINE, NEWCOMER):
         servers += [competitor(name, variant, model, ports) for name in COMPETITORS]
@@ -104,7 +104,7 @@ def product(model: Model, ports: list[int], settings: Mapping[str, str] | None =
 
 
 def competitor(name: str, variant: str, model: Model, ports: list[int]) -> Server:
-    """One of the others, with our engine code or as a newcomer writes it."""
+    """A competitor, with our engine code or as a newcomer writes it."""
     label = name if name == PROTOTYPE else f"{name}_{variant}"
     env = {
         **environment(),
@@ -130,7 +130,7 @@ def competitor(name: str, variant: str, model: Model, ports: list[int]) -> Serve
 
 
 def _workers(variant: str) -> int:
-    """As many as the product has by itself; a newcomer leaves every framework at one."""
+    """The product's default number of workers; a newcomer leaves every framework at one."""
     return default_workers() if variant == ENGINE else 1
 
 
@@ -162,7 +162,7 @@ def _ray_serve(ports: list[int], variant: str) -> Start:
 
 
 def _mlserver(ports: list[int], variant: str) -> Start:
-    """Its settings stand in files, in the folder from which it is started."""
+    """MLServer's start; its settings are files in its folder."""
     folder = CACHE / "mlserver" / variant
     folder.mkdir(parents=True, exist_ok=True)
     implementation = "benchmarks.competitors.mlserver_app.Segmentation"
@@ -192,7 +192,7 @@ def _same(answer: bytes) -> bytes:
 
 
 def _open_inference(base: str, jpeg: bytes) -> Request:
-    """As the protocol has it in JSON: the bytes as base64."""
+    """A request of the Open Inference Protocol in JSON, with the image as base64."""
     picture: dict[str, object] = {"name": "picture", "shape": [1], "datatype": "BYTES"}
     picture["parameters"] = {"content_type": "base64"}
     picture["data"] = [base64.b64encode(jpeg).decode()]

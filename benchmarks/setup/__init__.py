@@ -1,1 +1,1 @@
-"""What every benchmark needs: models, photographs, ports, environments."""
+"""The setup of the benchmarks: models, photographs, ports, environments."""

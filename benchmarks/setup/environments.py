@@ -1,4 +1,4 @@
-"""A virtual environment for each competitor: their requirements contradict each other and ours.
+"""Virtual environments of the competitors, as their requirements contradict each other.
 
 PyTorch, OpenVINO, NumPy and the decoders come from the product's own environment, so that all run
 on the very same builds.
@@ -16,7 +16,7 @@ REQUIREMENTS = ROOT / "benchmarks" / "requirements"
 
 
 class InstallationError(RuntimeError):
-    """The packages could not be installed; the text is pip's last word."""
+    """The packages could not be installed; the text is pip's last line."""
 
 
 def interpreter_of(name: str) -> Path:

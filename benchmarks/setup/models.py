@@ -1,4 +1,4 @@
-"""The networks that are measured, each as a checkpoint and as an archive.
+"""The measured networks, each as a checkpoint and as an archive.
 
 The published weights of torchvision's two are large and not always to be had. How fast a network is
 does not depend on its weights, so these have random ones; the archive is built for speed alone.
@@ -24,12 +24,12 @@ NAMES = ("bundled", "deeplabv3_mobilenet_v3_large", "deeplabv3_resnet101")
 
 
 class ModelError(RuntimeError):
-    """The archive could not be built; the builder has said why."""
+    """The archive could not be built; the builder has printed the reason."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network in every form in which somebody serves it."""
+    """A network as a checkpoint and in an archive."""
 
     name: str
     architecture: str
@@ -39,12 +39,12 @@ class Model:
 
     @property
     def is_proved(self) -> bool:
-        """Whether its masks mean something, and all servers must give the same."""
+        """Whether the weights are trained, so that all servers must give the same masks."""
         return self.name == "bundled"
 
     @property
     def choice(self) -> dict[str, str]:
-        """The environment in which the archive is up to date."""
+        """The variables with which ``segserve build`` builds this model's archive."""
         env = {
             "SEGSERVE_DEVICE": self.device,
             "SEGSERVE_MODEL": self.architecture,
@@ -59,12 +59,12 @@ class Model:
 
     @property
     def unpacked(self) -> Path:
-        """The archive's content, for those who use our engine code without TorchServe."""
+        """The archive's content, for the engine code without TorchServe."""
         return self.store / "unpacked"
 
 
 def prepare(name: str, device: str = "cpu") -> Model:
-    """Have the checkpoint and the archive of ``name``. Raises ModelError."""
+    """Make the checkpoint and the archive of ``name``. Raises ModelError."""
     folder = CACHE / "models" / name
     store = folder if device == "cpu" else folder / device
     if name == "bundled":

@@ -1,4 +1,4 @@
-"""The photographs of the load, as cameras and phones send them: JPEG, quality 90."""
+"""The photographs of the loads: JPEG of quality 90, as from cameras and phones."""
 
 import io
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ class Photograph:
 
 
 def photographs() -> tuple[Photograph, ...]:
-    """One of each size."""
+    """A photograph of each size."""
     return tuple(_photograph(name, size) for name, size in SIZES.items())
 
 
 def usual() -> Photograph:
-    """The one that most figures are about."""
+    """The photograph of most figures."""
     return _photograph(USUAL, SIZES[USUAL])
 
 
 def of_megapixels(megapixels: float) -> Photograph:
-    """One of 4:3 with about that many pixels."""
+    """A 4:3 photograph of about that many megapixels."""
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     return _photograph(f"{megapixels:g} MP", (round(height * 4 / 3), height))
 

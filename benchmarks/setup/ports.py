@@ -1,11 +1,11 @@
-"""Ports for servers that run for a while: of a benchmark, of a test."""
+"""Free ports for the servers of benchmarks and tests."""
 
 import random
 import socket
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback address that nothing uses now.
+    """Ports of the loopback address that are free now.
 
     Below those that the system gives to outgoing connections, one of which could take a port
     between this look and its use.

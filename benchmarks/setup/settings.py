@@ -1,4 +1,4 @@
-"""How the harness tells a competitor's processes what to serve: variables of the environment."""
+"""The environment variables by which the harness configures a competitor's processes."""
 
 import os
 from pathlib import Path
@@ -18,5 +18,5 @@ LOAD = f"{PREFIX}LOAD"  # a JSON file that describes the load
 
 
 def environment() -> dict[str, str]:
-    """Ours, with the sources that every measured process imports."""
+    """This process's environment with the checkout on PYTHONPATH."""
     return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'handler'}"}

@@ -1,4 +1,4 @@
-"""What archives are called, and reading those that are built: damaged ones are found out here."""
+"""Model archives: their file names, and reading their JSON members after a check for damage."""
 
 import json
 import zipfile
@@ -14,11 +14,14 @@ ZIP_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedE
 
 
 class DamagedArchiveError(ValueError):
-    """The file is no archive, or a damaged one; the text says where."""
+    """The file is not a sound archive; the text says where it is damaged."""
 
 
 def file_name(model: str, version: str) -> str:
-    """One file for each version: to unregister one must not touch another."""
+    """The archive's file name.
+
+    One file for each version: to unregister one must not touch another.
+    """
     return f"{model}-{version}.mar"
 
 

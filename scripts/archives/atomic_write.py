@@ -1,4 +1,4 @@
-"""Files that are whole or not there, also after the plug was pulled."""
+"""Atomic file replacement with fsync."""
 
 import os
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from typing import BinaryIO
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the place of ``path`` once all of it is on the disk.
+    """Open a file that replaces ``path`` once all of it is on the disk.
 
-    Raises an OSError that names ``path`` if that fails; what was there before stays.
+    Raises an OSError that names ``path`` if that fails; the former file stays then.
     """
     partial = path.with_name(f"{path.name}.partial")
     try:
@@ -28,7 +28,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Put the names in it on the disk."""
+    """Flush the folder's entries, so that the new name survives a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -37,7 +37,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _named(exc: Exception, path: Path) -> OSError:
-    """With the file's name; torch raises a RuntimeError on top of what the system said."""
+    """The OSError with the file's name, also where torch raised a RuntimeError over it."""
     reason = exc if isinstance(exc, OSError) else exc.__context__
     if isinstance(reason, OSError) and reason.errno is not None:
         return OSError(reason.errno, reason.strerror, str(path))

@@ -1,4 +1,4 @@
-"""Digests, by which files are recognised."""
+"""SHA-256 digests of files."""
 
 import hashlib
 from pathlib import Path

@@ -63,7 +63,7 @@ def add_cutouts(
 
 
 def read_cutout(file: Path, found: Callable[[bytes], NDArray[np.uint8]]) -> Image.Image:
-    """Upright RGBA, cut to what is visible. DataError if nothing is.
+    """Read an object as upright RGBA, cropped to its visible part. DataError if there is none.
 
     found: bytes of a photograph -> its class ids; asked for pictures without transparent parts.
     """
@@ -83,7 +83,7 @@ def read_cutout(file: Path, found: Callable[[bytes], NDArray[np.uint8]]) -> Imag
 def paste(
     cutout: Image.Image, class_id: int, ground: Image.Image, random: np.random.Generator
 ) -> tuple[Image.Image, NDArray[np.uint8]]:
-    """(RGB picture, (h, w) uint8 mask) of the object somewhere in the photograph ``ground``."""
+    """Paste the object at random into ``ground``; (RGB picture, (h, w) uint8 class ids)."""
     picture = ImageOps.contain(ground.convert("RGB"), (SIDE, SIDE))
     long_side = random.uniform(*SHARES) * min(picture.size)
     scale = long_side / max(cutout.size)
@@ -106,12 +106,12 @@ def paste(
 
 
 def _place(free: int, random: np.random.Generator) -> int:
-    """Where an object begins; what has no room begins outside."""
+    """A random offset of an object; one without room begins outside the image."""
     return int(random.integers(min(free, 0), max(free, 0) + 1))
 
 
 def _add_lines(path: Path, lines: Sequence[str]) -> None:
-    """Append to a text file, whose last line may lack its end."""
+    """Append lines to a text file that may lack its last newline."""
     text = path.read_text()
     with path.open("a") as file:
         if text and not text.endswith("\n"):
@@ -120,7 +120,7 @@ def _add_lines(path: Path, lines: Sequence[str]) -> None:
 
 
 def _is_empty(pair: LabelledImage) -> bool:
-    """Whether the mask says that nothing is there."""
+    """Whether the mask has background only."""
     return not pair.read_mask().any()
 
 

@@ -1,4 +1,4 @@
-"""From a labelled picture to a training sample: scaled, cut out, flipped, recoloured."""
+"""Augmentation: random scale, crop, flip and colour of labelled images."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ FILL = (124, 116, 104)  # ImageNet's mean colour: what lies outside the picture
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far a sample may differ from its picture.
+    """Limits of the augmentation.
 
     size: side of the square sample, pixels.
     long_side: what a picture's long side is resized to when the network is used, pixels.
@@ -34,7 +34,10 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Sample:
-    """image: (size, size, 3) uint8 RGB. ids: (size, size) uint8 class ids, 255 = ignore."""
+    """A training sample.
+
+    image: (size, size, 3) uint8 RGB. ids: (size, size) uint8 class ids, 255 = ignore.
+    """
 
     image: NDArray[np.uint8]
     ids: NDArray[np.uint8]
@@ -56,7 +59,7 @@ def cut(
 
 
 def paste(under: Sample, over: Sample, class_id: int) -> Sample:
-    """``under`` with all of ``over`` that belongs to ``class_id`` on top of it.
+    """Paste the pixels of ``class_id`` from ``over`` onto ``under``.
 
     Simple copy-paste (Ghiasi et al. 2021, arXiv:2012.07177): rare classes are seen in many places.
     """
@@ -96,7 +99,7 @@ def _centre(
 
 
 def _offset(length: int, window: float, centre: float | None, rng: np.random.Generator) -> float:
-    """Where the window starts: inside the picture, or anywhere around it where it is larger."""
+    """The window's offset: inside the image, or anywhere around it if the window is larger."""
     low, high = sorted((0.0, length - window))
     start = rng.uniform(low, high)
     if centre is None or window > length:

@@ -1,4 +1,4 @@
-"""Masks that another network predicted, with a second opinion on what each object is.
+"""Filtering of pseudo-labels by an ImageNet classifier.
 
 The command copies a folder with the 21 classes of Pascal VOC. Every object of a predicted mask is
 shown to EfficientNet-Lite2's ImageNet classifier: where it is sure of something else, the object's
@@ -70,7 +70,7 @@ class Classifier:
 
 
 def verdict_on(name: str, confidence: Tensor) -> str | None:
-    """What an object that was called ``name`` is: that, another animal, or None for "neither".
+    """The class of an object labelled ``name``: that, another animal, or None to ignore it.
 
     confidence: (1000,) of ImageNet's classes.
     """
@@ -87,7 +87,7 @@ def verdict_on(name: str, confidence: Tensor) -> str | None:
 def filter_mask(
     pair: LabelledImage, classifier: Classifier, ids_of: dict[str, int]
 ) -> tuple[NDArray[np.uint8], list[tuple[str, str | None]]]:
-    """The mask after the second opinion, and (name, opinion) of each object it was asked about."""
+    """(filtered (h, w) uint8 class ids, [(label, class or None) of each classified object])."""
     picture, ids = pair.read_image(), pair.read_mask().copy()
     before, found = ids.copy(), []
     for name in OWN:
@@ -101,7 +101,7 @@ def filter_mask(
 
 
 def _crops(picture: Image.Image, there: NDArray[np.bool_]) -> list[Image.Image]:
-    """The object's surroundings, with each margin."""
+    """Square crops of the object, one for each margin."""
     rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     crops = []
@@ -122,7 +122,7 @@ def _sum(confidence: Tensor, classes: frozenset[int]) -> float:
 
 
 def filter_folder(folder: Path, output: Path) -> Counter[tuple[str, str]]:
-    """Copy ``folder`` with reconsidered masks; (class, what became of it) -> objects.
+    """Copy ``folder`` with filtered masks; (label, class or "ignored") -> number of objects.
 
     Raises DataError or BackboneError.
     """
@@ -145,7 +145,7 @@ def filter_folder(folder: Path, output: Path) -> Counter[tuple[str, str]]:
 
 
 def table(became: Counter[tuple[str, str]]) -> str:
-    """Objects of each class: as they were, ignored, renamed."""
+    """A table of the objects kept, ignored and renamed, by class."""
     rows = [f"{'class':<12} {'kept':>6} {'ignored':>8} renamed"]
     for name in OWN:
         renamed = {to: n for (of, to), n in became.items() if of == name and to in OWN and to != of}

@@ -1,4 +1,4 @@
-"""Which of ImageNet's thousand classes show something of Pascal VOC's, by their usual indices.
+"""The mapping of Pascal VOC's classes to the indices of ImageNet's thousand.
 
 ImageNet's order is that of its 2012 challenge, in which the backbones were trained.
 """

@@ -1,4 +1,4 @@
-"""The pictures of a training, read through; which classes they do not show is said."""
+"""Validation of a training's images, with a report of the classes that never occur."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -17,7 +17,7 @@ from scripts.datasets.voc import (
 def inspect(
     pairs: Sequence[LabelledImage], labels: Mapping[int, str], purpose: str
 ) -> list[InspectedImage]:
-    """Read all with a progress bar; print the classes without a pixel. Raises DataError.
+    """Read all pairs with a progress bar; print the classes without a pixel. Raises DataError.
 
     labels: class id -> name. purpose: "train on" or "validate with".
     """
@@ -36,7 +36,7 @@ def inspect(
 
 
 def check_objects(inspected: Sequence[InspectedImage]) -> None:
-    """DataError if no mask shows any class but 0: there is nothing to learn."""
+    """Raise DataError if no mask has a class but 0: there is nothing to learn."""
     if not class_pixels(inspected)[1:IGNORE].any():
         raise DataError(
             f"{inspected[0].pair.mask.parent}: no class but 0 is shown in any of "

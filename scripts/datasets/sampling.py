@@ -1,4 +1,4 @@
-"""Which picture comes next: rare classes and masks drawn by people are seen more often."""
+"""Class-balanced sampling: images of rare classes and trusted masks are drawn more often."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ PRESENT = 0.01  # share of a picture's pixels from which on it counts as a pictu
 
 @dataclass(frozen=True)
 class Balance:
-    """What decides how often a picture is drawn.
+    """The weighting of the images.
 
     power: 0 draws every picture equally often, 1 every class.
-    trusted: names of the pictures whose masks were drawn by people.
+    trusted: names of the pictures with masks drawn by people.
     trust: how many times as often these are drawn.
     pasted: share of the samples onto which an object of another picture is pasted.
     """
@@ -55,9 +55,9 @@ def picture_weights(
 
 
 class Samples(Dataset[tuple[Tensor, Tensor]]):
-    """Sample ``index`` of an endless sequence that the seed decides.
+    """A dataset in which sample ``index`` depends on the seed and the index only.
 
-    It depends on nothing else, so that an interrupted training goes on as if it had not been.
+    So an interrupted training goes on as if it had not been interrupted.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Samples(Dataset[tuple[Tensor, Tensor]]):
         return self._length
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """(3, size, size) uint8 RGB and (size, size) uint8 class ids, 255 = ignore."""
+        """((3, size, size) uint8 RGB, (size, size) uint8 class ids, 255 = ignore)."""
         rng = np.random.default_rng((self._seed, index))
         sample, _ = self._draw(rng)
         if rng.random() < self._balance.pasted:
@@ -101,7 +101,7 @@ class Samples(Dataset[tuple[Tensor, Tensor]]):
         return torch.from_numpy(image.copy()), torch.from_numpy(sample.ids.copy())
 
     def _draw(self, rng: np.random.Generator) -> tuple[Sample, int]:
-        """A sample and the class that it was drawn for (0 if its picture shows none)."""
+        """(sample, the class it was drawn for; 0 if its image has none)."""
         picture = self._pictures[rng.choice(len(self._pictures), p=self._weights)]
         wanted = self._wanted(picture, rng)
         pair = picture.pair

@@ -1,4 +1,4 @@
-"""Which pictures are trained on, and which only tell how good the network has become."""
+"""The split of a folder into training and validation images."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ import numpy as np
 
 from scripts.datasets.voc import IMAGES, DataError, LabelledImage, list_pairs, read_names
 
-TRUSTED = "real.txt"  # names of the pictures whose masks were drawn by people
+TRUSTED = "real.txt"  # names of the pictures with masks drawn by people
 VALIDATION = "validation.txt"  # names of the pictures that were not trained on
 HELD_OUT = 10  # one picture in so many, where no folder for the validation is given
 
 
 @dataclass(frozen=True)
 class Split:
-    """Two lists without a common picture, and which masks of the first were drawn by people."""
+    """Disjoint training and validation images, and the names of the trusted training masks."""
 
     train: list[LabelledImage]
     validation: list[LabelledImage]
@@ -24,7 +24,7 @@ class Split:
 
 
 def digest(chosen: Split) -> str:
-    """A checksum of which files there are and how large they are, hexadecimal."""
+    """A hexadecimal SHA-256 over the names and sizes of the files."""
     sums = hashlib.sha256()
     for pair in (*chosen.train, *chosen.validation):
         sizes = f"{pair.image.stat().st_size} {pair.mask.stat().st_size}"
@@ -33,7 +33,7 @@ def digest(chosen: Split) -> str:
 
 
 def write_names(path: Path, pairs: Sequence[LabelledImage]) -> None:
-    """The names of the pictures, one a line, as ``read_names`` takes them."""
+    """Write the names of the images, one a line, for ``read_names``."""
     path.write_text("".join(f"{pair.name}\n" for pair in pairs))
 
 

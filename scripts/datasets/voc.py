@@ -1,4 +1,4 @@
-"""A folder of labelled pictures in Pascal VOC's layout, checked before anything is computed."""
+"""Folders of labelled images in Pascal VOC's layout: listing, reading, validation."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +34,7 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """A picture and its mask, by their files.
+    """The files of an image and its mask.
 
     The mask is an 8-bit PNG of the picture's size: class ids, 255 where nothing is known.
     """
@@ -72,7 +72,7 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class InspectedImage:
-    """A pair that was read through.
+    """A validated pair.
 
     pixels: (256,) int64, how many pixels of the mask have each id.
     """
@@ -102,9 +102,9 @@ def inspect_pairs(
     classes: int,
     progress: Callable[[Iterable[InspectedImage]], Iterable[InspectedImage]] = iter,
 ) -> list[InspectedImage]:
-    """Read every picture and mask once; DataError for the first (by name) that cannot be used.
+    """Read every image and mask once; DataError for the first (by name) that cannot be used.
 
-    So it is for masks that are 255 wherever they are not 0: they would be right whatever is found.
+    Masks that are 255 wherever they are not 0 are refused too: any prediction would match them.
     """
 
     def read(pair: LabelledImage) -> InspectedImage:
@@ -126,7 +126,7 @@ def class_pixels(inspected: Sequence[InspectedImage]) -> NDArray[np.int64]:
 
 
 def _refuse_black_and_white(inspected: Sequence[InspectedImage]) -> None:
-    """Many programs write an object as 255."""
+    """Raise DataError for masks of 0 and 255 only: many programs write an object as 255."""
     shown = class_pixels(inspected)
     if shown[IGNORE] and not shown[1:IGNORE].any():
         folder = inspected[0].pair.mask.parent

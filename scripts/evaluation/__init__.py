@@ -1,1 +1,1 @@
-"""How good a model is on labelled pictures: who predicts, what is counted, how it is told."""
+"""Evaluation of a model on labelled images: predictors, scores, reports."""

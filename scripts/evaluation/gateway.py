@@ -1,4 +1,4 @@
-"""Evaluates what a running gateway serves, through its public API and nothing else."""
+"""A predictor that asks a running gateway through its public API."""
 
 import time
 from typing import Any
@@ -26,7 +26,7 @@ LONGEST_PAUSE_S = 10.0
 
 
 class GatewayPredictor:
-    """One version of the served model; without a version, the one that is the default now."""
+    """One version of the served model; if None is given, the current default version."""
 
     concurrency = 2  # the next picture travels while one is segmented
 

@@ -1,4 +1,4 @@
-"""Predicts every picture of a folder and counts what is right."""
+"""Prediction of every image of a folder, and its confusion matrix."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from scripts.evaluation.scores import Scores, confusion_matrix, scores
 
 @dataclass(frozen=True)
 class ImageResult:
-    """One picture.
+    """The result of one image.
 
     predicted_png: the predicted class ids as a grey PNG, which is small enough to be kept.
     confusion: as in Evaluation. scores: of this picture alone.
@@ -29,7 +29,7 @@ class ImageResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model on a folder.
+    """The result of a model on a folder.
 
     confusion: (classes, classes) int64 pixels by true class (rows) and predicted class (columns).
     scores: of the confusion over all pictures. pictures: worst mean IoU first.
@@ -43,7 +43,7 @@ class Evaluation:
 
 
 class IncompleteError(EvaluationError):
-    """A picture could not be measured; ``before`` is what was found until then, one or more."""
+    """An image could not be measured; ``before`` has the results until then, one or more."""
 
     def __init__(self, reason: str, before: Evaluation):
         super().__init__(reason)
@@ -55,7 +55,7 @@ def evaluate(
     pairs: Sequence[LabelledImage],
     progress: Callable[[Iterable[ImageResult]], Iterable[ImageResult]] = iter,
 ) -> Evaluation:
-    """Predict all pictures. Raises EvaluationError, naming the picture.
+    """Predict and score all images. Raises EvaluationError, naming the image.
 
     It is an IncompleteError unless that picture was the first.
     """

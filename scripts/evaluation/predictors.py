@@ -1,4 +1,4 @@
-"""What can be evaluated without a server: an archive, or a checkpoint by the eager network."""
+"""Predictors without a server: an archive, or a checkpoint with the eager network."""
 
 import io
 import tempfile
@@ -25,9 +25,9 @@ class EvaluationError(RuntimeError):
 
 
 class Predictor(Protocol):
-    """Gives masks.
+    """A source of masks.
 
-    source: what it is, for the report. labels: class id -> name.
+    source: its description for the report. labels: class id -> name.
     concurrency: how many pictures may be asked for at once.
     """
 
@@ -60,7 +60,7 @@ class ArchivePredictor:
         self._input = spec.input
 
     def predict(self, data: bytes) -> NDArray[np.uint8]:
-        """As a worker would answer."""
+        """Predict with the pipeline of a worker."""
         try:
             answer = segment(data, self._engine, self._input, MAX_PIXELS)
         except RejectedImageError as exc:
@@ -79,7 +79,7 @@ class CheckpointPredictor:
         self._model = EagerModel(checkpoint)
 
     def predict(self, data: bytes) -> NDArray[np.uint8]:
-        """With the handler's own decoding and resizing."""
+        """Predict with the handler's own decoding and resizing."""
         try:
             return self._model.predict(data)
         except RejectedImageError as exc:
@@ -87,7 +87,7 @@ class CheckpointPredictor:
 
 
 def check_labels(path: Path, predictor: Predictor) -> None:
-    """EvaluationError unless the file ``path`` gives the ids the names that ``predictor`` does."""
+    """Raise EvaluationError unless the file ``path`` has the labels of ``predictor``."""
     try:
         wanted = read_labels(path)
     except InvalidSpecError as exc:

@@ -1,4 +1,4 @@
-"""What an evaluation found: a table for the terminal, JSON for programs, a page for people."""
+"""Reports of an evaluation: a table, JSON, and an HTML page."""
 
 import base64
 import colorsys
@@ -42,7 +42,7 @@ def table(evaluation: Evaluation) -> str:
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
-    """Everything but the masks. Shares are 0..1; a class that is nowhere has null."""
+    """The evaluation without its masks. Shares are 0..1; a class that never occurs has null."""
     found = evaluation.scores
     return {
         "source": evaluation.source,
@@ -69,7 +69,7 @@ def write_json(path: Path, evaluation: Evaluation) -> None:
 
 
 def write_page(path: Path, evaluation: Evaluation, most: int) -> None:
-    """One HTML file with everything in it; the ``most`` worst pictures, worst first."""
+    """Write a self-contained HTML file with the ``most`` worst images, worst first."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(TEMPLATE.read_text()).render(
         evaluation=evaluation,
@@ -81,7 +81,7 @@ def write_page(path: Path, evaluation: Evaluation, most: int) -> None:
 
 
 def colour_of(class_id: int) -> tuple[int, int, int]:
-    """RGB, 0..255: black for the background, white for ignored pixels, else far from the others."""
+    """The RGB colour of a class, 0..255: black for background, white for ignored pixels."""
     if class_id in (0, IGNORE):
         return WHITE if class_id else BLACK
     hue = class_id * GOLDEN_ANGLE % 1

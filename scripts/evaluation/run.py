@@ -1,4 +1,4 @@
-"""An evaluation from its options: what is measured, on which images, and where results go."""
+"""Run an evaluation from its options: choose images and predictor, measure, report."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def _check_folders(options: EvaluationOptions) -> None:
 
 
 def _pairs(data: Path, names: Path | None) -> list[LabelledImage]:
-    """The folder's images, or those whose names stand in a file."""
+    """The folder's images, or those that a file of names lists."""
     pairs = list_pairs(data)
     if names is None:
         return pairs
@@ -98,7 +98,7 @@ def _predictor(options: EvaluationOptions) -> Predictor:
 
 
 class _Bar:
-    """A progress bar that goes away when it is full."""
+    """A progress bar that disappears when it is full."""
 
     def __init__(self, what: str, total: int):
         self._what, self._total = what, total

@@ -1,4 +1,4 @@
-"""Figures of merit for masks, all from one confusion matrix."""
+"""Segmentation metrics from a confusion matrix: IoU, mean IoU, pixel accuracy."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ def confusion_matrix(
 ) -> NDArray[np.int64]:
     """(classes, classes) int64 pixels by true class (rows) and predicted class (columns).
 
-    Pixels whose truth is 255 are left out. truth, predicted: uint8 class ids of one shape.
+    Pixels with the true class 255 are left out. truth, predicted: uint8 class ids of one shape.
     """
     known = truth != IGNORE
     pairs = truth[known].astype(np.int64) * classes + predicted[known]
@@ -22,9 +22,9 @@ def confusion_matrix(
 
 @dataclass(frozen=True)
 class Scores:
-    """Shares, 0..1.
+    """Metrics, 0..1.
 
-    iou: class id -> intersection over union; classes that are neither there nor predicted miss.
+    iou: class id -> intersection over union; absent where a class neither occurs nor is predicted.
     miou: mean of ``iou``. pixel_accuracy: share of the known pixels with the true class.
     """
 

@@ -1,1 +1,1 @@
-"""From a checkpoint to a checked artefact and a model archive."""
+"""Export of a checkpoint as a checked artefact, and packaging as a model archive."""

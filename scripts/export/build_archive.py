@@ -77,7 +77,7 @@ def _stage(root: Path, checkpoint: Checkpoint, result: Export, fingerprint: str)
 
 
 def _write_operations(target: ExportTarget, folder: Path) -> Path:
-    """How the model is run: handler/model-config.yaml, on a GPU with batches."""
+    """Write the operations, handler/model-config.yaml; for a GPU with batches."""
     text = (HANDLER / OPERATIONS).read_text()
     if target.engine == "torch":
         text = yaml.safe_dump({**yaml.safe_load(text), **GPU_OPERATIONS})
@@ -87,7 +87,7 @@ def _write_operations(target: ExportTarget, folder: Path) -> Path:
 
 
 def _pack(archive: Archive, root: Path, operations: Path, folder: Path) -> Path:
-    """Run torch-model-archiver; the path of the packed file."""
+    """Run torch-model-archiver; returns the path of the packed file."""
     command = [sys.executable, "-m", "model_archiver.model_packaging"]
     command += ["--model-name", archive.name, "--version", archive.version]
     command += ["--handler", str(HANDLER / "segmentation_handler.py")]

@@ -1,4 +1,4 @@
-"""The artefacts that an export may choose from, one for each precision, each checked."""
+"""Candidate artefacts of an export, one for each precision, each checked."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ ARTEFACTS: dict[EngineName, str] = {"openvino": "network.xml", "torch": "network
 
 @dataclass(frozen=True)
 class Export:
-    """An exported network and the proof that it is right.
+    """An exported network and its check.
 
     no_int8: why int8 was not even tried; None where it was, or could not be meant.
     """
@@ -40,7 +40,7 @@ class Export:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What every attempt at an artefact starts from. written: the folder of the one in f32."""
+    """The inputs of every candidate. written: the folder of the artefact in f32."""
 
     graph: SegmentationGraph
     target: ExportTarget
@@ -51,14 +51,14 @@ class Attempt:
 def candidates(
     spec: ModelSpec, precisions: Sequence[Precision], attempt: Attempt
 ) -> Iterator[tuple[Export, Path]]:
-    """Each precision that may be taken, with its proof and its folder."""
+    """(export, folder) of each precision, int8 in one kind or two."""
     for precision in precisions:
         wanted = replace(spec, precision=precision)
         if precision == "int8":
             yield from _int8_candidates(wanted, attempt)
             continue
         folder = attempt.written
-        if spec.engine == "torch" and precision == "bf16":  # whose weights are bf16 in the file
+        if spec.engine == "torch" and precision == "bf16":  # its weights are bf16 in the file
             folder = folder.with_name("bf16")
             write_artefact(attempt.graph.logits, precision, folder / spec.artefact)
             wanted = replace(wanted, sha256=file_sha256(folder / spec.artefact))
@@ -67,7 +67,7 @@ def candidates(
 
 
 def _int8_candidates(spec: ModelSpec, attempt: Attempt) -> Iterator[tuple[Export, Path]]:
-    """The fast kind of int8, and where that does not pass the finer one too."""
+    """int8 with one range per tensor, and where that does not pass with one per channel."""
     for kind in ("int8", "int8-per-channel"):
         folder = attempt.written.with_name(kind)
         artefact = folder / spec.artefact
@@ -86,7 +86,10 @@ def weights_of(artefact: Path) -> Path:
 
 
 def write_artefact(graph: LogitsGraph, precision: Precision, path: Path) -> None:
-    """In the form that the file's name says; OpenVINO computes one file in f32 and in bf16."""
+    """Write the artefact in the format of the file's suffix.
+
+    OpenVINO computes one file in f32 and in bf16.
+    """
     path.parent.mkdir()
     sides = {"min": SMALLEST_SIDE, "max": LARGEST_SIDE}
     axes = {1: Dim("height", **sides), 2: Dim("width", **sides)}

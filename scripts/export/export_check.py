@@ -1,4 +1,4 @@
-"""What an exported network must do: give the eager model's class on photographs."""
+"""The check of an exported network: agreement with the eager model on photographs."""
 
 import time
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class ExportCheckError(RuntimeError):
 
 @dataclass(frozen=True)
 class Reference:
-    """A photograph and what the eager model says of it.
+    """A photograph and the eager model's prediction.
 
     pixels: (1, h, w, 3) uint8 RGB; ids: (h, w) uint8 class ids, in fp32.
     """
@@ -47,9 +47,9 @@ class Reference:
 
 @dataclass(frozen=True)
 class ExportCheck:
-    """What an artefact did with the photographs.
+    """The result of a check.
 
-    precision: what it was really computed in. agreement: photograph -> share of pixels with the
+    precision: that of the computation. agreement: photograph -> share of pixels with the
     eager model's class, 0..1. ms: median time of the network for one photograph.
     """
 
@@ -74,7 +74,7 @@ class ExportCheck:
 
 
 def eager_references(graph: nn.Module, wanted: InputSize) -> list[Reference]:
-    """The eager model's answer for every photograph. ExportCheckError if there is none."""
+    """The eager model's predictions of all photographs. ExportCheckError if there are none."""
     references = []
     for photograph in photographs():
         pixels = network_input(photograph, wanted)
@@ -83,7 +83,7 @@ def eager_references(graph: nn.Module, wanted: InputSize) -> list[Reference]:
 
 
 def lack_of_evidence(references: Sequence[Reference]) -> str | None:
-    """Why agreement with the eager model would say nothing of int8; None where it does."""
+    """The reason why the photographs cannot validate int8; None if they can."""
     shown = sum(bool(each.ids.any()) for each in references)
     pixels = sum(int(np.count_nonzero(each.ids)) for each in references)
     share = pixels / sum(each.ids.size for each in references)
@@ -96,7 +96,7 @@ def lack_of_evidence(references: Sequence[Reference]) -> str | None:
 
 
 def photographs() -> list[Path]:
-    """Real photographs to compare on and to calibrate with. ExportCheckError if there are none."""
+    """The photographs for checks and calibration. ExportCheckError if there are none."""
     found = sorted(file for folder in FOLDERS for file in folder.glob("*.jpg"))
     if not found:
         raise ExportCheckError(f"no photographs to compare with in {', '.join(map(str, FOLDERS))}")

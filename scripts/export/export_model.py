@@ -60,7 +60,7 @@ def export(checkpoint: Checkpoint, target: ExportTarget, folder: Path) -> Export
 def _write(
     checkpoint: Checkpoint, graph: SegmentationGraph, target: ExportTarget, folder: Path
 ) -> ModelSpec:
-    """The network in the engine's form, and what is true of it in every precision."""
+    """Write the artefact in f32; returns its specification."""
     artefact = ARTEFACTS[target.engine]
     write_artefact(graph.logits, "f32", folder / artefact)
     return ModelSpec(
@@ -77,13 +77,13 @@ def _write(
 
 
 def _why_no_int8(references: Sequence[Reference], target: ExportTarget) -> str | None:
-    """Asked for, or without any proof, int8 needs no evidence; others may not have it at all."""
+    """The reason why int8 is left out; None if it is tried or was not a candidate."""
     is_left_to_us = target.precision is None and "int8" in PRECISIONS[target.engine]
     return lack_of_evidence(references) if is_left_to_us and target.is_checked else None
 
 
 def _precisions(target: ExportTarget, *, with_int8: bool) -> tuple[Precision, ...]:
-    """What is tried. Raises ExportError for a precision that the engine lacks."""
+    """The candidate precisions. Raises ExportError for one that the engine lacks."""
     possible = PRECISIONS[target.engine]
     if target.precision is None:
         return tuple(each for each in possible if with_int8 or each != "int8")
@@ -93,7 +93,7 @@ def _precisions(target: ExportTarget, *, with_int8: bool) -> tuple[Precision, ..
 
 
 def _chosen(candidates: Sequence[tuple[Export, Path]], target: ExportTarget) -> tuple[Export, Path]:
-    """The fastest that passes; where no proof is asked for, the fastest."""
+    """The fastest candidate that passes its check; unchecked, the fastest of all."""
     sound = [each for each in candidates if each[0].proof.is_sufficient or not target.is_checked]
     if sound:
         return min(sound, key=lambda each: each[0].proof.ms)
@@ -105,7 +105,7 @@ def _chosen(candidates: Sequence[tuple[Export, Path]], target: ExportTarget) -> 
 
 
 def describe(checkpoint: Checkpoint, result: Export) -> str:
-    """What was done, for people."""
+    """A description of the export: the agreement on each photograph, and the mean."""
     proof = result.proof
     rows = [f"  {name:<24} {share:.3%}" for name, share in proof.agreement.items()]
     head = (

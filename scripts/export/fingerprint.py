@@ -15,7 +15,7 @@ from scripts.export.model_options import ExportTarget
 from scripts.networks.architectures import BUNDLED, BUNDLED_WEIGHTS, VOC_LABELS, ModelChoice
 
 HANDLER = ROOT / "handler"
-# The folders of scripts/ whose code decides what is in an archive.
+# The folders of scripts/ with the code that decides an archive's content.
 BUILD_CODE = ("archives", "networks", "export")
 LIBRARIES = ("torch", "torchvision", "openvino", "nncf", "torch-model-archiver")
 

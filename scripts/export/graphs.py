@@ -1,4 +1,4 @@
-"""The network with what belongs before and after it: as it is exported, and as the reference."""
+"""The graphs around a network: normalisation before it, upsampling and argmax after it."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from scripts.networks.normalisation import MEAN, STD
 
 
 class LogitsGraph(nn.Module):
-    """What is exported: (1, H, W, 3) uint8 RGB -> (1, classes, h, w) float32 logits.
+    """The exported graph: (1, H, W, 3) uint8 RGB -> (1, classes, h, w) float32 logits.
 
     What is left to do, upsampling and argmax, costs the engine a quarter of its time; the handler
     does it where classes meet only (``deeplab.upsample``).
@@ -35,7 +35,7 @@ class LogitsGraph(nn.Module):
 
 
 class SegmentationGraph(nn.Module):
-    """The eager model, whole: (1, H, W, 3) uint8 RGB -> (1, H, W) uint8 class ids."""
+    """The eager model: (1, H, W, 3) uint8 RGB -> (1, H, W) uint8 class ids."""
 
     logits: LogitsGraph
 

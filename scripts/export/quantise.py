@@ -1,4 +1,4 @@
-"""int8: the network with 8-bit weights and activations, by NNCF after training.
+"""Post-training quantisation to int8 with NNCF.
 
 The ranges of the activations come from photographs, in several crops and lights. The first
 two convolutions stay as they are: their rounding would reach every later layer.
@@ -52,7 +52,7 @@ def write_int8(source: Path, target: Path, wanted: InputSize, *, per_channel: bo
 
 
 def calibration(wanted: InputSize) -> Iterator[NDArray[np.uint8]]:
-    """(1, h, w, 3) uint8 RGB, of the photographs and what can be made of them."""
+    """The calibration set: (1, h, w, 3) uint8 RGB views of the photographs."""
     for photograph in photographs():
         with Image.open(photograph) as file:
             picture = file.convert("RGB")
@@ -62,7 +62,7 @@ def calibration(wanted: InputSize) -> Iterator[NDArray[np.uint8]]:
 
 
 def _views(picture: Image.Image) -> Iterator[Image.Image]:
-    """Whole, darker and mirrored, brighter; the upper left and the lower right corner."""
+    """Augmented views: whole, darker and mirrored, brighter, and two corner crops."""
     dark, bright = LIGHTS
     yield picture
     yield ImageOps.mirror(ImageEnhance.Brightness(picture).enhance(dark))
@@ -73,7 +73,7 @@ def _views(picture: Image.Image) -> Iterator[Image.Image]:
 
 
 def _ranges(*, per_channel: bool) -> Any:
-    """NNCF's parameters; its own choice is a range for each channel where that is possible."""
+    """NNCF's parameters; by default it takes a range per channel where possible."""
     from nncf.quantization.advanced_parameters import (
         AdvancedQuantizationParameters,
         QuantizationParameters,
@@ -84,7 +84,7 @@ def _ranges(*, per_channel: bool) -> Any:
 
 
 def _nncf() -> Any:
-    """NNCF without its log; its telemetry is missing once OpenVINO was imported as we do."""
+    """Import NNCF with its log at errors; its telemetry is off after ``import_openvino``."""
     import nncf
 
     nncf.set_log_level(40)  # errors only

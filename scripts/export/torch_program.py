@@ -1,4 +1,4 @@
-"""Write the network as an exported PyTorch program, as a GPU takes it best.
+"""Export of the network as a PyTorch program for a GPU.
 
 Batch normalisation is folded into the convolutions, the weights lie channels-last, and in bf16
 they are bf16 in the file already: to cast them for each picture would take half of its time.
@@ -61,7 +61,7 @@ def _prepared(network: nn.Module, dtype: torch.dtype) -> nn.Module:
 
 
 def _folded(network: nn.Module) -> nn.Module:
-    """Without batch normalisation, where there is any and the network can be traced."""
+    """The network with batch normalisation folded into its convolutions, if it has any."""
     if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
         return network
     folded: nn.Module = fuse(network)

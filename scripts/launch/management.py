@@ -9,7 +9,7 @@ SYNCHRONOUS_S = 180.0  # registering and scaling wait for the workers
 
 
 class ManagementError(RuntimeError):
-    """TorchServe refused or is not there; the text says what to do."""
+    """TorchServe refused or is not reachable; the text says what to do."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Version:
 
 
 class ManagementClient:
-    """Versions of one model."""
+    """The management API for the versions of one model."""
 
     def __init__(self, url: str, model: str, transport: httpx.BaseTransport | None = None):
         # TorchServe is on this machine or on its own network, which no proxy leads to.
@@ -62,7 +62,7 @@ class ManagementClient:
         self._call("DELETE", f"/models/{self._model}/{version}")
 
     def set_default(self, version: str) -> None:
-        """Have requests without a version go to this one."""
+        """Make this the version of requests without one."""
         self._call("PUT", f"/models/{self._model}/{version}/set-default")
 
     def scale(self, version: str, workers: int) -> None:

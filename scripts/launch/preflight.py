@@ -11,7 +11,7 @@ class PreflightError(RuntimeError):
 
 
 def check(settings: Settings) -> None:
-    """Ports are free and there is memory. Raises PreflightError."""
+    """Raise PreflightError unless all ports are free and there is enough memory."""
     for name, host, port in ports_of(settings):
         _check_port(name, host, port)
     available = available_memory_mb()
@@ -23,7 +23,7 @@ def check(settings: Settings) -> None:
 
 
 def ports_of(settings: Settings) -> list[tuple[str, str, int]]:
-    """(name of the setting without its prefix, host, port) of all that will listen."""
+    """(setting without its prefix, host, port) of every listener."""
     inside = settings.torchserve_host
     ports = [
         ("GATEWAY_PORT", settings.host, settings.gateway_port),
@@ -46,7 +46,7 @@ def _check_port(name: str, host: str, port: int) -> None:
 
 
 def why_not_usable(host: str, port: int) -> str | None:
-    """The system's reason why nothing can listen there; None if something can."""
+    """The system's reason why the port cannot be bound; None if it can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -57,7 +57,7 @@ def why_not_usable(host: str, port: int) -> str | None:
 
 
 def available_memory_mb() -> int | None:
-    """Memory that can be had without swapping, in MB; None where the system does not tell."""
+    """Memory available without swapping, in MB; None where the system does not report it."""
     try:
         rows = Path("/proc/meminfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Child processes that end with us: started in a session of their own, stopped as a group."""
+"""Child processes in sessions of their own, stopped as groups and never left behind."""
 
 import ctypes
 import os
@@ -15,20 +15,20 @@ GRACE_S = 10.0
 
 @dataclass(frozen=True)
 class Child:
-    """A running part and the file that its output goes to."""
+    """A running service and its log file."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
 
     def last_lines(self, count: int = 5) -> list[str]:
-        """The end of the log, for the message about why it died."""
+        """The last non-empty lines of the log."""
         lines = self.log.read_text(errors="replace").splitlines()
         return [line for line in lines if line.strip()][-count:]
 
 
 def start(name: str, command: Sequence[str], env: Mapping[str, str], log: Path) -> Child:
-    """Start a part; its output goes to ``log``, which is begun anew."""
+    """Start a service; its output replaces the content of ``log``."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -36,14 +36,14 @@ def start(name: str, command: Sequence[str], env: Mapping[str, str], log: Path) 
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches us alone; we stop the parts in order
+            start_new_session=True,  # Ctrl-C reaches the parent alone
             preexec_fn=end_with_parent,  # no threads are running yet
         )
     return Child(name, process, log)
 
 
 def stop(children: Sequence[Child]) -> None:
-    """Ask each part to end, last started first; after ten seconds end its whole group."""
+    """Terminate the services, last started first; kill their groups after ten seconds."""
     for child in reversed(children):
         _signal_group(child, signal.SIGTERM)
     for child in reversed(children):
@@ -59,6 +59,6 @@ def _signal_group(child: Child, number: signal.Signals) -> None:
 
 
 def end_with_parent() -> None:
-    """Have the kernel end the child if we are killed without a chance to stop it."""
+    """Have the kernel terminate this child when its parent dies."""
     with suppress(AttributeError):  # not Linux: Ctrl-C and a normal end still stop everything
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

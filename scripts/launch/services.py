@@ -1,4 +1,4 @@
-"""How each part of the product is started, and what it is told of the others."""
+"""Starting each service with the addresses of the others."""
 
 import os
 import sys
@@ -10,14 +10,14 @@ from scripts.launch.settings import Settings
 
 
 def start_torchserve(settings: Settings, archive: str, scratch: Path, logs: Path) -> Child:
-    """TorchServe with one archive; its workers come up by themselves."""
+    """Start TorchServe with one archive; it starts the workers itself."""
     configuration = torchserve.write_configuration(settings, [archive])
     command = torchserve.command(settings, configuration, scratch)
     return start("TorchServe", command, torchserve.environment(), logs / "torchserve.log")
 
 
 def start_gateway(settings: Settings, logs: Path) -> Child:
-    """The public API, pointed at TorchServe's addresses."""
+    """Start the gateway with TorchServe's addresses."""
     inside = settings.torchserve_host
     env = {
         **os.environ,
@@ -30,7 +30,7 @@ def start_gateway(settings: Settings, logs: Path) -> Child:
 
 
 def start_page(settings: Settings, logs: Path) -> Child:
-    """The page, pointed at the gateway."""
+    """Start the page with the gateway's address."""
     env = {
         **os.environ,
         "SEGSERVE_UI_HOST": settings.host,

@@ -1,4 +1,4 @@
-"""How the parts are run on one machine, read from the environment."""
+"""The settings of the product on one machine, from the environment."""
 
 import os
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ def default_workers() -> int:
 
 
 class SettingError(ValueError):
-    """A variable of the environment holds nonsense; the text names it."""
+    """A variable has an invalid value; the text names it."""
 
 
 def read_settings(table: Mapping[str, object] | None = None) -> "Settings":
-    """The settings from the environment; a field without a variable is as in ``table``.
+    """Read the settings from the environment; ``table`` has values for fields without a variable.
 
     Raises SettingError.
     """
@@ -41,7 +41,7 @@ def read_settings(table: Mapping[str, object] | None = None) -> "Settings":
 
 
 class Settings(BaseSettings):
-    """Each is an environment variable SEGSERVE_SERVE_<NAME>."""
+    """Fields with the environment variables SEGSERVE_SERVE_<NAME>."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 

@@ -1,4 +1,4 @@
-"""Supervise everything on one machine: build the archive, start the services, watch them, stop."""
+"""The supervisor of all services on one machine: build, start, watch, stop."""
 
 import os
 import shutil
@@ -26,21 +26,21 @@ BROKEN_AFTER_DEATHS = 3  # of workers during start-up: the archive cannot be ser
 
 
 class ServeError(RuntimeError):
-    """A part could not be started or died; the text says what to do."""
+    """A service could not be started or ended; the text says what to do."""
 
 
 class Stopped(BaseException):
-    """The user or the system asked us to stop: an order, not an error."""
+    """A signal asked the supervisor to stop; no error."""
 
 
 class StopSignals:
-    """Remembers that a signal came. An exception raised in its handler could get lost."""
+    """Records SIGINT, SIGTERM and SIGHUP; an exception raised in a handler could get lost."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._remember)
-        # Under nohup a closed terminal is no order.
+        # nohup ignores SIGHUP: a closed terminal stops nothing then.
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             signal.signal(signal.SIGHUP, self._remember)
 
@@ -48,7 +48,7 @@ class StopSignals:
         self._stop.set()
 
     def wait(self, seconds: float) -> None:
-        """Wait that long; raises Stopped as soon as a signal came."""
+        """Sleep; raises Stopped as soon as a signal came."""
         if self._stop.wait(seconds):
             raise Stopped
 
@@ -99,7 +99,7 @@ def _run(
 
 
 def _wait_until_ready(settings: Settings, stop_signals: StopSignals, children: list[Child]) -> None:
-    """Until everything answers; then the addresses."""
+    """Wait until all services answer, then print their addresses."""
     gateway = f"http://{settings.host}:{settings.gateway_port}"
     page = f"http://{settings.host}:{settings.ui_port}"
     _wait(settings, stop_signals, children, f"{gateway}/readyz")
@@ -113,7 +113,7 @@ def _wait_until_ready(settings: Settings, stop_signals: StopSignals, children: l
 def _build_archive(
     settings: Settings, version: str, build: Sequence[str], stop_signals: StopSignals
 ) -> str:
-    """The name of the up-to-date archive; a process of its own gives its memory back."""
+    """Build the archive in a process of its own, which gives its memory back; its file name."""
     store = str(settings.model_store.absolute())
     options = ["--name", MODEL, "--version", version, "--store", store, *build]
     # The flags are complete: the configuration has been read.
@@ -131,7 +131,7 @@ def _build_archive(
 
 
 def _wait(settings: Settings, stop_signals: StopSignals, children: list[Child], url: str) -> None:
-    """Until ``url`` answers 200, a part dies, or the time is up."""
+    """Poll ``url`` until it answers 200. Raises ServeError if a service ends or time is up."""
     end = time.monotonic() + settings.startup_s
     while time.monotonic() < end:
         _check_alive(children)
@@ -146,7 +146,7 @@ def _wait(settings: Settings, stop_signals: StopSignals, children: list[Child], 
 
 def _answers(url: str) -> bool:
     try:
-        # Our own parts are asked directly, also where the environment names a proxy.
+        # The services are on this machine: a proxy of the environment has no place in between.
         return httpx.get(url, timeout=2.0, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False
@@ -161,7 +161,7 @@ def _check_alive(children: list[Child]) -> None:
 
 
 def _check_workers(server: Child) -> None:
-    """TorchServe goes on restarting workers that cannot load their archive: do not wait for it."""
+    """Raise ServeError if workers cannot load the archive: TorchServe restarts them forever."""
     log = server.log.read_text(errors="replace")
     if log.count("Backend worker error") >= BROKEN_AFTER_DEATHS or "Failed to load model" in log:
         reason = next((line for line in reversed(log.splitlines()) if "Error: " in line), "")
@@ -172,5 +172,5 @@ def _check_workers(server: Child) -> None:
 
 
 def say(text: str) -> None:
-    """Tell the user at once, also through a pipe."""
+    """Print a line, flushed also through a pipe."""
     print(f"segserve: {text}", flush=True)

@@ -1,6 +1,6 @@
-"""Start TorchServe in the foreground with our configuration.
+"""Start TorchServe in the foreground: ``python -m scripts.launch.torchserve ARCHIVE ...``.
 
-The process becomes Java, so that whoever started it sees the server's own end.
+The process becomes Java, so that its parent sees the server's own exit status.
 """
 
 import json
@@ -102,10 +102,10 @@ def command(settings: Settings, configuration: Path, scratch: Path) -> list[str]
 
 
 def environment() -> dict[str, str]:
-    """Ours, and two settings of the C library for Java and its workers, unless we have them.
+    """This process's environment with two thresholds of glibc's malloc, unless they are set.
 
-    Left alone it keeps for good what one large picture took, up to 32 MB a piece. Fixed, large
-    pieces go back to the system.
+    With its dynamic thresholds it keeps what one large image took, up to 32 MB an allocation.
+    With fixed ones large allocations go back to the system.
     """
     memory = {
         "MALLOC_MMAP_THRESHOLD_": str(8 * 1024 * 1024),

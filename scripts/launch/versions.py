@@ -16,14 +16,14 @@ class VersionError(ValueError):
 
 
 def list_versions(management: ManagementClient) -> str:
-    """A table for people."""
+    """A table of the versions."""
     rows = [_row(each) for each in management.versions()]
     head = f"{'VERSION':<10} {'DEFAULT':<8} {'WORKERS':<8} {'STATUS':<8} ARCHIVE"
     return "\n".join([head, *rows])
 
 
 def add(management: ManagementClient, archive: str, store: Path, workers: int) -> str:
-    """Load an archive; if its workers do not start, nothing of it stays loaded."""
+    """Load an archive; if its workers do not start, unload it again."""
     given = _locate(archive, store)
     name, version = read_identity(given)
     if name != MODEL:
@@ -46,7 +46,7 @@ def add(management: ManagementClient, archive: str, store: Path, workers: int) -
 
 
 def make_default(management: ManagementClient, version: str) -> str:
-    """Refused for a version without workers: requests would fail."""
+    """Make a version the default; refused without ready workers: requests would fail."""
     found = management.version(version)
     if found.ready == 0:
         raise VersionError(
@@ -58,7 +58,7 @@ def make_default(management: ManagementClient, version: str) -> str:
 
 
 def scale(management: ManagementClient, version: str, workers: int) -> str:
-    """Refused where it would leave the default version without workers."""
+    """Set the number of workers; refused where the default version would have none."""
     found = management.version(version)
     if workers < 0 or (workers == 0 and found.default):
         raise VersionError(f"version {version} needs at least {int(found.default)} workers")
@@ -69,7 +69,7 @@ def scale(management: ManagementClient, version: str, workers: int) -> str:
 
 
 def remove(management: ManagementClient, version: str) -> str:
-    """Refused for the default version."""
+    """Unload a version; refused for the default version."""
     if management.version(version).default:
         raise VersionError(
             f"version {version} is the default and serves: "
@@ -100,7 +100,7 @@ def _locate(archive: str, store: Path) -> Path:
 
 
 def _in_store(given: Path, store: Path, name: str) -> Path:
-    """The archive inside the model store, copied there if it is elsewhere."""
+    """The archive's path in the model store, after a copy if it lies elsewhere."""
     if given.resolve().parent == store.resolve():
         return given
     # TorchServe loads bare file names of its store only; one name per version.
@@ -113,7 +113,7 @@ def _in_store(given: Path, store: Path, name: str) -> Path:
 
 
 def _drain(management: ManagementClient, version: str) -> None:
-    """TorchServe ends workers at once: wait until nothing is queued for them."""
+    """Wait until the version's queue is empty: TorchServe ends workers at once."""
     end = time.monotonic() + DRAIN_S
     while management.version(version).pending and time.monotonic() < end:
         time.sleep(0.2)  # polling another process

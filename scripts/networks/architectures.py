@@ -1,4 +1,7 @@
-"""The architectures by name, and the choice of a model; imports no torch, so that commands can."""
+"""The names of the architectures, the stages of the backbones, and the choice of a model.
+
+Imports no torch, so that a command can show its help without.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From the user's choice (MODEL, WEIGHTS, LABELS) to a network with weights and labels."""
+"""Loading a checkpoint: the chosen network with its weights and labels."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Checkpoint:
 
 
 def load_checkpoint(choice: ModelChoice) -> Checkpoint:
-    """Load what was chosen. Raises CheckpointError or torchvision_weights.DownloadError."""
+    """Load the chosen model. Raises CheckpointError or torchvision_weights.DownloadError."""
     path, origin = _locate(choice)
     state = read_state(path)
     architecture = choice.architecture or guess_architecture(state)
@@ -72,7 +72,7 @@ INPUTS = {
 }
 
 
-# The last layer, whose outputs are the classes.
+# The last layer, with the classes as its outputs.
 CLASSIFIERS = {
     **dict.fromkeys(LITE_ARCHITECTURES, "head.classifier"),
     **dict.fromkeys(TORCHVISION_ARCHITECTURES, "classifier.4"),
@@ -102,7 +102,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def _tensors(state: object, path: Path) -> dict[str, Tensor]:
-    """Unwrap what training scripts wrap ("model", "state_dict", "module.")."""
+    """The tensors of a state dict, without the wrappings "model", "state_dict", "module."."""
     for key in ("model", "state_dict"):
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
             state = state[key]
@@ -143,7 +143,7 @@ MARKS: tuple[tuple[str, Callable[[Mapping[str, Tensor]], bool]], ...] = (
 
 
 def guess_architecture(state: Mapping[str, Tensor]) -> str:
-    """Tell the architecture from the names of its parameters."""
+    """Infer the architecture from the parameters' names and shapes."""
     for architecture, is_marked in MARKS:
         if is_marked(state):
             return architecture

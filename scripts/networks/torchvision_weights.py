@@ -14,11 +14,11 @@ from scripts.archives.paths import ROOT
 
 
 class DownloadError(RuntimeError):
-    """The published weights could not be had; the text names the ways out."""
+    """The published weights are not available; the text names the alternatives."""
 
 
 class LowResolutionLogits(nn.Module):
-    """torchvision's network without its own upsampling, which the exported graph does once."""
+    """torchvision's network without its upsampling."""
 
     def __init__(self, backbone: nn.Module, classifier: nn.Module):
         super().__init__()
@@ -62,7 +62,7 @@ def fetch_weights(architecture: str) -> Path:
 
 
 def backbone_state(architecture: str) -> dict[str, Tensor]:
-    """The backbone's ImageNet weights, downloaded by torchvision; its errors are passed on."""
+    """The backbone's ImageNet weights, downloaded by torchvision, which raises its own errors."""
     build = getattr(_segmentation(), architecture)
     whole = build(weights=None, weights_backbone="DEFAULT", aux_loss=False)
     state: dict[str, Tensor] = whole.backbone.state_dict()
@@ -75,7 +75,7 @@ def _check_hash(file: Path, expected: str) -> None:
 
 
 def weights_folder() -> Path:
-    """Where downloads are kept: .cache/weights, or SEGSERVE_EXPORT_CACHE."""
+    """The folder of downloads: .cache/weights, or SEGSERVE_EXPORT_CACHE."""
     default = ROOT / ".cache" / "weights"
     return Path(os.environ.get("SEGSERVE_EXPORT_CACHE", default))
 
@@ -89,7 +89,7 @@ def _weights_name(architecture: str) -> str:
 
 
 def _segmentation() -> Any:
-    """torchvision.models.segmentation.
+    """Import torchvision.models.segmentation.
 
     torchvision's CUDA wheel next to PyTorch's CPU wheel lacks its compiled operators, and its
     import fails where it registers shapes for them. Declaring the two is enough: no

@@ -1,1 +1,1 @@
-"""Training a network: what is drawn from the folder, what is minimised, what is remembered."""
+"""Training of a network: samples, loss, optimiser, state, results."""

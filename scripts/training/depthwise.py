@@ -1,4 +1,4 @@
-"""Depthwise convolutions whose gradients come from the CPU's fast kernels.
+"""Depthwise convolutions with fast gradients on a CPU.
 
 torch's own gradients of 5 x 5, dilated and strided depthwise convolutions run up to fifteen times
 as long as the forward pass on a CPU. The same gradients, put together from kernels that are fast:
@@ -39,7 +39,7 @@ class FastDepthwise(nn.Conv2d):
 
 
 def use_fast_gradients(network: nn.Module) -> None:
-    """Replace what FastDepthwise can replace; parameters and their names stay as they are."""
+    """Replace depthwise convolutions by FastDepthwise; parameters keep their names."""
     for parent in network.modules():
         for name, child in parent.named_children():
             if type(child) is nn.Conv2d and _is_fit(child):
@@ -126,21 +126,21 @@ class _Depthwise(torch.autograd.Function):
 
 
 def input_gradient(upstream: Tensor, features: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """The gradient of the input, by a forward convolution."""
+    """The gradient of the input, computed as a forward convolution."""
     if stride > 1:
         upstream = _spread(upstream, features, stride)
     return F.conv2d(upstream, weight.flip(2, 3), None, 1, weight.shape[2] // 2, 1, weight.shape[0])
 
 
 def _spread(upstream: Tensor, features: Tensor, stride: int) -> Tensor:
-    """As if stride were 1: nothing comes back from the places that were skipped."""
+    """The upstream gradient at stride 1: zero where the stride skipped."""
     spread = torch.empty_like(features, memory_format=CHANNELS_LAST).zero_()
     spread[:, :, ::stride, ::stride] = upstream
     return spread
 
 
 def weight_gradient(upstream: Tensor, features: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """The gradient of the filter, from windows of 3 x 3 taps that cover it."""
+    """The gradient of the filter, assembled from 3 x 3 windows that cover it."""
     size = weight.shape[2]
     if size == WINDOW:
         return _window_gradient(upstream, features, weight, stride)

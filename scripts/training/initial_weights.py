@@ -1,4 +1,4 @@
-"""Where a training starts from: ImageNet's backbone, published or bundled weights, a checkpoint."""
+"""Initial weights: ImageNet's backbone, published or bundled weights, or a checkpoint."""
 
 import urllib.error
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class InitialNetwork:
 def initial_network(
     init: str, architecture: str | None, labels: Mapping[int, str]
 ) -> InitialNetwork:
-    """Build the network and fill it.
+    """Build the network and load its initial weights.
 
     init: "default" (the bundled or the published weights of the architecture), "imagenet" (its
     backbone only), "random", or a checkpoint's path. labels: class id -> name. The last layer
@@ -75,7 +75,7 @@ def _default_weights(architecture: str) -> Path:
 def _load(
     network: nn.Module, state: Mapping[str, Tensor], classifier: str, path: Path, *, others: bool
 ) -> bool:
-    """Fill the network; True if its last layer stays new.
+    """Load a state dict; returns whether the last layer stays new.
 
     others: whether the checkpoint's classes are known to be others, even if they are as many.
     """

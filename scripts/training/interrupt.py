@@ -1,4 +1,4 @@
-"""Ends a long computation between two steps when somebody asks for it."""
+"""Graceful interruption of a long computation, between two steps."""
 
 import signal
 from collections.abc import Iterator
@@ -8,19 +8,19 @@ from types import FrameType
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
-    """Somebody asked the training to stop; its state is whole. The text says where it was."""
+    """A signal stopped the training; its state is saved. The text says at which step."""
 
 
 @dataclass
 class Stop:
-    """Whether the computation is to end."""
+    """Whether a signal has requested the end of the computation."""
 
     requested: bool = False
 
 
 @contextmanager
 def stop_on_signal() -> Iterator[Stop]:
-    """While the block runs, Ctrl-C and SIGTERM let the step end; a second Ctrl-C does not."""
+    """Turn Ctrl-C and SIGTERM into a request while the block runs; a second Ctrl-C raises."""
     stop = Stop()
 
     def ask(number: int, frame: FrameType | None) -> None:

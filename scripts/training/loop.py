@@ -26,7 +26,7 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Report:
-    """What is told to the caller after each step.
+    """The report of a step.
 
     loss: of this step. epoch: 1, 2, ... scores: of the validation, at the end of an epoch only.
     """
@@ -38,7 +38,7 @@ class Report:
 
 
 class Training:
-    """One network being trained.
+    """The training of one network.
 
     samples: ``plan.epochs`` times ``steps_per_epoch`` batches of them.
     """
@@ -73,7 +73,7 @@ class Training:
         tell: Callable[[Report], None],
         keep: Callable[[State], None],
     ) -> None:
-        """Train to the end, to the early stop, or until it is asked to stop (Interrupted).
+        """Train to the end or the early stop. Raises Interrupted after a signal.
 
         validate: scores of the averaged weights. keep: writes the state.
         """
@@ -90,17 +90,17 @@ class Training:
                     raise Interrupted(f"stopped after step {report.step} of {self.steps}")
 
     def is_finished(self) -> bool:
-        """Whether all steps are done, or the validation has not become better for long."""
+        """Whether all steps are done, or the mean IoU has not improved for ``patience`` epochs."""
         epochs = self.progress.step // self.steps_per_epoch
         waited = epochs - self.progress.best_epoch
         return self.progress.step >= self.steps or waited >= self._plan.patience
 
     def state(self) -> State:
-        """All that is needed to go on."""
+        """The state to resume from."""
         return State(self._network.state_dict(), self._optimiser.state_dict(), self.progress)
 
     def restore(self, state: State) -> None:
-        """Go on from ``state``."""
+        """Resume from ``state``."""
         self._network.load_state_dict(state.weights)
         self._optimiser.load_state_dict(state.optimiser)
         self.progress = state.progress
@@ -117,7 +117,7 @@ class Training:
         return Report(self.progress.step, epoch + (rest > 0), loss, scores)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches that are left; each depends on the seed and its number only."""
+        """The remaining batches; each depends on the seed and its number only."""
         batch, cuda = self._plan.batch, self._device.type == "cuda"
         left: Any = range(self.progress.step * batch, self.steps * batch)
         # On a CPU the network already uses every core.
@@ -127,7 +127,7 @@ class Training:
         )
 
     def _update(self, image: Tensor, ids: Tensor) -> float:
-        """One step of AdamW; the loss before it."""
+        """One step of AdamW; returns the loss before it."""
         self._set_rates()
         # Dropout must be the same after a resumption.
         torch.manual_seed(self._plan.seed + self.progress.step)

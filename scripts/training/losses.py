@@ -1,4 +1,4 @@
-"""What is minimised: cross-entropy for every pixel, and Dice's overlap for every class."""
+"""The loss: logit-adjusted cross-entropy over pixels plus Dice over classes."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ SMOOTHING = 1.0  # pixels; keeps Dice's ratio from jumping where a class has nex
 def segmentation_loss(
     logits: Tensor, ids: Tensor, *, aligned: bool, adjustment: Tensor | None = None
 ) -> Tensor:
-    """A scalar.
+    """The scalar loss of a batch.
 
     logits: (N, classes, h, w) float. ids: (N, H, W) uint8 class ids, 255 = ignore.
     aligned: whether the logits' corners lie on the picture's.
@@ -39,7 +39,7 @@ def segmentation_loss(
 
 
 def logit_adjustment(shares: Sequence[float], strength: float) -> Tensor:
-    """(classes,) float: what the loss adds to the logits, the logarithm of how frequent a class is.
+    """(classes,) float: the logarithm of each class's frequency, added to the logits in the loss.
 
     A network that is trained so does not prefer frequent classes (Menon et al. 2021,
     arXiv:2007.07314): mean IoU counts a class of few pixels as much as the background.
@@ -51,7 +51,7 @@ def logit_adjustment(shares: Sequence[float], strength: float) -> Tensor:
 
 
 def dice_loss(probabilities: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    """1 - Dice, averaged over the classes that the batch shows: a small class counts like a large.
+    """1 - Dice, averaged over the classes in the batch: a small one counts like a large one.
 
     probabilities: (N, classes, h, w), sum 1 over the classes. target: (N, h, w) int64.
     known: (N, h, w) bool, where the target is one.

@@ -1,4 +1,4 @@
-"""AdamW with a plan's learning rates, their schedule, and the decay of the weights' average."""
+"""AdamW's parameter groups, the learning-rate schedule, and the decay of the average."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ WARM_UP_SHARE = 10  # at most one step in so many: a small folder has few
 
 
 def optimiser_for(network: nn.Module, plan: Plan) -> torch.optim.AdamW:
-    """The backbone learns more slowly than the head; biases and scales do not decay."""
+    """AdamW with a lower rate for the backbone and no decay of biases and scales."""
     groups = [
         _group(network, plan, is_backbone=is_backbone, decays=decays)
         for is_backbone in (True, False)
@@ -22,7 +22,7 @@ def optimiser_for(network: nn.Module, plan: Plan) -> torch.optim.AdamW:
 
 
 def _group(network: nn.Module, plan: Plan, *, is_backbone: bool, decays: bool) -> dict[str, Any]:
-    """``full_rate`` is the learning rate that the schedule scales."""
+    """A parameter group; ``full_rate`` is the learning rate that the schedule scales."""
     rate = plan.backbone_rate if is_backbone else plan.head_rate
     return {
         "params": [
@@ -39,12 +39,12 @@ def _group(network: nn.Module, plan: Plan, *, is_backbone: bool, decays: bool) -
 
 
 def warm_up_steps(steps: int, most: int) -> int:
-    """How many of ``steps`` are warm-up."""
+    """The number of warm-up steps."""
     return min(most, steps // WARM_UP_SHARE)
 
 
 def factor(step: int, steps: int, warm_up: int) -> float:
-    """What the learning rate is multiplied with at ``step`` of ``steps``, 0..1."""
+    """The factor of the learning rate at ``step`` of ``steps``, 0..1."""
     if step < warm_up:
         return (step + 1) / (warm_up + 1)
     left = 1 - (step - warm_up) / max(steps - warm_up, 1)

@@ -1,4 +1,4 @@
-"""The options of a training: what is trained on what, and the plan of its steps."""
+"""The options of a training: data, initial weights, and the plan with its hyperparameters."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ SCALE = (0.6, 1.6)
 
 @dataclass(frozen=True)
 class Plan:
-    """How a network is trained.
+    """The hyperparameters of a training.
 
     epochs: passes over as many samples as there are pictures.
     batch: samples a step. crop: side of a sample, pixels; 16 k + 1 for the bundled network.
@@ -47,8 +47,8 @@ class TrainingOptions:
     """The flags of a training.
 
     init: first weights, see ``initial_weights.initial_network``. model: None for the architecture
-    of these. scale: least and greatest scale of a sample. keep: the epoch whose weights are
-    written, BEST or LAST.
+    of these. scale: least and greatest scale of a sample. keep: the epoch of the written
+    weights, BEST or LAST.
     """
 
     data: Path
@@ -63,7 +63,7 @@ class TrainingOptions:
 
 
 def plan_for(plan: Plan, pictures: int) -> Plan:
-    """The plan with a batch that is no larger than the folder.
+    """The plan with its batch limited to the number of images.
 
     Raises DataError for a folder of one picture.
     """

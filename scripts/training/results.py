@@ -1,4 +1,4 @@
-"""What a training leaves behind: the weights, the labels, the curve, and how it was made."""
+"""The results of a training: weights, labels, curve, and a record of its options."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ WEIGHTS, LABELS, CURVE, PLOT, FACTS = (
 
 
 def write_weights(path: Path, weights: dict[str, Tensor]) -> None:
-    """The averaged weights in fp16, as the export takes them, or an OSError."""
+    """Write the averaged weights in fp16, for the export. Raises OSError."""
     halved = {
         name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in weights.items()
@@ -37,7 +37,7 @@ def write_weights(path: Path, weights: dict[str, Tensor]) -> None:
 
 
 def write_curve(folder: Path, rows: Sequence[dict[str, float]]) -> None:
-    """The curve as CSV and as a picture; one row for each epoch."""
+    """Write the curve as CSV and PNG; one row for each epoch."""
     with (folder / CURVE).open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
@@ -46,7 +46,7 @@ def write_curve(folder: Path, rows: Sequence[dict[str, float]]) -> None:
 
 
 def write_facts(folder: Path, labels: Path, facts: dict[str, Any]) -> None:
-    """The class names and the record of what was done."""
+    """Write the labels and the record of the training."""
     shutil.copyfile(labels, folder / LABELS)
     record = {**facts, "libraries": {"torch": torch.__version__, "matplotlib": mpl.__version__}}
     (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n")

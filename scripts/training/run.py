@@ -1,4 +1,4 @@
-"""A training from its options: check everything, train, write the results."""
+"""Run a training from its options: validate the data, train, write the results."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -92,7 +92,7 @@ def _run(
     options: TrainingOptions,
     made_with: dict[str, Any],
 ) -> None:
-    """The loop, with a progress bar and a line for each epoch."""
+    """Run the loop with a progress bar and a line for each epoch."""
     done = training.progress.step
     with tqdm(total=training.steps, initial=done, unit="step", disable=None) as bar:
 
@@ -135,7 +135,7 @@ def _made_with(
     labels: Mapping[int, str],
     options: TrainingOptions,
 ) -> dict[str, Any]:
-    """What the sequence of steps depends on: a state of anything else is not gone on from."""
+    """The inputs that the steps depend on; a state made with others is not resumed."""
     return {
         "plan": asdict(plan),
         "scale": list(options.scale),

@@ -1,4 +1,4 @@
-"""What an interrupted training needs to go on exactly where it was."""
+"""The saved state of a training, to resume it exactly."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +11,12 @@ from scripts.archives.atomic_write import atomic_write
 
 
 class StateError(ValueError):
-    """A saved state cannot be gone on from; the text says why and what to do."""
+    """A saved state cannot be resumed; the text says why and what to do."""
 
 
 @dataclass
 class Progress:
-    """How far a training is.
+    """The progress of a training.
 
     step: steps done. average: state dict of the weights' moving average. best: the average with
     the best mean IoU so far. losses: of the steps since the last epoch. curve: a row per epoch.
@@ -33,7 +33,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class State:
-    """Everything that changes while a network is trained; state dicts and the progress."""
+    """State dicts of network and optimiser, and the progress."""
 
     weights: dict[str, Tensor]
     optimiser: dict[str, Any]
@@ -41,7 +41,7 @@ class State:
 
 
 def save(path: Path, state: State, made_with: dict[str, Any]) -> None:
-    """Write the state, as a whole. ``made_with``: what it depends on, compared by ``load``.
+    """Write the state atomically. ``made_with``: the inputs that ``load`` compares.
 
     OSError, naming the file, if it cannot be written; the one before stays then.
     """
@@ -51,7 +51,7 @@ def save(path: Path, state: State, made_with: dict[str, Any]) -> None:
 
 
 def load(path: Path, made_with: dict[str, Any]) -> State | None:
-    """The state in ``path``, None if there is none. StateError if it is another training's."""
+    """Read the state; None if there is none. StateError if it is another training's."""
     if not path.exists():
         return None
     way_out = "choose another --output, or delete it to start anew"

@@ -1,4 +1,4 @@
-"""How good the averaged weights are on pictures that are not trained on."""
+"""Validation of the averaged weights on held-out images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from scripts.export.graphs import SegmentationGraph
 
 @dataclass(frozen=True)
 class ValidationImage:
-    """A picture as the network sees it. Its mask, at full size, would fill the memory.
+    """An image at the network's size; its mask stays on disk, as at full size all would not fit.
 
     pixels: (1, h, w, 3) uint8 RGB at the network's size.
     """
@@ -29,7 +29,7 @@ class ValidationImage:
 
 
 class Validation:
-    """Scores weights as the exported network would be scored: same decoding, same resizing.
+    """Scores weights with the decoding and resizing of the exported network.
 
     network: any instance of the architecture; its weights are overwritten.
     """

@@ -87,7 +87,7 @@ def test_an_export_alone_fails_with_one_line(
 def test_an_export_alone_fails_when_the_proof_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing lies there that somebody could take for good."""
+    """No artefact is left that could be taken for a good one."""
     checkpoint = replace(tiny_checkpoint(), network=SwapsClassesWhenTraced().eval())
     monkeypatch.setattr(checkpoints, "load_checkpoint", lambda _choice: checkpoint)
     assert main(["--device", "cpu", "--export-only", str(tmp_path)]) == 1

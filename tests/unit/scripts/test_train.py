@@ -64,7 +64,7 @@ def _start(arguments: Sequence[str]) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="module")
 def whole(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The results of a training that nobody interrupted."""
+    """The results of an uninterrupted training."""
     output = tmp_path_factory.mktemp("whole")
     done = _start(_arguments(folder, output))
     printed, errors = done.communicate(timeout=WAIT_S)

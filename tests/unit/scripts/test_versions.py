@@ -49,7 +49,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> TorchServeDouble:
 
 
 def test_every_command_is_tried_below() -> None:
-    """One that is forgotten there would be tried by nobody."""
+    """One that is forgotten there would not be tried at all."""
     assert set(versions.commands) == set(COMMANDS)
 
 

@@ -1,4 +1,4 @@
-"""What is compared does the same work: everybody's mask is looked at first."""
+"""Only equal work is compared: the mask of every server is checked first."""
 
 import io
 import json
@@ -26,7 +26,7 @@ def test_the_same_mask_passes() -> None:
 
 
 def test_another_mask_is_found_out() -> None:
-    """Whose it is and by how much."""
+    """The message names the server and the share."""
     other = MASK.copy()
     other[:24] = 15
     with pytest.raises(BenchmarkError, match=r"litserve gives the same class on 50\.0%"):
@@ -85,7 +85,7 @@ def test_everybody_is_started_and_asked_in_their_own_way(
 
 
 def _asked(ms: float, *, is_newcomer: bool) -> list[tuple[str, int]]:
-    """Photographs and connections of the loads on somebody who takes ``ms`` alone."""
+    """Photographs and connections of the loads on a server that takes ``ms`` alone."""
     plan = Plan(1, 1.0, 1.0, (1, 2, 4, 8), photographs(), open_seconds=1.0)
     endpoint = Endpoint("x", lambda jpeg: Request("", jpeg, ""), bytes, is_newcomer=is_newcomer)
     measured, asked = Measurement(), []
@@ -98,7 +98,7 @@ def _asked(ms: float, *, is_newcomer: bool) -> list[tuple[str, int]]:
 
 
 def test_everybody_is_asked_over_all_connections() -> None:
-    """Larger photographs only of those who decode them as we do."""
+    """Larger photographs only where they are decoded as we do."""
     usual_name, *larger = SIZES
     loads = [(usual_name, connections) for connections in (1, 2, 4, 8)]
     assert _asked(100.0, is_newcomer=True) == loads

@@ -52,7 +52,7 @@ def test_an_archive_cut_short_is_damaged(tmp_path: Path, tenths: int) -> None:
 
 @pytest.mark.parametrize("content", ["", "no JSON", "[]", "null", '"text"'])
 def test_facts_must_be_an_object(tmp_path: Path, content: str) -> None:
-    """Whoever wrote that member, it was not us."""
+    """Another program wrote that member."""
     with pytest.raises(DamagedArchiveError, match="is not a model archive"):
         read_facts(_archive(tmp_path, content), MEMBER)
 

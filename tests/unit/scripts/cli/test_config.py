@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_read_is_told(content: bytes | None, words: str) -
 def test_the_versions_look_where_the_file_has_the_product_listen(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The table [serve] is about the product, whoever asks; a variable comes before it."""
+    """The table [serve] is about the product, for every command; a variable comes before it."""
     Path("segserve.toml").write_text("[serve]\nmanagement-port = 1\n")
     assert command("versions")(["list"]) == 1
     assert "at http://127.0.0.1:1 is not there" in capsys.readouterr().err

@@ -71,7 +71,7 @@ def test_the_table_says_what_the_command_says(name: str) -> None:
 
 
 def test_every_command_has_a_place_in_the_folder_and_in_the_table() -> None:
-    """A file that the table forgets would be a command that nobody can run."""
+    """A file that the table forgets would be a command that cannot be run."""
     files = {path.stem for path in (ROOT / "scripts").glob("[a-z]*.py")}
     assert files == set(ENTRIES)
 
@@ -114,7 +114,7 @@ def _parse(words: list[str]) -> None:
 
 @pytest.mark.parametrize("ctx", CONTEXTS, ids=NAMES)
 def test_the_help_shows_defaults_and_variables(ctx: click.Context) -> None:
-    """Of every flag: whoever reads it needs no other page."""
+    """Of every flag, so that no other page is needed."""
     shown = re.sub(r"\s+", "", ctx.get_help())
     for each in options_of(ctx):
         if each.name != "help":

@@ -99,7 +99,7 @@ def test_a_wrong_mask_is_mended(classifier: Classifier, tmp_path: Path, wrong: s
 
 
 def test_small_objects_are_not_asked_about(classifier: Classifier, tmp_path: Path) -> None:
-    """Nobody could tell what they are."""
+    """They are too small to be recognised."""
     mask = np.zeros((80, 96), dtype=np.uint8)
     mask[:5, :5] = voc_ids()["tvmonitor"]
     write(tmp_path, "p", Image.new("RGB", (96, 80)), mask)

@@ -45,7 +45,7 @@ def test_one_folder_is_split(tmp_path: Path, pictures: int, held_out: int) -> No
 
 
 def test_the_held_out_names_can_be_written_and_read_again(tmp_path: Path) -> None:
-    """So that nobody measures on what was trained on."""
+    """So that no image is both trained on and measured on."""
     data = make(tmp_path / "data", 12)
     chosen = split(data, None)
     write_names(tmp_path / VALIDATION, chosen.validation)

@@ -89,7 +89,7 @@ def test_the_running_product_may_have_its_ports(gateway: tuple[int, int]) -> Non
 
 
 def test_another_web_server_is_not_taken_for_the_gateway() -> None:
-    """Its port is in use by somebody else."""
+    """Its port is in use by another program."""
 
     class Other(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name is http.server's

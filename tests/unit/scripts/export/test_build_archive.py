@@ -82,7 +82,7 @@ def test_a_second_build_does_nothing(tiny: Archive) -> None:
 
 
 def test_a_damaged_archive_is_built_again(tiny: Archive) -> None:
-    """A flipped byte in the weights is found before anybody serves them."""
+    """A flipped byte in the weights is found before they are served."""
     build(tiny)
     damaged = bytearray(tiny.path.read_bytes())
     damaged[len(damaged) // 2] ^= 0xFF

@@ -127,7 +127,7 @@ def test_int8_is_no_candidate_where_photographs_show_nothing(
 def test_int8_is_taken_without_evidence_where_nobody_asks_for_any(
     tmp_path: Path, agrees: Agrees, target: ExportTarget
 ) -> None:
-    """Somebody has measured it, or the weights mean nothing."""
+    """The user has measured it, or the weights mean nothing."""
     checkpoint = _sees_nothing()
     result = export(checkpoint, target, tmp_path)
     assert "int8" in agrees.precisions

@@ -42,7 +42,7 @@ def test_a_signal_is_an_order_to_stop(number: signal.Signals) -> None:
 
 @pytest.mark.usefixtures("_handlers")
 def test_a_closed_terminal_is_no_order_under_nohup() -> None:
-    """Whoever started it so wants it to go on."""
+    """It was started so that it goes on."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     stop_signals = StopSignals()
     signal.raise_signal(signal.SIGHUP)

@@ -57,7 +57,7 @@ def test_a_batch_without_known_pixels_costs_nothing() -> None:
 
 
 def test_the_adjustment_is_the_logarithm_of_the_share() -> None:
-    """Times its strength; a class that nobody has seen is not minus infinity."""
+    """Times its strength; a class without a pixel is not minus infinity."""
     found = logit_adjustment([0.5, 0.25, 0.25, 0.0], strength=0.5)
     expected = [math.log(share) / 2 for share in (0.5, 0.25, 0.25, 1e-4)]
     assert found.tolist() == pytest.approx(expected)

@@ -20,7 +20,7 @@ ROWS = [
 
 
 def test_the_weights_are_halved_and_readable(tmp_path: Path) -> None:
-    """fp16 for floats; counters stay whole; anybody may read the file, as a container must."""
+    """fp16 for floats; counters stay whole; the file is readable by all, as by a container."""
     path = tmp_path / results.WEIGHTS
     results.write_weights(path, {"a": torch.tensor([0.5, 1 / 3]), "n": torch.tensor(7)})
     found = load_file(path)

@@ -67,7 +67,7 @@ def test_the_masks_are_not_kept_in_memory(tmp_path: Path) -> None:
 
 
 def test_a_mask_that_is_gone_is_named(tmp_path: Path) -> None:
-    """Whoever moves the folder in the middle of an epoch gets a line, not a traceback."""
+    """A folder that is moved in the middle of an epoch is a line, not a traceback."""
     made = validation(make(tmp_path, 2))
     path = tmp_path / "SegmentationClass" / "p01.png"
     path.unlink()
