@@ -1,4 +1,4 @@
-"""Every way a request can fail, and the one place that renders failures as problem documents.
+"""Every way a request can fail.
 
 GatewayError
 |-- InvalidRequestError     422 invalid_request
@@ -22,18 +22,8 @@ GatewayError
 `-- InternalError           500 internal_error
 """
 
-import json
 from collections.abc import Mapping
-from typing import ClassVar, Final
-
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
-
-from gateway.schemas import Problem
-
-PROBLEM_JSON = "application/problem+json"
-# Whose clients expect the error's text in a member of that name.
-_OPEN_INFERENCE: Final = "/v2/"
+from typing import ClassVar
 
 
 class GatewayError(Exception):
@@ -172,48 +162,3 @@ class InternalError(GatewayError):
     """A fault of the gateway itself; nothing that a client sends should lead here."""
 
     status, code, title = 500, "internal_error", "The gateway failed"
-
-
-class ProblemResponse(Response):
-    """A problem document; as it is sent, it leaves its code in the request's state."""
-
-    media_type = PROBLEM_JSON
-    code: str
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """For telemetry, which sees every answer but reads no body."""
-        scope.setdefault("state", {})["error_code"] = self.code
-        if f"{scope['path']}/".startswith(_OPEN_INFERENCE):
-            self._add_error()
-        await super().__call__(scope, receive, send)
-
-    def _add_error(self) -> None:
-        """The detail once more, where clients of the Open Inference Protocol look for it.
-
-        Here, because every refusal passes, also of what is in front of the routes.
-        """
-        fields = json.loads(bytes(self.body))
-        self.body = json.dumps(fields | {"error": fields["detail"]}).encode()
-        self.headers["Content-Length"] = str(len(self.body))
-
-
-def problem(error: GatewayError, request_id: str) -> Problem:
-    """The problem document (RFC 9457) of a failure."""
-    return Problem(
-        type="about:blank",
-        title=error.title,
-        status=error.status,
-        detail=error.detail,
-        code=error.code,
-        request_id=request_id,
-    )
-
-
-def render(error: GatewayError, request_id: str) -> Response:
-    """The answer that carries the problem document of a failure, with its headers."""
-    response = ProblemResponse(problem(error, request_id).model_dump_json(), error.status)
-    response.code = error.code
-    response.headers.update(error.headers)
-    if error.retry_after_s is not None:
-        response.headers["Retry-After"] = str(error.retry_after_s)
-    return response

@@ -15,8 +15,8 @@ from gateway.errors import (
     InvalidRequestError,
     MethodNotAllowedError,
     NotFoundError,
-    render,
 )
+from gateway.http.problems import render
 from gateway.protection.security_headers import protect
 from gateway.telemetry.middleware import mark, route_of
 

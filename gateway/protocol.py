@@ -7,7 +7,8 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from starlette.datastructures import MutableHeaders
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from gateway.errors import GatewayError, HeadersTooLargeError, MalformedHttpError, render
+from gateway.errors import GatewayError, HeadersTooLargeError, MalformedHttpError
+from gateway.http.problems import render
 from gateway.protection.security_headers import protect
 from gateway.telemetry.middleware import mark, new_request_id
 from gateway.whole_answers import WholeAnswers

@@ -3,22 +3,9 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from gateway.keys.api_key import Concurrency, Name
-from gateway.keys.principal import Role
-from gateway.protection.rates import Rate
-
-
-class Problem(BaseModel):
-    """What went wrong, as RFC 9457 has it, with a stable code and the request's id."""
-
-    type: str = Field(description="Always about:blank: the code tells problems apart.")
-    title: str = Field(description="The kind of problem in words.")
-    status: int = Field(description="The HTTP status, repeated.")
-    detail: str = Field(description="What is wrong with this request, and what to do.")
-    code: str = Field(description="Stable name of the kind of problem, for programs.")
-    request_id: str = Field(description="The id to quote; the same as in X-Request-ID.")
+from gateway.http.problems import Problem
 
 
 class Health(BaseModel):
@@ -82,42 +69,6 @@ class Labels(BaseModel):
     model: str = Field(description="The model.")
     version: str = Field(description="The version.")
     labels: list[Label] = Field(description="Every class that it knows, ascending by id.")
-
-
-class NewKey(BaseModel):
-    """The key that is wanted; what is left out is the gateway's default."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    name: Name = Field(description="Whose it is.", examples=["field-app"])
-    role: Role = Field("user", description="An admin may also use the routes under /v1/admin.")
-    rate: Rate | None = Field(
-        None, description="Requests that compute in a time, for this key.", examples=["600/minute"]
-    )
-    concurrency: Concurrency | None = Field(None, description="Requests at once, for this key.")
-
-
-class KeyEntry(BaseModel):
-    """A key without its secret, which is kept nowhere."""
-
-    id: str = Field(description="The part of the key that is no secret: sgs_<id>_<secret>.")
-    name: str = Field(description="Whose it is.")
-    role: Role = Field(description="An admin may also use the routes under /v1/admin.")
-    created_at: datetime = Field(description="When it was made.")
-    rate: str | None = Field(description="Its own limit; null where the gateway's holds.")
-    concurrency: int | None = Field(description="Its own limit; null where the gateway's holds.")
-
-
-class Keys(BaseModel):
-    """Every key there is."""
-
-    keys: list[KeyEntry] = Field(description="In the order of their making.")
-
-
-class ShownKey(KeyEntry):
-    """A key that was just made."""
-
-    key: str = Field(description="The key. Keep it now: it is never shown again.")
 
 
 class Rle(BaseModel):

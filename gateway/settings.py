@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from gateway.protection.rates import Rate
+from gateway.rate import Rate
 
 MIB = 1024 * 1024
 _ROOT = Path(__file__).resolve().parent.parent

@@ -3,15 +3,19 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 from urllib.parse import quote
 
 import httpx
+from opentelemetry import trace
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from yarl import URL
 
 from gateway.connections import Answer, Patience, Transport
 from gateway.memory import Buffer
-from gateway.telemetry.tracing import outgoing
 from gateway.translation import from_answer, from_transport
+
+_W3C: Final = TraceContextTextMapPropagator()
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,14 @@ def _fact(answer: Answer, name: str) -> str:
     return answer.headers.get(name, "").encode("ascii", "replace").decode()
 
 
+def trace_context() -> dict[str, str]:
+    """The W3C headers that make the worker's spans children of the current one, if any."""
+    headers: dict[str, str] = {}
+    if trace.get_current_span().get_span_context().is_valid:
+        _W3C.inject(headers)
+    return headers
+
+
 class TorchServe:
     """Asks for masks."""
 
@@ -118,6 +130,6 @@ class TorchServe:
         }
         if question.form is not None:
             headers["X-Segserve-Form"] = question.form
-        headers |= outgoing()
+        headers |= trace_context()
         address = _endpoint(self._url, target)
         return await self._transport.post(address, headers, _body(image), self._patience)

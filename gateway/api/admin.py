@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Response
 from gateway.keys.api_key import Key
 from gateway.keys.file import KeyFile
 from gateway.keys.register import Register
+from gateway.keys.schemas import KeyEntry, Keys, NewKey, ShownKey
 from gateway.openapi.problems import problems
-from gateway.schemas import KeyEntry, Keys, NewKey, ShownKey
 
 KEY_ID = Path(description="Id of the key.", examples=["0f3a2b1c4d5e"], max_length=64)
 

@@ -16,7 +16,9 @@ from gateway.offload import Offload
 from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
 from gateway.pipeline import Pipeline
-from gateway.pixels.rendering import picture
+from gateway.pixels.masks import SIGNATURE, NotAMaskError
+from gateway.pixels.palette import PALETTES
+from gateway.pixels.rendering import colour_map
 from gateway.results import Detail, describe
 from gateway.uploads import read_image
 from gateway.wishes import Wish
@@ -34,6 +36,15 @@ def wants_json(request: Request) -> bool:
     if not best:
         raise NotAcceptableError(f"The answer is {PNG} or {JSON}. Name one of them in Accept.")
     return bool(best == JSON)
+
+
+def picture(png: bytes, wish: Wish) -> bytes:
+    """The model's PNG as the wish has it; raises NotAMaskError if it is none."""
+    if wish.render == "colour":
+        return colour_map(png, PALETTES[wish.palette])
+    if not png.startswith(SIGNATURE):
+        raise NotAMaskError("not a PNG")
+    return png
 
 
 async def document(

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway.keys.principal import Role
-from gateway.protection.rates import Rate
+from gateway.rate import Rate
 
 _PREFIX: Final = "sgs"
 _ID_BYTES: Final = 6

@@ -1,4 +1,4 @@
-"""The file of the API keys, and the command that changes it: `python -m gateway.keys`."""
+"""The file of the API keys, which `python -m gateway.keys` changes."""
 
 import fcntl
 import os
@@ -101,9 +101,3 @@ class KeyFile:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-
-
-if __name__ == "__main__":
-    from gateway.keys.command import main
-
-    main()

@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 from gateway import errors
+from gateway.http.problems import PROBLEM_JSON, Problem
 from gateway.openapi.headers import REQUEST_ID, retry_after
 from gateway.openapi.schemas import reference
-from gateway.schemas import Problem
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -60,7 +60,7 @@ def _answer(error: type[errors.GatewayError]) -> dict[str, Any]:
     return {
         "description": "",
         "headers": REQUEST_ID | (retry_after(seconds) if seconds is not None else {}),
-        "content": {errors.PROBLEM_JSON: {"schema": reference(Problem), "examples": {}}},
+        "content": {PROBLEM_JSON: {"schema": reference(Problem), "examples": {}}},
     }
 
 
@@ -72,7 +72,7 @@ def problems(*codes: str, **details: str) -> Responses:
     responses: Responses = {}
     for error in (_ERRORS[code] for code in dict.fromkeys([*codes, *details])):
         answer = responses.setdefault(error.status, _answer(error))
-        answer["content"][errors.PROBLEM_JSON]["examples"][error.code] = _example(
+        answer["content"][PROBLEM_JSON]["examples"][error.code] = _example(
             error, details.get(error.code, _DETAILS[error.code])
         )
         answer["description"] = " or ".join(filter(None, [answer["description"], error.title]))

@@ -6,11 +6,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from gateway.batch import MAX_FILES
+from gateway.http.problems import Problem
 from gateway.protocols.hugging_face import HuggingFaceInputs
 from gateway.protocols.label_studio import LabelStudioProject, LabelStudioTasks
 from gateway.protocols.open_inference import InferenceRequest
 from gateway.protocols.open_inference_answer import InferenceResponse
-from gateway.schemas import BatchLine, Problem, SegmentationFound
+from gateway.schemas import BatchLine, SegmentationFound
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 

@@ -3,8 +3,6 @@
 from typing import Final
 
 from gateway.pixels.masks import HEADER_SIZE, SIGNATURE, NotAMaskError, chunk, read_header
-from gateway.pixels.palette import PALETTES
-from gateway.wishes import Wish
 
 _INDEXED: Final = 3
 
@@ -19,12 +17,3 @@ def colour_map(mask: bytes, palette: bytes) -> bytes:
     return b"".join(
         (SIGNATURE, chunk(b"IHDR", indexed), chunk(b"PLTE", palette), mask[HEADER_SIZE:])
     )
-
-
-def picture(png: bytes, wish: Wish) -> bytes:
-    """The model's PNG as the wish has it; raises NotAMaskError if it is none."""
-    if wish.render == "colour":
-        return colour_map(png, PALETTES[wish.palette])
-    if not png.startswith(SIGNATURE):
-        raise NotAMaskError("not a PNG")
-    return png

@@ -7,7 +7,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.errors import ForbiddenError, GatewayError, UnauthorizedError, render
+from gateway.errors import ForbiddenError, GatewayError, UnauthorizedError
+from gateway.http.problems import render
 from gateway.keys.file import KeyFile
 from gateway.keys.principal import ANYBODY, VISITOR, Principal
 from gateway.keys.register import Register

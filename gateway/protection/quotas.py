@@ -17,7 +17,8 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.errors import TooManyRequestsError, render
+from gateway.errors import TooManyRequestsError
+from gateway.http.problems import render
 from gateway.keys.principal import ANYBODY
 from gateway.settings import Settings
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Tracer
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -25,7 +24,6 @@ _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_E
 _FLUSH_S: Final = 2.0
 # The stage in which another process works: its spans become this one's children.
 _CALL: Final = "infer"
-_W3C: Final = TraceContextTextMapPropagator()
 
 
 class Tracing:
@@ -59,14 +57,6 @@ class Tracing:
             last = Thread(target=self.provider.shutdown, daemon=True)
             last.start()
             last.join(_FLUSH_S)
-
-
-def outgoing() -> dict[str, str]:
-    """The W3C headers that make another process's spans children of the current one, if any."""
-    headers: dict[str, str] = {}
-    if trace.get_current_span().get_span_context().is_valid:
-        _W3C.inject(headers)
-    return headers
 
 
 def annotate(attributes: Mapping[str, str | None]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import openapi_spec_validator
 import pytest
 
-from gateway.openapi import file as openapi_file
+from gateway import export_openapi as openapi_file
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
 

@@ -3,8 +3,8 @@
 import pytest
 
 from gateway import errors
-from gateway.errors import GatewayError, render
-from gateway.schemas import Problem
+from gateway.errors import GatewayError
+from gateway.http.problems import Problem, render
 
 
 def _all(kind: type[GatewayError]) -> list[type[GatewayError]]:

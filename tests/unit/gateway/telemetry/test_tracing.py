@@ -13,7 +13,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 
 from gateway.app import create_app
-from gateway.telemetry.tracing import Tracing, from_environment, is_wanted, outgoing
+from gateway.telemetry.tracing import Tracing, from_environment, is_wanted
+from gateway.torchserve import trace_context
 from tests.collector import collector
 from tests.unit.gateway.doubles import TorchServeDouble, client, send, settings
 
@@ -111,7 +112,7 @@ async def test_without_traces_nothing_is_handed_on(torchserve: TorchServeDouble)
     async with client(torchserve) as gateway:
         await send(gateway, headers=TRACEPARENT)
     assert "traceparent" not in torchserve.predictions[0].headers
-    assert outgoing() == {}
+    assert trace_context() == {}
 
 
 def test_a_stage_timed_elsewhere_lies_in_the_past(

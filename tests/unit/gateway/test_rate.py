@@ -4,7 +4,7 @@ import pytest
 from limits import parse
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.protection.rates import Rate
+from gateway.rate import Rate
 
 ADAPTER: TypeAdapter[str] = TypeAdapter(Rate)
 

@@ -1,4 +1,4 @@
-"""Writes the OpenAPI document: ``python -m gateway.openapi.file docs/openapi.json``."""
+"""Writes the OpenAPI document: ``python -m gateway.export_openapi docs/openapi.json``."""
 
 import json
 import sys

@@ -1,0 +1,1 @@
+"""Between a socket and a route: knows HTTP, and no model."""
