@@ -8,8 +8,8 @@ import uvicorn
 from pydantic import ValidationError
 
 from gateway.app import create_app
+from gateway.http.server import ProblemProtocol
 from gateway.protection.access import why_not_open
-from gateway.protocol import ProblemProtocol
 from gateway.settings import Settings
 from gateway.telemetry import tracing
 from gateway.telemetry.logs import log_to_stderr

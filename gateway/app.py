@@ -10,7 +10,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.telemetry import TelemetryConfig
 
-from gateway.admission import Admission
+from gateway.admission.slots import Admission
+from gateway.admission.upload_budget import Memory
 from gateway.api import (
     admin,
     batch,
@@ -24,22 +25,19 @@ from gateway.api import (
     segment,
     segmentation,
 )
-from gateway.api.documentation import add_documentation
 from gateway.catalogue import Catalogue
-from gateway.connections import Connections, Patience, Transport
-from gateway.handlers import HANDLERS
+from gateway.http.cors import Cors
+from gateway.http.docs_page import add_documentation
+from gateway.http.exception_handlers import HANDLERS
+from gateway.http.lingering_close import Lingering
+from gateway.http.security_headers import SecurityHeaders
 from gateway.keys.file import KeyFile
 from gateway.keys.register import Register
-from gateway.lingering import Lingering
-from gateway.management import Management
-from gateway.memory import Memory
 from gateway.offload import Offload
 from gateway.openapi import document as openapi
 from gateway.pipeline import Pipeline
 from gateway.protection import access
-from gateway.protection.cors import Cors
 from gateway.protection.quotas import Quotas, Rates
-from gateway.protection.security_headers import SecurityHeaders
 from gateway.protocols.annotator import Annotator
 from gateway.settings import Settings
 from gateway.telemetry import loop_lag
@@ -47,7 +45,9 @@ from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.middleware import PROBES, Telemetry
 from gateway.telemetry.stages import Stages
 from gateway.telemetry.tracing import Tracing
-from gateway.torchserve import TorchServe
+from gateway.torchserve.inference import TorchServe
+from gateway.torchserve.management import Management
+from gateway.torchserve.transport import Connections, Patience, Transport
 
 # Seconds after which an idle connection to TorchServe is not used again.
 _KEEPALIVE_S = 30.0

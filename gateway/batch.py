@@ -8,15 +8,15 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
+from gateway.admission.upload_budget import Buffer, Memory
 from gateway.errors import (
     GatewayError,
     ImageTooLargeError,
     InvalidRequestError,
     UnreadableImageError,
 )
-from gateway.memory import Buffer, Memory
-from gateway.multipart import FIELD, HINT, Form, boundary_of
-from gateway.uploads import FORM_ALLOWANCE, limited, too_large
+from gateway.http.multipart import FIELD, HINT, Form, boundary_of
+from gateway.http.uploads import FORM_ALLOWANCE, limited, too_large
 
 MAX_FILES: Final = 100
 # Images of one request that are computed or wait for it at once: enough to keep the workers busy,

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.errors import GatewayError, ModelUnavailableError, NotFoundError, OverloadedError
-from gateway.management import Management, ModelStatus, VersionStatus
+from gateway.torchserve.management import Management, ModelStatus, VersionStatus
 
 # How long a request waits for what is newer while something older is known.
 _PATIENCE_S: Final = 0.5

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gateway.errors import ModelUnavailableError
-from gateway.pixels.masks import NotAMaskError
+from gateway.masks.grey_png import NotAMaskError
 from gateway.telemetry.stages import StageClock
-from gateway.torchserve import Prediction, Target
+from gateway.torchserve.inference import Prediction, Target
 
 logger = logging.getLogger(__name__)
 

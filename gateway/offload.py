@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from gateway.admission.upload_budget import Buffer
 from gateway.found import Found, trusting
-from gateway.memory import Buffer
-from gateway.pixels.masks import size_of
+from gateway.masks.grey_png import size_of
 
 T = TypeVar("T")
 

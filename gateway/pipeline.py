@@ -13,7 +13,8 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
-from gateway.admission import Admission
+from gateway.admission.slots import Admission
+from gateway.admission.upload_budget import Buffer, Memory
 from gateway.batch import Batch, Work
 from gateway.catalogue import Catalogue, default_may_change
 from gateway.errors import (
@@ -23,10 +24,9 @@ from gateway.errors import (
     NoWorkerFreeError,
 )
 from gateway.found import Found, about
-from gateway.memory import Buffer, Memory
 from gateway.settings import Settings
 from gateway.telemetry.stages import StageClock, Stages
-from gateway.torchserve import Prediction, Question, Target, TorchServe
+from gateway.torchserve.inference import Prediction, Question, Target, TorchServe
 from gateway.wishes import Wish, form_of
 
 Reader = Callable[[Buffer], Coroutine[Any, Any, None]]

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.found import Found
-from gateway.pixels.masks import decode_mask, encode_grey
-from gateway.pixels.palette import hex_colour
-from gateway.pixels.polygons import polygons
-from gateway.pixels.regions import Region, regions
+from gateway.masks.grey_png import decode_mask, encode_grey
+from gateway.masks.palettes import hex_colour
+from gateway.masks.polygons import polygons
+from gateway.masks.regions import Region, regions
 from gateway.schemas import ClassFound, Rle, SegmentationFound
 from gateway.wishes import Wish, class_ids
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.errors import InvalidRequestError
-from gateway.pixels.palette import PALETTES
+from gateway.masks.palettes import PALETTES
 
 Render = Literal["colour", "labels", "overlay", "cutout", "confidence"]
 

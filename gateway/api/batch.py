@@ -9,10 +9,10 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.api import parameters
-from gateway.api.answers import NOT_STORED
 from gateway.batch import Batch, Item
 from gateway.errors import GatewayError, InternalError
 from gateway.http.problems import problem
+from gateway.http.responses import NOT_STORED
 from gateway.offload import Offload
 from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import problems

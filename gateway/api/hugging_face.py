@@ -6,17 +6,17 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.api.answers import JSON, NOT_STORED
+from gateway.admission.upload_budget import Buffer
 from gateway.api.parameters import MODEL, VERSION
 from gateway.errors import UnreadableImageError
-from gateway.json_body import is_object, receive, room_for
-from gateway.memory import Buffer
+from gateway.http.json_body import is_object, receive, room_for
+from gateway.http.responses import JSON, NOT_STORED
+from gateway.http.uploads import too_large
 from gateway.offload import Offload
 from gateway.openapi import protocols as openapi_protocols
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
 from gateway.pipeline import Pipeline
 from gateway.protocols.hugging_face import Inputs, Segment, read_inputs, segments
-from gateway.uploads import too_large
 from gateway.wishes import Wish
 
 

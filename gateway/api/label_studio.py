@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from gateway.api.answers import JSON, NOT_STORED
 from gateway.api.parameters import VERSION
 from gateway.found import about
+from gateway.http.responses import JSON, NOT_STORED
 from gateway.openapi import protocols as openapi_protocols
 from gateway.openapi.problems import problems
 from gateway.protocols.annotator import Annotator

@@ -9,12 +9,12 @@ from starlette.responses import Response
 from gateway.api.parameters import MODEL, VERSION, VERSION_PATTERN
 from gateway.catalogue import Catalogue
 from gateway.found import about
-from gateway.management import ModelStatus
+from gateway.masks.palettes import hex_colour
 from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import problems
-from gateway.pixels.palette import hex_colour
 from gateway.schemas import Colours, Label, Labels, Model, Models, ModelVersion
-from gateway.torchserve import Target
+from gateway.torchserve.inference import Target
+from gateway.torchserve.management import ModelStatus
 
 
 def _model(name: str, now: ModelStatus) -> Model:

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.api.answers import JSON, NOT_STORED
+from gateway.admission.upload_budget import Buffer
 from gateway.api.open_inference_models import VERSION
 from gateway.api.parameters import MODEL
 from gateway.errors import UnreadableImageError
 from gateway.found import Found
-from gateway.json_body import receive, room_for
-from gateway.memory import Buffer
+from gateway.http.json_body import receive, room_for
+from gateway.http.responses import JSON, NOT_STORED
 from gateway.offload import Offload
 from gateway.openapi import protocols as openapi_protocols
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems

@@ -9,18 +9,18 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from gateway.api import parameters
-from gateway.api.answers import JSON, NOT_STORED, PNG, PngResponse
 from gateway.errors import NotAcceptableError
 from gateway.found import Found, trusting
+from gateway.http.responses import JSON, NOT_STORED, PNG, PngResponse
+from gateway.http.uploads import read_image
+from gateway.masks.colour_map import colour_map
+from gateway.masks.grey_png import SIGNATURE, NotAMaskError
+from gateway.masks.palettes import PALETTES
 from gateway.offload import Offload
 from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
 from gateway.pipeline import Pipeline
-from gateway.pixels.masks import SIGNATURE, NotAMaskError
-from gateway.pixels.palette import PALETTES
-from gateway.pixels.rendering import colour_map
 from gateway.results import Detail, describe
-from gateway.uploads import read_image
 from gateway.wishes import Wish
 
 

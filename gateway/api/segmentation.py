@@ -8,15 +8,15 @@ from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from gateway.api.answers import NOT_STORED, PngResponse
 from gateway.api.parameters import VERSION
 from gateway.found import trusting
+from gateway.http.responses import NOT_STORED, PngResponse
+from gateway.http.uploads import read_image
+from gateway.masks.colour_map import colour_map
+from gateway.masks.palettes import SEED
 from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
 from gateway.pipeline import Pipeline
-from gateway.pixels.palette import SEED
-from gateway.pixels.rendering import colour_map
-from gateway.uploads import read_image
 from gateway.wishes import Wish
 
 

@@ -7,12 +7,12 @@ from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
+from gateway.admission.upload_budget import Buffer, Memory
 from gateway.batch import AT_ONCE
 from gateway.catalogue import Catalogue, default_may_change
 from gateway.errors import GatewayError, NotFoundError, OverloadedError
 from gateway.found import Found
-from gateway.json_body import receive
-from gateway.memory import Buffer, Memory
+from gateway.http.json_body import receive
 from gateway.offload import Offload
 from gateway.pipeline import Client, Pipeline, client_of
 from gateway.protocols.label_config import LabelConfig
@@ -26,7 +26,7 @@ from gateway.protocols.label_studio import (
     without_image,
 )
 from gateway.settings import MIB
-from gateway.torchserve import Target
+from gateway.torchserve.inference import Target
 from gateway.wishes import Wish
 
 _MAX_PROJECT_BYTES: Final = MIB

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from gateway.errors import InvalidRequestError
 from gateway.found import Found
-from gateway.json_body import BASE64, decode_base64, narrowed, parse
-from gateway.pixels.masks import decode_mask, encode_binary
-from gateway.pixels.regions import regions
+from gateway.http.json_body import BASE64, decode_base64, narrowed, parse
+from gateway.masks.grey_png import decode_mask, encode_binary
+from gateway.masks.regions import regions
 from gateway.results import class_confidences
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -12,13 +12,13 @@ from pydantic_core import to_json
 
 from gateway.errors import GatewayError, InvalidRequestError, UnreadableImageError
 from gateway.found import Found
-from gateway.json_body import decode_base64, parse
-from gateway.pixels.brush import brush_rle
-from gateway.pixels.masks import decode_mask
-from gateway.pixels.regions import regions
+from gateway.http.json_body import decode_base64, parse
+from gateway.masks.grey_png import decode_mask
+from gateway.masks.regions import regions
+from gateway.protocols.brush import brush_rle
 from gateway.protocols.label_config import LabelConfig, read_label_config
 from gateway.results import class_confidences
-from gateway.torchserve import Target
+from gateway.torchserve.inference import Target
 from gateway.wishes import folded
 
 # Label Studio puts all tasks that were selected into one request. More would take longer than its

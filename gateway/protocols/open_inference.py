@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.errors import InvalidRequestError
-from gateway.json_body import BASE64, decode_base64, narrowed, parse
-from gateway.uploads import too_large
+from gateway.http.json_body import BASE64, decode_base64, narrowed, parse
+from gateway.http.uploads import too_large
 
 # The header that says where the JSON ends and binary tensors begin.
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"

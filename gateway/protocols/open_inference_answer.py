@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 
 from gateway.errors import TooManyPixelsError
 from gateway.found import Found
-from gateway.pixels.masks import decode_mask
-from gateway.pixels.regions import regions
+from gateway.masks.grey_png import decode_mask
+from gateway.masks.regions import regions
 from gateway.protocols.open_inference import LENGTH_BYTES, Inference, Output, OutputName
 from gateway.results import class_confidences
 

@@ -4,8 +4,8 @@ from typing import Final
 
 from pydantic import BaseModel, Field
 
-from gateway.management import ModelStatus
 from gateway.protocols.open_inference import INPUT
+from gateway.torchserve.management import ModelStatus
 
 # <project>_<format>, as the protocol has it.
 PLATFORM: Final = "torchserve_mar"

@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.tracing import Tracing
-from gateway.torchserve import Prediction, Target
+from gateway.torchserve.inference import Prediction, Target
 
 # Whoever sends an answer to the client measures the last one: telemetry.
 STAGES: Final = ("read", "queue", "infer", "colour", "write")

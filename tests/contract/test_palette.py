@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.pixels.palette import PALETTES
+from gateway.masks.palettes import PALETTES
 
 VOC_CLASSES = range(21)
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
+from gateway.admission.upload_budget import Memory
 from gateway.batch import Batch, Item
 from gateway.errors import GatewayError
-from gateway.memory import Memory
-from gateway.uploads import read_image
+from gateway.http.uploads import read_image
 from tests.fuzz.target import Target, replay
 
 RAW, BATCH, CUT = 1, 2, 4

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deeplab.postprocess import Mask, count_classes, encode_mask, full_size
-from gateway.pixels.brush import brush_rle
-from gateway.pixels.masks import NotAMaskError, decode_mask, encode_grey, size_of
-from gateway.pixels.palette import PALETTES
-from gateway.pixels.polygons import Ring, polygons
-from gateway.pixels.regions import regions
-from gateway.pixels.rendering import colour_map
+from gateway.masks.colour_map import colour_map
+from gateway.masks.grey_png import NotAMaskError, decode_mask, encode_grey, size_of
+from gateway.masks.palettes import PALETTES
+from gateway.masks.polygons import Ring, polygons
+from gateway.masks.regions import regions
+from gateway.protocols.brush import brush_rle
 from tests.fuzz.target import Target, replay
 
 SEED = PALETTES["seed"]

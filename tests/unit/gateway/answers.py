@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.found import Found
-from gateway.pixels.masks import encode_grey
-from gateway.torchserve import Prediction, Target
+from gateway.masks.grey_png import encode_grey
+from gateway.torchserve.inference import Prediction, Target
 from tests.unit.gateway.series import idle_clock
 
 LABELS = {0: "background", 8: "cat", 15: "person"}

@@ -16,10 +16,10 @@ from starlette.types import ASGIApp
 from yarl import URL
 
 from gateway.app import create_app
-from gateway.connections import Answer, Patience, Transport
-from gateway.pixels.masks import encode_grey
-from gateway.protocol import ProblemProtocol
+from gateway.http.server import ProblemProtocol
+from gateway.masks.grey_png import encode_grey
 from gateway.settings import Settings
+from gateway.torchserve.transport import Answer, Patience, Transport
 
 BOUNDARY = "----boundary"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from starlette.requests import Request
 
+from gateway.admission.upload_budget import Memory
 from gateway.batch import Batch, Item
 from gateway.errors import OverloadedError
-from gateway.memory import Memory
 from tests.unit.gateway.doubles import (
     FORM_TYPE,
     Clock,

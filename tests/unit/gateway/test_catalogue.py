@@ -7,7 +7,7 @@ import pytest
 
 from gateway.catalogue import KEPT_FRESH_S, Catalogue
 from gateway.errors import ModelUnavailableError, NotFoundError, OverloadedError
-from gateway.management import Management
+from gateway.torchserve.management import Management
 from tests.unit.gateway.doubles import STARTED, TorchServeDouble
 
 pytestmark = pytest.mark.anyio

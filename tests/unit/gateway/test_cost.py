@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from gateway.found import Found
-from gateway.pixels.masks import encode_grey
-from gateway.pixels.palette import SEED
-from gateway.pixels.rendering import colour_map
+from gateway.masks.colour_map import colour_map
+from gateway.masks.grey_png import encode_grey
+from gateway.masks.palettes import SEED
 from gateway.results import Detail, describe
-from gateway.torchserve import Prediction, Target
+from gateway.torchserve.inference import Prediction, Target
 from gateway.wishes import Wish
 from tests.unit.gateway.series import idle_clock
 

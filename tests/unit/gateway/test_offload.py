@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.memory import Memory
+from gateway.admission.upload_budget import Memory
 from gateway.offload import Offload, T
 from tests.unit.gateway.doubles import TorchServeDouble, client
 from tests.unit.gateway.label_studio_tasks import tasks, uri

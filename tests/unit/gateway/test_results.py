@@ -11,11 +11,11 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from gateway.found import Found
+from gateway.masks.grey_png import NotAMaskError, encode_grey
 from gateway.openapi import examples
-from gateway.pixels.masks import NotAMaskError, encode_grey
 from gateway.results import Detail, describe
 from gateway.schemas import SegmentationFound
-from gateway.torchserve import Prediction, Target
+from gateway.torchserve.inference import Prediction, Target
 from gateway.wishes import Wish
 from tests.unit.gateway.series import idle_clock
 

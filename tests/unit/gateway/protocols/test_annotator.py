@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gateway.app import create_app
-from gateway.pixels.masks import encode_grey
+from gateway.masks.grey_png import encode_grey
 from tests.unit.gateway.doubles import (
     TorchServeDouble,
     client,

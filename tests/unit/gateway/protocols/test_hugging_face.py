@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from gateway.errors import ImageTooLargeError, InvalidRequestError
-from gateway.pixels.masks import NotAMaskError
+from gateway.masks.grey_png import NotAMaskError
 from gateway.protocols.hugging_face import Inputs, read_inputs, segments
 from tests.unit.gateway.answers import IDS, found
 

@@ -22,7 +22,7 @@ from gateway.protocols.label_studio import (
     version_name,
     without_image,
 )
-from gateway.torchserve import Target
+from gateway.torchserve.inference import Target
 from tests.unit.gateway.answers import IDS, LABELS, found
 from tests.unit.gateway.label_studio_tasks import XML, uri
 

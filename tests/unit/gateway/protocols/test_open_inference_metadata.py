@@ -1,8 +1,8 @@
 """What the Open Inference Protocol tells of a model."""
 
-from gateway.management import ModelStatus, VersionStatus
 from gateway.protocols.open_inference import INPUT, OUTPUTS
 from gateway.protocols.open_inference_metadata import metadata
+from gateway.torchserve.management import ModelStatus, VersionStatus
 
 
 def test_the_tensors_are_those_that_requests_name() -> None:

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.stages import STAGES, StageClock, Stages
 from gateway.telemetry.tracing import Tracing
-from gateway.torchserve import Prediction, Target
+from gateway.torchserve.inference import Prediction, Target
 from tests.unit.gateway.doubles import send, settings
 from tests.unit.gateway.series import samples, scrape, values
 

@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanKind
 
 from gateway.app import create_app
 from gateway.telemetry.tracing import Tracing, from_environment, is_wanted
-from gateway.torchserve import trace_context
+from gateway.torchserve.inference import trace_context
 from tests.collector import collector
 from tests.unit.gateway.doubles import TorchServeDouble, client, send, settings
 

@@ -1,0 +1,91 @@
+"""Where exceptions become answers: every one ends in the same kind of document."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from gateway.errors import (
+    GatewayError,
+    InternalError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    NotFoundError,
+)
+from gateway.http.problems import render
+from gateway.http.security_headers import protect
+from gateway.telemetry.middleware import mark, route_of
+
+# What a server log shows for a client that left before its answer; nobody receives it.
+_CLIENT_LEFT: Final = 499
+
+_BY_STATUS: Final[dict[int, tuple[type[GatewayError], str]]] = {
+    404: (
+        NotFoundError,
+        "There is no such route. The documentation at /docs lists those there are.",
+    ),
+    405: (MethodNotAllowedError, "The route takes other methods, see the Allow header and /docs."),
+}
+
+
+def _from_validation(exc: RequestValidationError) -> GatewayError:
+    found = "; ".join(
+        f"{' '.join(str(part) for part in error['loc'])}: {error['msg']}" for error in exc.errors()
+    )
+    return InvalidRequestError(f"A parameter is not valid: {found}.")
+
+
+def _from_http(exc: HTTPException) -> GatewayError:
+    error, detail = _BY_STATUS.get(exc.status_code, (InvalidRequestError, str(exc.detail)))
+    return error(detail, exc.headers)
+
+
+def as_gateway_error(exc: Exception) -> GatewayError:
+    """What an exception that reached the top means to the client."""
+    if isinstance(exc, GatewayError):
+        return exc
+    if isinstance(exc, RequestValidationError):
+        return _from_validation(exc)
+    if isinstance(exc, HTTPException):
+        return _from_http(exc)
+    return InternalError("The gateway failed. Report the request id to whoever runs it.")
+
+
+def _allow_all(request: Request, response: Response) -> None:
+    """Names all methods of the path: the router knows those of its first route with that path."""
+    operations = request.app.openapi()["paths"].get(route_of(request.scope))
+    if operations:
+        response.headers["Allow"] = ", ".join(sorted(each.upper() for each in operations))
+
+
+async def answer(request: Request, exc: Exception) -> Response:
+    """The problem document for an exception."""
+    identity = request.state.request_id
+    response = render(as_gateway_error(exc), identity)
+    if response.status_code == MethodNotAllowedError.status:
+        _allow_all(request, response)
+    if not isinstance(exc, (GatewayError, RequestValidationError, HTTPException)):
+        # Starlette answers the unforeseen outside of every middleware, and logs its traceback.
+        mark(MutableHeaders(raw=response.raw_headers), identity)
+        protect(response.raw_headers)
+    return response
+
+
+async def client_left(_: Request, __: Exception) -> Response:
+    """Ends a request whose client closed the connection; there is nobody to tell."""
+    return Response(status_code=_CLIENT_LEFT)
+
+
+Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+
+HANDLERS: Final[dict[int | type[Exception], Handler]] = {
+    GatewayError: answer,
+    RequestValidationError: answer,
+    HTTPException: answer,
+    ClientDisconnect: client_left,
+    Exception: answer,
+}

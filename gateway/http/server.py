@@ -1,0 +1,146 @@
+"""What never becomes a request: bytes that are not HTTP, headers without end, and silence."""
+
+import asyncio
+from typing import Final, cast
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from starlette.datastructures import MutableHeaders
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from gateway.errors import GatewayError, HeadersTooLargeError, MalformedHttpError
+from gateway.http.problems import render
+from gateway.http.security_headers import protect
+from gateway.http.whole_answers import WholeAnswers
+from gateway.telemetry.middleware import mark, new_request_id
+
+# A head, or what stands between two pieces of a chunked body or after the last.
+MAX_HEAD_BYTES: Final = 64 * 1024
+# From the connection, or from the first byte after an answer, to the end of the head.
+MAX_HEAD_S: Final = 20.0
+
+
+def _answer(error: GatewayError) -> bytes:
+    identity = new_request_id()
+    response = render(error, identity)
+    headers = MutableHeaders(raw=response.raw_headers)
+    mark(headers, identity)
+    headers["Connection"] = "close"
+    protect(headers.raw)
+    lines = [name + b": " + value + b"\r\n" for name, value in headers.raw]
+    return b"".join((STATUS_LINE[error.status], *lines, b"\r\n", bytes(response.body)))
+
+
+class ProblemProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with our error documents, and limits on the size and time of a head.
+
+    Without the one on time, a client that is silent, or all but silent, keeps its connection for
+    ever: uvicorn's own applies to those only that have had an answer.
+
+    Nothing but HTTP/1 is spoken, so a wish for another protocol (Upgrade) is ignored, as RFC 9110
+    allows: Java's HttpClient and curl --http2 utter it with ordinary requests.
+    """
+
+    max_head_s = MAX_HEAD_S
+    _in_message = True
+    _ignores_upgrade = False
+    _head_bytes = 0
+    _head_end: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The first head is awaited."""
+        whole = cast(asyncio.Transport, WholeAnswers(transport, self.loop))
+        super().connection_made(whole)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is awaited any more."""
+        self._stop_awaiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Counts what is no body and has no end yet; parser and protocol would keep it all."""
+        if self._head_end is None and (self.cycle is None or self.cycle.response_complete):
+            self._await_head()
+        self._head_bytes += len(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except HttpParserError:
+            self.logger.warning("Invalid HTTP request received.")
+            self.send_400_response("Invalid HTTP request received.")
+            return
+        if self._in_message and self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(
+                HeadersTooLargeError(f"The request headers exceed {MAX_HEAD_BYTES} bytes.")
+            )
+
+    def on_message_begin(self) -> None:
+        """A new head begins."""
+        self._in_message = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is over; what follows is a body, whose trailers are no headers."""
+        self._stop_awaiting()
+        self._head_bytes = 0
+        self._ignores_upgrade = (
+            self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        )
+        if not self._ignores_upgrade:
+            super().on_headers_complete()
+            self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        """A body has limits of its own."""
+        self._head_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """What follows, if anything, is a new head."""
+        self._in_message = False
+        self._head_bytes = 0
+        if not self._ignores_upgrade:
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Renders what the parser refuses like every other error."""
+        self._refuse(MalformedHttpError(msg))
+
+    def _parse(self, data: bytes | memoryview) -> None:
+        # A loop, because one piece of data may hold a thousand such requests.
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except HttpParserUpgrade as upgrade:
+                if not self._ignores_upgrade:
+                    self.cycle.keep_alive = False  # CONNECT: what follows is no request
+                    return
+                data = memoryview(data)[upgrade.args[0] :]
+                self._repeat_head()
+            else:
+                return
+
+    def _repeat_head(self) -> None:
+        """Begins the request anew without its wish: the parser takes no body after one."""
+        lines = [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        version = self.parser.get_http_version().encode()
+        start = self.parser.get_method() + b" " + self.url + b" HTTP/" + version
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+        self.parser.feed_data(b"\r\n".join((start, *lines, b"\r\n")))
+
+    def _await_head(self) -> None:
+        self._head_end = self.loop.call_later(self.max_head_s, self.transport.close)
+
+    def _stop_awaiting(self) -> None:
+        if self._head_end is not None:
+            self._head_end.cancel()
+            self._head_end = None
+
+    def _refuse(self, error: GatewayError) -> None:
+        if self.transport.is_closing():
+            return
+        answering = self.cycle is not None and self.cycle.response_started
+        if not answering or self.cycle.response_complete:
+            self.transport.write(_answer(error))
+        self.transport.close()

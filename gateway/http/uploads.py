@@ -1,0 +1,93 @@
+"""Reads images as they arrive, by form or as the body: once, in memory, never past the limits."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from starlette.requests import Request
+
+from gateway.admission.upload_budget import Buffer
+from gateway.errors import (
+    GatewayError,
+    ImageTooLargeError,
+    InvalidRequestError,
+    UnreadableImageError,
+)
+from gateway.http.multipart import FIELD, HINT, Form, boundary_of, is_form
+
+# Room for the form around the file: boundaries, part headers and fields that are passed over.
+FORM_ALLOWANCE: Final = 1024 * 1024
+# Every part costs time to parse, also an empty one.
+_MAX_PARTS: Final = 100
+
+
+class _OneFile:
+    """Keeps the one file of a form."""
+
+    def __init__(self, max_bytes: int, buffer: Buffer) -> None:
+        self._max_bytes = max_bytes
+        self._buffer = buffer
+        self.found = False
+
+    def begin(self, _: str) -> None:
+        if self.found:
+            raise InvalidRequestError(f"The form has more than one field '{FIELD}'. Send one.")
+        self.found = True
+
+    def write(self, data: memoryview) -> None:
+        if self._buffer.size + len(data) > self._max_bytes:
+            raise too_large(self._max_bytes)
+        self._buffer.append(data)
+
+    def end(self) -> None:
+        """Nothing is left to do: the buffer has it."""
+
+
+def too_large(max_bytes: int) -> GatewayError:
+    """The error for more bytes than the limit."""
+    return ImageTooLargeError(
+        f"The image has more than {max_bytes} bytes ({max_bytes / 2**20:.3g} MiB). "
+        "Send a smaller one."
+    )
+
+
+async def limited(request: Request, max_bytes: int, error: GatewayError) -> AsyncIterator[bytes]:
+    """The pieces of a body; raises the error as soon as there are more bytes, or said to be."""
+    length = request.headers.get("Content-Length", "")
+    if length.isdecimal() and int(length[:20]) > max_bytes:
+        raise error
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > max_bytes:
+            raise error
+        yield chunk
+
+
+async def _read_form(request: Request, max_bytes: int, image: Buffer) -> None:
+    file = _OneFile(max_bytes, image)
+    form = Form(boundary_of(request), file, _MAX_PARTS)
+    async for chunk in limited(request, max_bytes + FORM_ALLOWANCE, too_large(max_bytes)):
+        form.feed(chunk)
+    form.finish()
+    if not file.found:
+        raise InvalidRequestError(f"The form has no field '{FIELD}'. {HINT}")
+
+
+async def _read_body(request: Request, max_bytes: int, image: Buffer) -> None:
+    async for chunk in limited(request, max_bytes, too_large(max_bytes)):
+        image.append(memoryview(chunk))
+
+
+async def read_image(request: Request, max_bytes: int, image: Buffer, *, raw: bool = False) -> None:
+    """Fills the buffer with the form's file, as the client encoded it.
+
+    raw: whether a body that is no form is taken as the image itself.
+
+    Reads no further than needed to see that a rule is broken. Raises InvalidRequestError,
+    ImageTooLargeError, UnreadableImageError for an empty file, OverloadedError if the buffer
+    cannot grow, and starlette's ClientDisconnect.
+    """
+    read = _read_body if raw and not is_form(request) else _read_form
+    await read(request, max_bytes, image)
+    if image.size == 0:
+        raise UnreadableImageError("The file is empty. Send an image.")

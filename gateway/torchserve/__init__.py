@@ -1,0 +1,1 @@
+"""TorchServe, as the gateway asks it; no other folder knows its APIs."""

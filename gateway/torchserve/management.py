@@ -1,0 +1,114 @@
+"""TorchServe's management API, read-only: the only module that knows it."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
+
+from gateway.errors import ModelUnavailableError
+from gateway.torchserve.failures import from_answer, from_transport
+
+
+@dataclass(frozen=True)
+class VersionStatus:
+    """A registered version, its workers that are ready, and when the oldest of them started."""
+
+    version: str
+    workers: int
+    loaded_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """A registered model at one moment."""
+
+    default_version: str
+    versions: tuple[VersionStatus, ...]
+
+    def find(self, version: str) -> VersionStatus | None:
+        """The status of a version, if it is registered."""
+        return next((known for known in self.versions if known.version == version), None)
+
+    @property
+    def names(self) -> str:
+        """The versions in words, for messages."""
+        return ", ".join(known.version for known in self.versions)
+
+
+class _Worker(BaseModel):
+    status: str
+    start_time: datetime = Field(alias="startTime")
+
+
+class _Metadata(BaseModel):
+    labels: dict[int, str]
+
+
+class _Description(BaseModel):
+    version: str = Field(alias="modelVersion")
+    workers: list[_Worker] = Field(default_factory=list)
+    metadata: _Metadata | None = Field(default=None, alias="customizedMetadata")
+
+    @field_validator("metadata", mode="before")
+    @classmethod
+    def _parse(cls, value: object) -> object:
+        return json.loads(value) if isinstance(value, str) else value
+
+    def status(self) -> VersionStatus:
+        ready = [worker.start_time for worker in self.workers if worker.status == "READY"]
+        return VersionStatus(self.version, len(ready), min(ready, default=None))
+
+
+_DESCRIPTIONS = TypeAdapter(list[_Description])
+
+
+class Management:
+    """Asks what is registered and what it is made of."""
+
+    def __init__(self, client: httpx.AsyncClient, url: str, timeout_s: float) -> None:
+        self._client = client
+        self._url = url.rstrip("/")
+        self._timeout = httpx.Timeout(timeout_s)
+
+    async def status(self, model: str) -> ModelStatus:
+        """All versions of a model and which is the default.
+
+        Raises NotFoundError if the model is not registered, ModelUnavailableError if TorchServe
+        does not answer.
+        """
+        # Two questions, because the list of all versions does not say which is the default.
+        default, everything = await asyncio.gather(
+            self._describe(f"/models/{model}"), self._describe(f"/models/{model}/all")
+        )
+        versions = sorted((found.status() for found in everything), key=lambda known: known.version)
+        return ModelStatus(default[0].version, tuple(versions))
+
+    async def labels(self, model: str, version: str) -> dict[int, str]:
+        """Class id -> name of a version, as its archive has them; takes a worker's turn."""
+        found = await self._describe(f"/models/{model}/{version}?customized=true")
+        if found[0].metadata is None:
+            raise ModelUnavailableError("The model does not say which classes it knows.")
+        return found[0].metadata.labels
+
+    async def _describe(self, path: str) -> list[_Description]:
+        try:
+            answer = await self._client.get(self._url + path, timeout=self._timeout)
+        except httpx.TimeoutException as exc:
+            # Not a deadline of the client's request: it asked for a mask, or whether we are ready.
+            raise ModelUnavailableError("The inference server is silent. Try again later.") from exc
+        except httpx.HTTPError as exc:
+            raise from_transport(exc) from exc
+        if answer.status_code != httpx.codes.OK:
+            raise from_answer(answer)
+        try:
+            found = _DESCRIPTIONS.validate_json(answer.content)
+        except ValidationError as exc:
+            raise ModelUnavailableError(
+                "TorchServe described the model in an unknown way."
+            ) from exc
+        if not found:
+            raise ModelUnavailableError("TorchServe describes no version of the model.")
+        return found

@@ -1,0 +1,71 @@
+"""A mask becomes a colour map by its header alone."""
+
+import io
+import zlib
+
+import pytest
+from PIL import Image
+
+from gateway.masks.colour_map import colour_map
+from gateway.masks.grey_png import NotAMaskError
+from gateway.masks.palettes import SEED
+from tests.unit.gateway.doubles import mask_png
+
+
+def png_chunks(png: bytes) -> list[bytes]:
+    """The kinds of the chunks of a PNG, in order, after their checksums are verified."""
+    kinds, at = [], 8
+    while at < len(png):
+        size = int.from_bytes(png[at : at + 4], "big")
+        kind, data = png[at + 4 : at + 8], png[at + 8 : at + 8 + size]
+        checksum = int.from_bytes(png[at + 8 + size : at + 12 + size], "big")
+        assert checksum == zlib.crc32(kind + data)
+        kinds.append(kind)
+        at += 12 + size
+    return kinds
+
+
+def test_the_answer_is_an_indexed_png_of_the_same_size_and_ids() -> None:
+    """Mode P, the mask's size, and each pixel's index its class id."""
+    mask = mask_png((640, 480))
+    image = Image.open(io.BytesIO(colour_map(mask, SEED)))
+    assert (image.mode, image.size) == ("P", (640, 480))
+    assert image.tobytes() == Image.open(io.BytesIO(mask)).tobytes()
+
+
+def test_the_colours_are_the_palettes() -> None:
+    """A viewer shows the contract's colours."""
+    image = Image.open(io.BytesIO(colour_map(mask_png(), SEED))).convert("RGB")
+    assert (image.getpixel((0, 0)), image.getpixel((3, 0))) == ((15, 120, 210), (0, 0, 0))
+
+
+def test_the_chunks_are_in_order_with_valid_checksums() -> None:
+    """Strict decoders read it too."""
+    assert png_chunks(colour_map(mask_png(), SEED)) == [b"IHDR", b"PLTE", b"IDAT", b"IEND"]
+
+
+def test_the_pixel_data_is_passed_on_unchanged() -> None:
+    """Nothing is decoded: all from the first IDAT on is the handler's."""
+    mask = mask_png((640, 480))
+    assert colour_map(mask, SEED).endswith(mask[33:])
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        b"",
+        b"no png",
+        mask_png()[:20],
+        mask_png()[:-5],
+        mask_png(mode="1"),
+        mask_png(mode="P"),
+        mask_png(mode="RGB"),
+        mask_png(mode="I;16"),
+        b"\xff\xd8\xff\xe0" + mask_png(),
+    ],
+    ids=["empty", "text", "header", "cut", "1 bit", "indexed", "rgb", "16 bit", "jpeg"],
+)
+def test_anything_else_is_refused(mask: bytes) -> None:
+    """A wrong handler must not lead to a wrong mask."""
+    with pytest.raises(NotAMaskError):
+        colour_map(mask, SEED)

@@ -1,0 +1,113 @@
+"""Everything that can go wrong at TorchServe has one of our errors."""
+
+import httpx
+import pytest
+
+from gateway.errors import (
+    DeadlineExceededError,
+    GatewayError,
+    ImageTooLargeError,
+    InvalidRequestError,
+    ModelUnavailableError,
+    NotFoundError,
+    NoWorkerFreeError,
+    TooManyPixelsError,
+    UnreadableImageError,
+    UnsupportedFormatError,
+)
+from gateway.torchserve.failures import HANDLER, from_answer, from_transport
+from tests.unit.gateway.doubles import NO_WORKER, json_answer
+
+
+def _all(kind: type[httpx.HTTPError]) -> list[type[httpx.HTTPError]]:
+    return [kind] + [deeper for below in kind.__subclasses__() for deeper in _all(below)]
+
+
+@pytest.mark.parametrize("kind", _all(httpx.RequestError))
+def test_no_failure_of_the_transport_is_unmapped(kind: type[httpx.RequestError]) -> None:
+    """Whatever httpx raises becomes a 503 or a 504."""
+    error = from_transport(kind("broken"))
+    assert isinstance(error, (ModelUnavailableError, DeadlineExceededError))
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (httpx.ConnectError, ModelUnavailableError),
+        (httpx.ConnectTimeout, ModelUnavailableError),
+        (httpx.ReadError, ModelUnavailableError),
+        (httpx.RemoteProtocolError, ModelUnavailableError),
+        (httpx.ReadTimeout, DeadlineExceededError),
+        (httpx.WriteTimeout, DeadlineExceededError),
+    ],
+)
+def test_a_silent_server_is_told_from_a_missing_one(
+    kind: type[httpx.RequestError], expected: type[GatewayError]
+) -> None:
+    """Too slow is 504, not there is 503."""
+    assert type(from_transport(kind("broken"))) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (422, "invalid_request", InvalidRequestError),
+        (413, "too_many_pixels", TooManyPixelsError),
+        (415, "unsupported_format", UnsupportedFormatError),
+        (422, "unreadable_image", UnreadableImageError),
+        (503, "model_unavailable", ModelUnavailableError),
+    ],
+)
+def test_the_handlers_verdict_is_passed_on(
+    status: int, code: str, expected: type[GatewayError]
+) -> None:
+    """The image policy lives in the handler: its words reach the client, its status too."""
+    error = from_answer(json_answer(status, {"code": code, "detail": "Do this."}))
+    assert (type(error), error.detail, error.status) == (expected, "Do this.", status)
+    assert HANDLER[code] is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "message", "expected"),
+    [
+        (404, "ModelNotFoundException", "Model not found: x", NotFoundError),
+        (404, "ModelVersionNotFoundException", "Model version: 9", NotFoundError),
+        (404, "ResourceNotFoundException", "Requested resource", ModelUnavailableError),
+        (503, NO_WORKER["type"], NO_WORKER["message"], NoWorkerFreeError),
+        (503, "InternalServerException", "Prediction failed", ModelUnavailableError),
+        (503, "InternalServerException", "Invalid model predict output", ModelUnavailableError),
+        (500, "InternalServerException", "Worker died.", ModelUnavailableError),
+        (507, "InternalServerException", "Worker died.", ModelUnavailableError),
+        (507, "InternalServerException", "Out of memory", ModelUnavailableError),
+        (500, "NullPointerException", "", ModelUnavailableError),
+        (400, "BadRequestException", "Parameter", ModelUnavailableError),
+        (400, "InvalidKeyException", "Token Authorization failed", ModelUnavailableError),
+        (403, "IllegalArgumentException", "", ModelUnavailableError),
+        (405, "MethodNotAllowedException", "", ModelUnavailableError),
+        (408, "RequestTimeoutException", "", ModelUnavailableError),
+        (202, "", "", ModelUnavailableError),
+    ],
+)
+def test_torchserves_own_errors_have_a_row(
+    status: int, kind: str, message: str, expected: type[GatewayError]
+) -> None:
+    """Its type and message decide, since its status often does not."""
+    answer = json_answer(status, {"code": status, "type": kind, "message": message})
+    assert type(from_answer(answer)) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (413, b"", ImageTooLargeError),
+        (503, b"", ModelUnavailableError),
+        (502, b"<html>", ModelUnavailableError),
+        (500, b"[1, 2]", ModelUnavailableError),
+        (422, b'{"code": "no_such_code"}', ModelUnavailableError),
+        (422, b'{"code": null}', ModelUnavailableError),
+        (422, b"\xff\xfe{", ModelUnavailableError),
+    ],
+)
+def test_any_other_body_is_survived(status: int, body: bytes, expected: type[GatewayError]) -> None:
+    """Nothing TorchServe sends makes the gateway fail."""
+    assert type(from_answer(httpx.Response(status, content=body))) is expected

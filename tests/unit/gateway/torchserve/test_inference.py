@@ -1,0 +1,115 @@
+"""The request that reaches TorchServe, and what is made of its answer."""
+
+import httpx
+import pytest
+
+from gateway.admission.upload_budget import Memory
+from gateway.errors import ModelUnavailableError
+from gateway.torchserve.inference import Prediction, Question, Target, TorchServe
+from gateway.torchserve.transport import Answer, Patience
+from tests.unit.gateway.doubles import TorchServeDouble, mask_answer, mask_png
+
+pytestmark = pytest.mark.anyio
+
+TARGET = Target("deeplabv3", "1.0")
+
+
+async def _predict(
+    torchserve: TorchServeDouble,
+    data: bytes = b"photo",
+    form: str | None = None,
+    target: Target = TARGET,
+) -> Prediction:
+    with Memory(len(data)).buffer() as image:
+        image.append(memoryview(data))
+        found = TorchServe(torchserve, "http://127.0.0.1:8080/", Patience(connect_s=5, read_s=5))
+        return await found.predict(target, image, Question("an-id", form, 1234.5678))
+
+
+@pytest.mark.parametrize("size", [1, 1000, 1_000_000])
+async def test_the_image_is_sent_raw_to_an_explicit_version(
+    torchserve: TorchServeDouble, size: int
+) -> None:
+    """The bytes are the client's, their length is announced, the id goes along."""
+    await _predict(torchserve, bytes(size))
+    sent = torchserve.predictions[0]
+    assert (sent.method, sent.url.path) == ("POST", "/predictions/deeplabv3/1.0")
+    assert sent.content == bytes(size)
+    assert sent.headers["Content-Type"] == "application/octet-stream"
+    assert sent.headers["Content-Length"] == str(size)
+    assert "Transfer-Encoding" not in sent.headers
+    assert sent.headers["X-Request-ID"] == "an-id"
+    assert sent.headers["X-Segserve-Deadline"] == "1234.568"
+    assert "X-Segserve-Form" not in sent.headers
+
+
+async def test_any_name_that_an_archive_may_have_can_be_asked_for(
+    torchserve: TorchServeDouble,
+) -> None:
+    """What an address gives another meaning is quoted."""
+    await _predict(torchserve, target=Target("my model?", "1.0 beta/#2"))
+    path = torchserve.predictions[0].url.raw_path
+    assert path == b"/predictions/my%20model%3F/1.0%20beta/%232"
+
+
+class _Odd(TorchServeDouble):
+    """A model that is not ours may send any bytes, which aiohttp gives as half a character."""
+
+    async def post(self, *_: object) -> Answer:
+        return Answer(200, {"Server-Timing": "\udce9;dur=1"}, mask_png())
+
+
+async def test_facts_that_cannot_be_passed_on_do_no_harm() -> None:
+    """They are headers of our own answer too."""
+    assert (await _predict(_Odd())).timings == "?;dur=1"
+
+
+async def test_the_form_goes_along(torchserve: TorchServeDouble) -> None:
+    """In the handler's words."""
+    await _predict(torchserve, form='{"render":"cutout"}')
+    assert torchserve.predictions[0].headers["X-Segserve-Form"] == '{"render":"cutout"}'
+
+
+async def test_the_answer_is_the_mask_and_its_facts(torchserve: TorchServeDouble) -> None:
+    """Facts travel as headers, so that no pixel needs to be decoded."""
+    found = await _predict(torchserve)
+    assert vars(found) == {
+        "png": mask_png(),
+        "class_pixels": "0=9,15=3",
+        "timings": "infer;dur=17.0",
+        "confidence": "0.9312",
+        "class_confidence": "",
+    }
+
+
+@pytest.mark.parametrize("kind", [httpx.RemoteProtocolError, httpx.ReadError])
+async def test_a_broken_connection_is_tried_once_more(
+    torchserve: TorchServeDouble, kind: type[httpx.RequestError]
+) -> None:
+    """A connection that a restart closed in the pool costs no request; the image is sent again."""
+
+    async def broken_once(request: httpx.Request) -> httpx.Response:
+        if len(torchserve.predictions) == 1:
+            raise kind("closed")
+        return mask_answer()
+
+    torchserve.predict = broken_once
+    await _predict(torchserve, bytes(300_000))
+    assert [len(sent.content) for sent in torchserve.predictions] == [300_000, 300_000]
+
+
+@pytest.mark.parametrize(
+    ("kind", "tries"), [(httpx.RemoteProtocolError, 2), (httpx.ConnectError, 1)]
+)
+async def test_it_is_not_tried_for_ever(
+    torchserve: TorchServeDouble, kind: type[httpx.RequestError], tries: int
+) -> None:
+    """A server in trouble is not asked over and over."""
+
+    async def broken(request: httpx.Request) -> httpx.Response:
+        raise kind("closed")
+
+    torchserve.predict = broken
+    with pytest.raises(ModelUnavailableError):
+        await _predict(torchserve)
+    assert len(torchserve.predictions) == tries
