@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from gateway.app import create_app
 from gateway.http.server import ProblemProtocol
-from gateway.protection.access import why_not_open
+from gateway.keys.access import why_not_open
 from gateway.settings import Settings
 from gateway.telemetry import tracing
 from gateway.telemetry.logs import log_to_stderr

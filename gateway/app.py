@@ -13,31 +13,30 @@ from fastapi.telemetry import TelemetryConfig
 from gateway.admission.slots import Admission
 from gateway.admission.upload_budget import Memory
 from gateway.api import (
-    admin,
     batch,
-    health,
     hugging_face,
     label_studio,
-    metrics,
-    models,
     open_inference,
     open_inference_models,
     segment,
     segmentation,
 )
-from gateway.catalogue import Catalogue
 from gateway.http.cors import Cors
 from gateway.http.docs_page import add_documentation
 from gateway.http.exception_handlers import HANDLERS
 from gateway.http.lingering_close import Lingering
 from gateway.http.security_headers import SecurityHeaders
-from gateway.keys.file import KeyFile
-from gateway.keys.register import Register
+from gateway.keys import access
+from gateway.keys import routes as admin
+from gateway.keys.cache import Register
+from gateway.keys.quotas import Quotas, Rates
+from gateway.keys.store import KeyFile
+from gateway.models import routes as models
+from gateway.models.catalogue import Catalogue
 from gateway.offload import Offload
 from gateway.openapi import document as openapi
+from gateway.operations import health, metrics
 from gateway.pipeline import Pipeline
-from gateway.protection import access
-from gateway.protection.quotas import Quotas, Rates
 from gateway.protocols.annotator import Annotator
 from gateway.settings import Settings
 from gateway.telemetry import loop_lag

@@ -16,7 +16,6 @@ from starlette.requests import ClientDisconnect, Request
 from gateway.admission.slots import Admission
 from gateway.admission.upload_budget import Buffer, Memory
 from gateway.batch import Batch, Work
-from gateway.catalogue import Catalogue, default_may_change
 from gateway.errors import (
     DeadlineExceededError,
     GatewayError,
@@ -24,6 +23,7 @@ from gateway.errors import (
     NoWorkerFreeError,
 )
 from gateway.found import Found, about
+from gateway.models.catalogue import Catalogue, default_may_change
 from gateway.settings import Settings
 from gateway.telemetry.stages import StageClock, Stages
 from gateway.torchserve.inference import Prediction, Question, Target, TorchServe

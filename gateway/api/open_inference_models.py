@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from gateway.api.parameters import MODEL, VERSION_PATTERN
-from gateway.catalogue import Catalogue
 from gateway.errors import ModelUnavailableError
+from gateway.models.catalogue import Catalogue
 from gateway.openapi import document as openapi
 from gateway.openapi.problems import problems
 from gateway.protocols.open_inference_metadata import (

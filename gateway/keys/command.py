@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from gateway.errors import GatewayError
-from gateway.keys.file import KeyFile
+from gateway.keys.store import KeyFile
 from gateway.settings import Settings
 
 _COLUMNS = "{:<12}  {:<5}  {:<20}  {:<16}  {:<11}  {}"

@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
+from gateway.keys import access, quotas
 from gateway.openapi import examples
 from gateway.openapi import schemas as openapi_schemas
 from gateway.openapi.headers import CHALLENGE, REQUEST_ID
 from gateway.openapi.problems import problems
-from gateway.protection import access, quotas
 
 TITLE: Final = "DeepLabV3 image segmentation"
 VERSION: Final = "0.1.0"

@@ -9,10 +9,10 @@ from starlette.requests import ClientDisconnect, Request
 
 from gateway.admission.upload_budget import Buffer, Memory
 from gateway.batch import AT_ONCE
-from gateway.catalogue import Catalogue, default_may_change
 from gateway.errors import GatewayError, NotFoundError, OverloadedError
 from gateway.found import Found
 from gateway.http.json_body import receive
+from gateway.models.catalogue import Catalogue, default_may_change
 from gateway.offload import Offload
 from gateway.pipeline import Client, Pipeline, client_of
 from gateway.protocols.label_config import LabelConfig

@@ -160,7 +160,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PRESENT, ids=name_of)
 def test_named_files_exist(page: Path) -> None:
-    """A source file or module that a page names is there; records of decisions name those of then."""
+    """A source file or module that a page names is there; records name those of their time."""
     text = page.read_text()
     files = re.findall(rf"`((?:{FOLDERS})/[\w./-]+\.(?:py|yaml|json|md|txt))`", text)
     modules = re.findall(rf"python -m ((?:{FOLDERS})[\w.]*)", text)

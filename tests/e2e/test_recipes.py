@@ -11,7 +11,7 @@ import pytest
 import shapely
 from PIL import Image
 
-from gateway.keys.file import KeyFile
+from gateway.keys.store import KeyFile
 from tests.e2e.gateways import second_gateway
 from tests.e2e.recipe_pages import RUNNABLE, Code, recipes, run, workplace
 from tests.stack import Stack

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from gateway.app import create_app
-from gateway.keys.file import KeyFile
+from gateway.keys.store import KeyFile
 from tests.schema.decoding_double import DecodingDouble
 from tests.schema.runs import Run, schemathesis
 from tests.stack import Stack, running_stack

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from gateway.keys.file import KeyFile
+from gateway.keys.store import KeyFile
 
 
 @contextmanager

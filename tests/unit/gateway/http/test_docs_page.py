@@ -27,3 +27,11 @@ async def test_unknown_file_is_a_problem_like_any_other(
     answer = await gateway.get(f"/docs/assets/{path}")
     assert answer.status_code == 404
     assert answer.json()["code"] == "not_found"
+
+
+async def test_the_documentation_is_served(gateway: httpx.AsyncClient) -> None:
+    """A page for people, a document for programs."""
+    page, document = await gateway.get("/docs"), await gateway.get("/openapi.json")
+    assert (page.status_code, document.status_code) == (200, 200)
+    assert "DeepLabV3 image segmentation" in page.text
+    assert document.json()["info"]["title"] == "DeepLabV3 image segmentation"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.keys.command import main
-from gateway.keys.file import KeyFile
+from gateway.keys.store import KeyFile
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
-from gateway.catalogue import Catalogue
 from gateway.errors import ModelUnavailableError
+from gateway.models.catalogue import Catalogue
 from gateway.openapi.problems import problems
-from gateway.schemas import Health, Readiness
+from gateway.operations.schemas import Health, Readiness
 
 
 def routes(catalogue: Catalogue) -> APIRouter:

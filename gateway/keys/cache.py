@@ -10,7 +10,7 @@ from typing import Final
 
 from gateway.errors import GatewayError
 from gateway.keys.api_key import Key, digest, split
-from gateway.keys.file import KeyFile, Stamp
+from gateway.keys.store import KeyFile, Stamp
 
 logger = logging.getLogger(__name__)
 

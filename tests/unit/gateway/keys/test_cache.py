@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from gateway.keys import register as module
-from gateway.keys.file import KeyFile
-from gateway.keys.register import Register
+from gateway.keys import cache as module
+from gateway.keys.cache import Register
+from gateway.keys.store import KeyFile
 
 pytestmark = pytest.mark.anyio
 

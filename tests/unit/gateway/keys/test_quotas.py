@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from gateway.app import create_app
-from gateway.keys.file import KeyFile
-from gateway.protection import quotas as module
-from gateway.protection.quotas import Rates, is_counted
+from gateway.keys import quotas as module
+from gateway.keys.quotas import Rates, is_counted
+from gateway.keys.store import KeyFile
 from tests.unit.gateway.doubles import TorchServeDouble, client, mask_answer, send, settings
 
 pytestmark = pytest.mark.anyio
@@ -199,7 +199,7 @@ async def test_without_its_storage_everything_passes_and_one_line_says_so(
     with caplog.at_level(logging.INFO):
         async with client(TorchServeDouble(), rate_limit="1/day", limits_url=url) as gateway:
             assert await statuses(gateway, 5) == [200] * 5
-    lines = [r.getMessage() for r in caplog.records if r.name == "gateway.protection.quotas"]
+    lines = [r.getMessage() for r in caplog.records if r.name == "gateway.keys.quotas"]
     assert len(lines) == 1
     assert "does not answer" in lines[0]
     assert "hidden" not in caplog.text
@@ -280,7 +280,7 @@ async def test_limits_come_back_with_redis(
     monkeypatch.setattr(module, "_PAUSE_S", 0.05)
     rates = Rates(redis.url)
     assert [await rates.wait_s("1/day", "a") > 0 for _ in range(2)] == [False, True]
-    with caplog.at_level(logging.INFO, "gateway.protection.quotas"):
+    with caplog.at_level(logging.INFO, "gateway.keys.quotas"):
         redis.stop()
         assert await rates.wait_s("1/day", "a") == 0
         redis.start()

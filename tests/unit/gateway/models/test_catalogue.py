@@ -5,8 +5,8 @@ import asyncio
 import httpx
 import pytest
 
-from gateway.catalogue import KEPT_FRESH_S, Catalogue
 from gateway.errors import ModelUnavailableError, NotFoundError, OverloadedError
+from gateway.models.catalogue import KEPT_FRESH_S, Catalogue
 from gateway.torchserve.management import Management
 from tests.unit.gateway.doubles import STARTED, TorchServeDouble
 

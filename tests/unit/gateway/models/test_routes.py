@@ -1,4 +1,4 @@
-"""The routes beside the drop-in endpoint."""
+"""What is served, and what its class ids mean."""
 
 import httpx
 import pytest
@@ -6,49 +6,6 @@ import pytest
 from tests.unit.gateway.doubles import STARTED, TorchServeDouble, client
 
 pytestmark = pytest.mark.anyio
-
-
-async def test_the_gateway_lives_without_torchserve(
-    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
-) -> None:
-    """Liveness asks nobody else."""
-    torchserve.down = httpx.ConnectError("refused")
-    answer = await gateway.get("/healthz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-
-
-async def test_it_is_ready_when_the_default_version_has_workers(
-    gateway: httpx.AsyncClient,
-) -> None:
-    """Readiness says who is ready."""
-    answer = await gateway.get("/readyz")
-    expected = {"status": "ready", "model": "deeplabv3", "version": "1.0", "workers": 2}
-    assert (answer.status_code, answer.json()) == (200, expected)
-
-
-async def test_it_is_not_ready_while_workers_load(
-    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
-) -> None:
-    """Another version's workers do not count."""
-    torchserve.versions = {"1.0": 0, "2.0": 1}
-    answer = await gateway.get("/readyz")
-    assert (answer.status_code, answer.json()["code"]) == (503, "model_unavailable")
-    assert "Retry-After" in answer.headers
-
-
-@pytest.mark.parametrize("path", ["/readyz", "/v1/models", "/v1/models/deeplabv3/labels"])
-@pytest.mark.parametrize("failure", [httpx.ConnectError, httpx.ReadTimeout, httpx.ReadError])
-async def test_without_torchserve_it_is_unavailable(
-    gateway: httpx.AsyncClient,
-    torchserve: TorchServeDouble,
-    path: str,
-    failure: type[httpx.RequestError],
-) -> None:
-    """503 with Retry-After, from every route that needs it, whether it is gone or silent."""
-    torchserve.down = failure("down")
-    answer = await gateway.get(path)
-    assert (answer.status_code, answer.json()["code"]) == (503, "model_unavailable")
-    assert "Retry-After" in answer.headers
 
 
 async def test_models_lists_what_is_served(
@@ -104,11 +61,3 @@ async def test_the_legend_is_sent_once(
     async with client(torchserve) as other:
         changed = await other.get(url, headers={"If-None-Match": tag})
     assert (changed.status_code, changed.json()["labels"][1]["name"]) == (200, "human")
-
-
-async def test_the_documentation_is_served(gateway: httpx.AsyncClient) -> None:
-    """A page for people, a document for programs."""
-    page, document = await gateway.get("/docs"), await gateway.get("/openapi.json")
-    assert (page.status_code, document.status_code) == (200, 200)
-    assert "DeepLabV3 image segmentation" in page.text
-    assert document.json()["info"]["title"] == "DeepLabV3 image segmentation"

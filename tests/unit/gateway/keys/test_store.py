@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConflictError, InternalError, NotFoundError
-from gateway.keys.file import KeyFile
+from gateway.keys.store import KeyFile
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_writers_at_once_lose_nothing(path: Path) -> None:
 def test_processes_at_once_lose_nothing(path: Path) -> None:
     """The command, and gateways beside each other."""
     code = (
-        "import sys, pathlib; from gateway.keys.file import KeyFile\n"
+        "import sys, pathlib; from gateway.keys.store import KeyFile\n"
         "for _ in range(5): KeyFile(pathlib.Path(sys.argv[1])).add('n', 'user')"
     )
     running = [subprocess.Popen([sys.executable, "-c", code, str(path)]) for _ in range(3)]

@@ -15,10 +15,10 @@ from fastapi.routing import iter_route_contexts
 from starlette.types import Receive, Scope, Send
 
 from gateway.app import create_app
-from gateway.keys.file import KeyFile
+from gateway.keys.access import Access, asks_for_keys, why_not_open
+from gateway.keys.cache import Register
 from gateway.keys.principal import ANYBODY, VISITOR, Principal
-from gateway.keys.register import Register
-from gateway.protection.access import Access, asks_for_keys, why_not_open
+from gateway.keys.store import KeyFile
 from tests.unit.gateway.doubles import TorchServeDouble, serving, settings
 
 pytestmark = pytest.mark.anyio

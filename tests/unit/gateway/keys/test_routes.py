@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.keys.file import KeyFile
+from gateway.keys.store import KeyFile
 from tests.unit.gateway.doubles import TorchServeDouble, client
 
 pytestmark = pytest.mark.anyio

@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from gateway.keys.api_key import Key
-from gateway.keys.file import KeyFile
-from gateway.keys.register import Register
+from gateway.keys.cache import Register
 from gateway.keys.schemas import KeyEntry, Keys, NewKey, ShownKey
+from gateway.keys.store import KeyFile
 from gateway.openapi.problems import problems
 
 KEY_ID = Path(description="Id of the key.", examples=["0f3a2b1c4d5e"], max_length=64)

@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from gateway.catalogue import Catalogue
 from gateway.errors import GatewayError
+from gateway.models.catalogue import Catalogue
 from gateway.openapi.examples import METRICS
 from gateway.telemetry.metrics import CONTENT_TYPE, Metrics
 

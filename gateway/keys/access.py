@@ -9,9 +9,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors import ForbiddenError, GatewayError, UnauthorizedError
 from gateway.http.problems import render
-from gateway.keys.file import KeyFile
+from gateway.keys.cache import Register
 from gateway.keys.principal import ANYBODY, VISITOR, Principal
-from gateway.keys.register import Register
+from gateway.keys.store import KeyFile
 from gateway.settings import Settings
 
 # All that is answered without a key. What is not listed needs one, so that a new route is safe.

@@ -1,0 +1,1 @@
+"""What is served: versions, the default one, and the labels of each."""
