@@ -10,17 +10,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.telemetry import TelemetryConfig
 
+from gateway.admission.cpu_pool import Offload
 from gateway.admission.slots import Admission
 from gateway.admission.upload_budget import Memory
-from gateway.api import (
-    batch,
-    hugging_face,
-    label_studio,
-    open_inference,
-    open_inference_models,
-    segment,
-    segmentation,
-)
 from gateway.http.cors import Cors
 from gateway.http.docs_page import add_documentation
 from gateway.http.exception_handlers import HANDLERS
@@ -33,11 +25,17 @@ from gateway.keys.quotas import Quotas, Rates
 from gateway.keys.store import KeyFile
 from gateway.models import routes as models
 from gateway.models.catalogue import Catalogue
-from gateway.offload import Offload
 from gateway.openapi import document as openapi
 from gateway.operations import health, metrics
-from gateway.pipeline import Pipeline
-from gateway.protocols.annotator import Annotator
+from gateway.protocols.hugging_face import routes as hugging_face
+from gateway.protocols.label_studio import routes as label_studio
+from gateway.protocols.label_studio.annotator import Annotator
+from gateway.protocols.open_inference import routes as open_inference
+from gateway.protocols.open_inference import routes_models as open_inference_models
+from gateway.segmentation import routes_batch as batch
+from gateway.segmentation import routes_drop_in as segmentation
+from gateway.segmentation import routes_segment as segment
+from gateway.segmentation.pipeline import Pipeline
 from gateway.settings import Settings
 from gateway.telemetry import loop_lag
 from gateway.telemetry.metrics import Metrics

@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.api.parameters import MODEL, VERSION, VERSION_PATTERN
-from gateway.found import about
 from gateway.masks.palettes import hex_colour
 from gateway.models.catalogue import Catalogue
 from gateway.models.schemas import Colours, Label, Labels, Model, Models, ModelVersion
 from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import problems
+from gateway.segmentation.parameters import MODEL, VERSION, VERSION_PATTERN
+from gateway.segmentation.prediction import about
 from gateway.torchserve.inference import Target
 from gateway.torchserve.management import ModelStatus
 

@@ -6,7 +6,7 @@ from gateway.openapi import examples
 from gateway.openapi.headers import CACHED, FACTS, MODEL, NOT_STORED
 from gateway.openapi.problems import Responses
 from gateway.openapi.schemas import BINARY, reference
-from gateway.schemas import BatchLine, SegmentationFound
+from gateway.segmentation.schemas import BatchLine, SegmentationFound
 
 _PNG: Final = {"image/png": {"schema": BINARY}}
 

@@ -8,10 +8,10 @@ from gateway.openapi import examples
 from gateway.openapi.headers import FACTS, MODEL, NOT_STORED
 from gateway.openapi.problems import Responses
 from gateway.openapi.schemas import BINARY, reference
-from gateway.protocols.hugging_face import HuggingFaceInputs
-from gateway.protocols.label_studio import LabelStudioProject, LabelStudioTasks
-from gateway.protocols.open_inference import HEADER_LENGTH, InferenceRequest
-from gateway.protocols.open_inference_answer import InferenceResponse
+from gateway.protocols.hugging_face.messages import HuggingFaceInputs
+from gateway.protocols.label_studio.messages import LabelStudioProject, LabelStudioTasks
+from gateway.protocols.open_inference.requests import HEADER_LENGTH, InferenceRequest
+from gateway.protocols.open_inference.responses import InferenceResponse
 
 
 def _takes(model: type[BaseModel], *binary: str) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from gateway.batch import MAX_FILES
 from gateway.http.problems import Problem
-from gateway.protocols.hugging_face import HuggingFaceInputs
-from gateway.protocols.label_studio import LabelStudioProject, LabelStudioTasks
-from gateway.protocols.open_inference import InferenceRequest
-from gateway.protocols.open_inference_answer import InferenceResponse
-from gateway.schemas import BatchLine, SegmentationFound
+from gateway.protocols.hugging_face.messages import HuggingFaceInputs
+from gateway.protocols.label_studio.messages import LabelStudioProject, LabelStudioTasks
+from gateway.protocols.open_inference.requests import InferenceRequest
+from gateway.protocols.open_inference.responses import InferenceResponse
+from gateway.segmentation.batch import MAX_FILES
+from gateway.segmentation.schemas import BatchLine, SegmentationFound
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 

@@ -12,9 +12,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from gateway.admission.upload_budget import Memory
-from gateway.batch import Batch, Item
 from gateway.errors import GatewayError
 from gateway.http.uploads import read_image
+from gateway.segmentation.batch import Batch, Item
 from tests.fuzz.target import Target, replay
 
 RAW, BATCH, CUT = 1, 2, 4

@@ -9,9 +9,9 @@ import json
 from collections.abc import Callable
 
 from gateway.errors import ImageTooLargeError, InvalidRequestError, UnreadableImageError
-from gateway.protocols.hugging_face import read_inputs
-from gateway.protocols.label_studio import check_project, read_tasks
-from gateway.protocols.open_inference import HEADER_LENGTH, read_inference
+from gateway.protocols.hugging_face.messages import read_inputs
+from gateway.protocols.label_studio.messages import check_project, read_tasks
+from gateway.protocols.open_inference.requests import HEADER_LENGTH, read_inference
 from tests.fuzz.target import Target, replay
 
 MAX_IMAGE_BYTES = 1000

@@ -15,7 +15,7 @@ from gateway.masks.grey_png import NotAMaskError, decode_mask, encode_grey, size
 from gateway.masks.palettes import PALETTES
 from gateway.masks.polygons import Ring, polygons
 from gateway.masks.regions import regions
-from gateway.protocols.brush import brush_rle
+from gateway.protocols.label_studio.brush import brush_rle
 from tests.fuzz.target import Target, replay
 
 SEED = PALETTES["seed"]

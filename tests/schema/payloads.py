@@ -10,7 +10,7 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis import Case, CheckContext, Response
 
-from gateway.schemas import BatchLine
+from gateway.segmentation.schemas import BatchLine
 from tests.schema.photographs import photographs
 
 PHOTOGRAPHS: Final = photographs()

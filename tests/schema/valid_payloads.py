@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, HookContext
 
 from gateway.openapi.examples import LABEL_CONFIG
-from gateway.protocols.open_inference import HEADER_LENGTH, LENGTH_BYTES
+from gateway.protocols.open_inference.requests import HEADER_LENGTH, LENGTH_BYTES
 from tests.schema.payloads import PHOTOGRAPHS, register
 
 _CLASSES: Final = ("person,dog", "0", "Cat, 15", "tvmonitor")

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.found import Found
 from gateway.masks.grey_png import encode_grey
+from gateway.segmentation.prediction import Found
 from gateway.torchserve.inference import Prediction, Target
 from tests.unit.gateway.series import idle_clock
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gateway.found import Found
 from gateway.masks.colour_map import colour_map
 from gateway.masks.grey_png import encode_grey
 from gateway.masks.palettes import SEED
-from gateway.results import Detail, describe
+from gateway.segmentation.options import Wish
+from gateway.segmentation.prediction import Found
+from gateway.segmentation.results import Detail, describe
 from gateway.torchserve.inference import Prediction, Target
-from gateway.wishes import Wish
 from tests.unit.gateway.series import idle_clock
 
 GOLDEN = Path(__file__).parents[2] / "e2e" / "golden" / "astronaut.png"

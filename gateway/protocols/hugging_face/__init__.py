@@ -1,0 +1,1 @@
+"""Hugging Face: image segmentation as its inference clients send and read it."""

@@ -1,0 +1,112 @@
+"""Image segmentation in Hugging Face's words: what its inference clients send and read."""
+
+import base64
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from gateway.errors import InvalidRequestError
+from gateway.http.json_body import BASE64, decode_base64, narrowed, parse
+from gateway.masks.grey_png import decode_mask, encode_binary
+from gateway.masks.regions import regions
+from gateway.segmentation.prediction import Found
+from gateway.segmentation.results import class_confidences
+
+Share = Annotated[float, Field(ge=0, le=1)]
+_MEANS_NOTHING: Final[Any] = Field(
+    default=None,
+    description="Means nothing here: each pixel belongs to one class.",
+    json_schema_extra=narrowed(type="null"),
+)
+
+
+class HuggingFaceParameters(BaseModel):
+    """What a client may ask for beside the image."""
+
+    threshold: Share | None = Field(
+        default=None, description="Classes with a lower mean confidence are left out."
+    )
+    mask_threshold: float | None = _MEANS_NOTHING
+    overlap_mask_area_threshold: float | None = _MEANS_NOTHING
+    subtask: Literal["instance", "panoptic", "semantic"] | None = Field(
+        default=None,
+        description="The one that is offered.",
+        json_schema_extra=narrowed(
+            anyOf=[{"type": "string", "enum": ["semantic"]}, {"type": "null"}]
+        ),
+    )
+
+
+class HuggingFaceInputs(BaseModel):
+    """An image in JSON, as a Hugging Face client sends it with parameters."""
+
+    inputs: str = Field(description="The image in base64.", json_schema_extra=BASE64)
+    parameters: HuggingFaceParameters | None = Field(
+        default=None, description="What else is wanted."
+    )
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """An image, and the score below which a class is left out."""
+
+    image: bytes
+    threshold: float
+
+
+class Segment(BaseModel):
+    """One class that occurs in the image."""
+
+    model_config = ConfigDict(frozen=True)
+
+    label: str = Field(description="The class's name.")
+    score: float = Field(ge=0, le=1, description="Mean confidence over the class's pixels.")
+    mask: str = Field(description="PNG of the image's size in base64: 255 at the class's pixels.")
+
+
+_SEGMENTS = TypeAdapter(list[Segment])
+
+
+def read_inputs(body: bytes, max_image_bytes: int) -> Inputs:
+    """The image and the parameters of a JSON body.
+
+    Raises InvalidRequestError for what means nothing here, and ImageTooLargeError.
+    """
+    found = parse(body, HuggingFaceInputs)
+    parameters = found.parameters or HuggingFaceParameters()
+    _refuse_what_means_nothing(parameters)
+    image = decode_base64(found.inputs, "`inputs`", max_image_bytes)
+    return Inputs(image, parameters.threshold or 0.0)
+
+
+def _refuse_what_means_nothing(parameters: HuggingFaceParameters) -> None:
+    if parameters.subtask not in (None, "semantic"):
+        raise InvalidRequestError(
+            f"The subtask {parameters.subtask!r} is not offered: the model tells classes apart, "
+            "not objects. Leave it out, or send 'semantic'."
+        )
+    for name in ("mask_threshold", "overlap_mask_area_threshold"):
+        if getattr(parameters, name) is not None:
+            raise InvalidRequestError(
+                f"`{name}` means nothing here: each pixel belongs to one class. Leave it out."
+            )
+
+
+def segments(found: Found, threshold: float) -> bytes:
+    """The answer as JSON: the classes that occur, ascending by id, background included.
+
+    Raises NotAMaskError if the model sent no mask.
+    """
+    ids = decode_mask(found.prediction.png)
+    sure = class_confidences(found)
+    kept = [
+        Segment(
+            label=found.labels.get(region.class_id, str(region.class_id)),
+            score=sure.get(region.class_id, 0.0),
+            mask=base64.b64encode(encode_binary(ids == region.class_id)).decode("ascii"),
+        )
+        for region in regions(ids)
+        if sure.get(region.class_id, 0.0) >= threshold
+    ]
+    return _SEGMENTS.dump_json(kept)

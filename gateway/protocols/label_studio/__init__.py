@@ -1,0 +1,1 @@
+"""Label Studio: a machine learning back end that pre-annotates images with brushes."""

@@ -1,0 +1,193 @@
+"""Label Studio's tasks and predictions: images in data URIs, and a brush stroke for each class."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+
+from gateway.errors import GatewayError, InvalidRequestError, UnreadableImageError
+from gateway.http.json_body import decode_base64, parse
+from gateway.masks.grey_png import decode_mask
+from gateway.masks.regions import regions
+from gateway.protocols.label_studio.brush import brush_rle
+from gateway.protocols.label_studio.label_config import LabelConfig, read_label_config
+from gateway.segmentation.options import folded
+from gateway.segmentation.prediction import Found
+from gateway.segmentation.results import class_confidences
+from gateway.torchserve.inference import Target
+
+# Label Studio puts all tasks that were selected into one request. More would take longer than its
+# users, and the proxies on the way, are used to wait: fifty images a second on two cores.
+MAX_TASKS: Final = 250
+# The scheme, a media type with its parameters, and where the base64 begins.
+_DATA_URI: Final = re.compile(r"data:[^,]{0,256};base64,", re.IGNORECASE)
+
+
+class LabelStudioTask(BaseModel):
+    """One task of a project; only its data matters."""
+
+    data: dict[str, Any] = Field(description="The field that the configuration names is the image.")
+
+
+class LabelStudioTasks(BaseModel):
+    """Tasks to predict, and how their project labels."""
+
+    tasks: list[LabelStudioTask] = Field(
+        max_length=MAX_TASKS, description="Tasks whose images are data URIs."
+    )
+    label_config: str = Field(description="The project's labelling configuration, in XML.")
+
+
+class LabelStudioProject(BaseModel):
+    """A project that asks for a back end; only its labelling configuration matters."""
+
+    # Named "schema" by Label Studio.
+    label_config: Annotated[str | None, Field(alias="schema")] = Field(
+        default=None,
+        description="The labelling configuration in XML, if the project has one by now.",
+    )
+
+
+class Stroke(BaseModel):
+    """What Label Studio calls the value of a region."""
+
+    format: Literal["rle"] = Field(description="Always rle: run lengths.")
+    rle: list[int] = Field(description="Label Studio's run lengths, bytes of an RGBA picture.")
+    brushlabels: list[str] = Field(description="The label of the configuration.")
+
+
+class Region(BaseModel):
+    """One class in one image."""
+
+    id: str = Field(description="`class-` and the id of the class.")
+    from_name: str = Field(description="Name of the BrushLabels.")
+    to_name: str = Field(description="Name of the Image.")
+    type: Literal["brushlabels"] = Field(description="Always brushlabels.")
+    original_width: int = Field(description="Of the upright image, in pixels.")
+    original_height: int = Field(description="Of the upright image, in pixels.")
+    image_rotation: int = Field(description="Always 0.")
+    value: Stroke = Field(description="Where the class is.")
+    score: float = Field(description="Mean confidence over the class's pixels, 0 to 1.")
+
+
+class Prediction(BaseModel):
+    """The answer to one task."""
+
+    result: list[Region] = Field(description="A region for each class that has a label.")
+    score: float | None = Field(description="Mean confidence over the image; null after an error.")
+    model_version: str = Field(description="The version that answered.")
+    error: str | None = Field(description="Why the task's image has no result.")
+
+
+class Predictions(BaseModel):
+    """The answers, one for each task and in their order."""
+
+    results: list[Prediction] = Field(description="An answer for each task.")
+    model_version: str = Field(description="The version that answered.")
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """Of each task its image, or why it has none."""
+
+    config: LabelConfig
+    images: list[bytes | GatewayError]
+
+
+def read_tasks(body: bytes, max_image_bytes: int) -> Tasks:
+    """The tasks of a request; raises InvalidRequestError where it is wrong as a whole."""
+    found = parse(body, LabelStudioTasks)
+    config = read_label_config(found.label_config)
+    return Tasks(config, [_image_of(task, config, max_image_bytes) for task in found.tasks])
+
+
+def check_project(body: bytes) -> None:
+    """Raises InvalidRequestError if a project's configuration is none that can be served."""
+    config = parse(body, LabelStudioProject).label_config
+    if config:
+        read_label_config(config)
+
+
+def _image_of(task: LabelStudioTask, config: LabelConfig, max_bytes: int) -> bytes | GatewayError:
+    try:
+        return _image(task.data.get(config.field), config.field, max_bytes)
+    except GatewayError as exc:
+        return exc
+
+
+def _image(sent: object, field: str, max_bytes: int) -> bytes:
+    start = _DATA_URI.match(sent) if isinstance(sent, str) else None
+    if start is None or not isinstance(sent, str):
+        raise InvalidRequestError(
+            f"The task's data has no image at {field[:64]!r} that is a data URI "
+            "(data:image/jpeg;base64,...). Nothing is fetched from other addresses."
+        )
+    image = decode_base64(sent[start.end() :], f"The image at {field[:64]!r}", max_bytes)
+    if not image:
+        raise UnreadableImageError("The image is empty. Send an image.")
+    return image
+
+
+def version_name(target: Target) -> str:
+    """What Label Studio shows and stores as the version of a model."""
+    return f"{target.model}:{target.version}"
+
+
+def prediction(found: Found, config: LabelConfig) -> Prediction:
+    """The classes that the configuration has a label for.
+
+    Raises NotAMaskError if the model sent no mask.
+    """
+    ids = decode_mask(found.prediction.png)
+    height, width = ids.shape
+    return Prediction(
+        result=[
+            Region(
+                id=f"class-{class_id}",
+                from_name=config.control,
+                to_name=config.image,
+                type="brushlabels",
+                original_width=width,
+                original_height=height,
+                image_rotation=0,
+                value=Stroke(format="rle", rle=brush_rle(ids == class_id), brushlabels=[label]),
+                score=score,
+            )
+            for class_id, label, score in _labelled(ids, found, config)
+        ],
+        score=float(found.prediction.confidence or 0),
+        model_version=version_name(found.target),
+        error=None,
+    )
+
+
+def _labelled(
+    ids: NDArray[np.uint8], found: Found, config: LabelConfig
+) -> list[tuple[int, str, float]]:
+    """Id, label and score of each class that occurs and has a label, ascending by id.
+
+    What occurs is told by the mask: a class may have a confidence at the network's size and no
+    pixel at the picture's.
+    """
+    sure = class_confidences(found)
+    names = {each.class_id: folded(found.labels.get(each.class_id, "")) for each in regions(ids)}
+    return [
+        (class_id, config.labels[name], sure.get(class_id, 0.0))
+        for class_id, name in names.items()
+        if name in config.labels
+    ]
+
+
+def without_image(error: GatewayError, version: str) -> Prediction:
+    """The answer to a task whose image could not be segmented."""
+    return Prediction(result=[], score=None, model_version=version, error=error.detail)
+
+
+def document(results: Iterable[bytes], version: str) -> bytes:
+    """`Predictions` in JSON, of predictions that are in JSON already."""
+    return b'{"results":[%b],"model_version":%b}' % (b",".join(results), to_json(version))

@@ -1,0 +1,88 @@
+"""The routes of a machine learning back end as Label Studio asks it for predictions."""
+
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from gateway.http.responses import JSON, NOT_STORED
+from gateway.openapi import protocols as openapi_protocols
+from gateway.openapi.problems import problems
+from gateway.protocols.label_studio.annotator import Annotator
+from gateway.protocols.label_studio.messages import Predictions, version_name
+from gateway.segmentation.parameters import VERSION
+from gateway.segmentation.prediction import about
+
+_PROBLEMS: Final = problems(
+    "image_too_large",
+    "not_found",
+    "overloaded",
+    "model_unavailable",
+    "deadline_exceeded",
+    invalid_request="The labelling configuration is not well-formed XML.",
+)
+
+
+class Up(BaseModel):
+    """The back end lives."""
+
+    status: Literal["UP"] = Field(description="Always UP.")
+    model_class: str = Field(description="The model that is served.")
+
+
+class Setup(BaseModel):
+    """The version that will answer."""
+
+    model_version: str = Field(description="The model, a colon, and the version.")
+
+
+def routes(annotator: Annotator, model: str) -> APIRouter:
+    """The endpoints, bound to what does the work."""
+    router = APIRouter(prefix="/v1/label-studio", tags=["protocols"])
+
+    @router.get("/health", summary="Does the back end live?", response_description="It does: UP.")
+    async def label_studio_health() -> Up:
+        """Asked by Label Studio before anything else."""
+        return Up(status="UP", model_class=model)
+
+    @router.post(
+        "/setup",
+        summary="Connect a project",
+        response_description="The version that answers.",
+        responses=openapi_protocols.CONNECTED | _PROBLEMS,
+        openapi_extra=openapi_protocols.LABEL_STUDIO_PROJECT,
+    )
+    async def label_studio_setup(
+        request: Request, response: Response, version: Annotated[str | None, VERSION] = None
+    ) -> Setup:
+        """Says which version answers, and refuses a labelling configuration without brushes.
+
+        Nothing is remembered of the project, its host name or its access token.
+        """
+        await annotator.check_project(request)
+        target = await annotator.target(version)
+        response.headers.update(about(target))
+        return Setup(model_version=version_name(target))
+
+    @router.post(
+        "/predict",
+        summary="Predict tasks",
+        response_model=Predictions,
+        response_description="A prediction for each task, in their order.",
+        responses=openapi_protocols.PREDICTED | _PROBLEMS,
+        openapi_extra=openapi_protocols.LABEL_STUDIO_TASKS,
+    )
+    async def label_studio_predict(
+        request: Request, version: Annotated[str | None, VERSION] = None
+    ) -> Response:
+        """Takes up to 250 tasks whose images are data URIs; nothing is fetched from elsewhere.
+
+        Each class for which the configuration's BrushLabels have a label becomes a region. A
+        task whose image cannot be segmented gets an empty result and the reason in `error`.
+        """
+        target, found = await annotator.predictions(request, version)
+        headers = about(target) | NOT_STORED
+        return Response(found, media_type=JSON, headers=headers)
+
+    return router

@@ -1,0 +1,73 @@
+"""What the Open Inference Protocol tells of the server and its models."""
+
+from typing import Final
+
+from pydantic import BaseModel, Field
+
+from gateway.protocols.open_inference.requests import INPUT
+from gateway.torchserve.management import ModelStatus
+
+# <project>_<format>, as the protocol has it.
+PLATFORM: Final = "torchserve_mar"
+EXTENSIONS: Final = ["binary_tensor_data"]
+
+
+class Live(BaseModel):
+    """Whether the gateway lives."""
+
+    live: bool = Field(description="Always true.")
+
+
+class Ready(BaseModel):
+    """Whether the default version answers."""
+
+    ready: bool = Field(description="Always true; 503 is answered otherwise.")
+
+
+class ModelReady(BaseModel):
+    """Whether a version answers."""
+
+    name: str = Field(description="The model.")
+    ready: bool = Field(description="Always true; 503 is answered otherwise.")
+
+
+class Server(BaseModel):
+    """What the server is."""
+
+    name: str = Field(description="Always segserve.")
+    version: str = Field(description="Version of this API.")
+    extensions: list[str] = Field(description="Parts of the protocol beyond its core.")
+
+
+class Tensor(BaseModel):
+    """What a tensor is like."""
+
+    name: str = Field(description="Its name in requests and answers.")
+    datatype: str = Field(description="In the protocol's words.")
+    shape: list[int] = Field(description="-1 is any size.")
+
+
+class ModelMetadata(BaseModel):
+    """What a model takes and gives."""
+
+    name: str = Field(description="The model.")
+    versions: list[str] = Field(description="Its versions that are registered.")
+    platform: str = Field(description="What runs it.")
+    inputs: list[Tensor] = Field(description="What it takes.")
+    outputs: list[Tensor] = Field(description="What it gives.")
+
+
+_INPUTS: Final = [Tensor(name=INPUT, datatype="BYTES", shape=[1])]
+_OUTPUTS: Final = [
+    Tensor(name="mask", datatype="UINT8", shape=[-1, -1]),
+    Tensor(name="png", datatype="BYTES", shape=[1]),
+    Tensor(name="classes", datatype="BYTES", shape=[1]),
+]
+
+
+def metadata(model: str, now: ModelStatus) -> ModelMetadata:
+    """Of the model, whose versions all take and give the same."""
+    versions = [known.version for known in now.versions]
+    return ModelMetadata(
+        name=model, versions=versions, platform=PLATFORM, inputs=_INPUTS, outputs=_OUTPUTS
+    )

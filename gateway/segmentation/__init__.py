@@ -1,0 +1,1 @@
+"""An image's way through the gateway; read pipeline.py first."""

@@ -1,0 +1,91 @@
+"""What several routes ask their clients: the parameters, and the wish that they make together."""
+
+from typing import Annotated, Literal
+
+from fastapi import Path, Query
+
+from gateway.errors import InvalidRequestError
+from gateway.segmentation.options import Render, Wish
+from gateway.segmentation.results import Detail
+
+VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"
+VERSION = Query(
+    pattern=VERSION_PATTERN,
+    description="Version of the model; the default version if absent.",
+    examples=["1.0"],
+)
+Palette = Literal["seed", "voc", "safe"]
+
+# In the path; the next one in the query.
+MODEL = Path(description="Name of the model.", examples=["deeplabv3"], max_length=64)
+_MODEL = Query(
+    max_length=64,
+    description="Name of the model; the one there is if absent.",
+    examples=["deeplabv3"],
+)
+_RENDER = Query(
+    description="What the PNG shows: `colour`, an indexed colour map; `labels`, grey class ids; "
+    "`overlay`, the photograph tinted; `cutout`, the photograph's objects on transparent ground; "
+    "`confidence`, grey from black (a guess) to white (certain). JSON has no use for it.",
+    examples=["overlay"],
+)
+_CLASSES = Query(
+    max_length=4096,
+    description="Names or ids of the classes that count, with commas between; all if absent. "
+    "Everything else is background.",
+    examples=["person,dog"],
+    json_schema_extra={"pattern": r"^\s*[^,\s][^,]*(,\s*[^,\s][^,]*)*$"},
+)
+_OPACITY = Query(ge=0, le=1, description="Of an overlay's colours.", examples=[0.6])
+_PALETTE = Query(
+    description="Colours of the classes; `safe` is told apart by the colour-blind.",
+    examples=["safe"],
+)
+_POLYGONS = Query(description="JSON: add each class's outlines.", examples=[True])
+_TOLERANCE = Query(
+    ge=0,
+    le=100,
+    description="JSON: pixels by which an outline may be off, to have fewer points; 0 is exact.",
+    examples=[0],
+)
+_MASK = Query(description="JSON: add the class ids as a PNG in base64.", examples=[True])
+
+
+def wish(
+    model: Annotated[str | None, _MODEL] = None,
+    version: Annotated[str | None, VERSION] = None,
+    render: Annotated[Render, _RENDER] = "colour",
+    classes: Annotated[str | None, _CLASSES] = None,
+    opacity: Annotated[float, _OPACITY] = 0.5,
+    palette: Annotated[Palette, _PALETTE] = "seed",
+) -> Wish:
+    """The parameters of a segmentation."""
+    return Wish(model, version, render, _names(classes), opacity, palette)
+
+
+def facts(
+    model: Annotated[str | None, _MODEL] = None,
+    version: Annotated[str | None, VERSION] = None,
+    classes: Annotated[str | None, _CLASSES] = None,
+    palette: Annotated[Palette, _PALETTE] = "seed",
+) -> Wish:
+    """The parameters of a segmentation that is answered in JSON."""
+    return Wish(model, version, "labels", _names(classes), palette=palette, facts=True)
+
+
+def _names(classes: str | None) -> tuple[str, ...]:
+    if classes is None:
+        return ()
+    names = tuple(name.strip() for name in classes.split(","))
+    if not all(names):
+        raise InvalidRequestError("`classes` has an empty name. Send names with commas between.")
+    return names
+
+
+def detail(
+    polygons: Annotated[bool, _POLYGONS] = False,
+    tolerance: Annotated[float, _TOLERANCE] = 1.0,
+    mask: Annotated[bool, _MASK] = False,
+) -> Detail:
+    """The parameters of a JSON answer."""
+    return Detail(polygons, tolerance, mask)

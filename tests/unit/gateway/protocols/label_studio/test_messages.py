@@ -1,0 +1,187 @@
+"""Label Studio's tasks and predictions."""
+
+import base64
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from label_studio_sdk.converter.brush import decode_rle
+from label_studio_sdk.label_interface.interface import LabelInterface
+
+from gateway.errors import GatewayError, ImageTooLargeError, InvalidRequestError
+from gateway.protocols.label_studio.label_config import read_label_config
+from gateway.protocols.label_studio.messages import (
+    MAX_TASKS,
+    Predictions,
+    check_project,
+    document,
+    prediction,
+    read_tasks,
+    version_name,
+    without_image,
+)
+from gateway.torchserve.inference import Target
+from tests.unit.gateway.answers import IDS, LABELS, found
+from tests.unit.gateway.protocols.label_studio.tasks import XML, uri
+
+CONFIG = read_label_config(XML)
+TEXT = base64.b64encode(b"a photo").decode()
+URI = uri(b"a photo")
+
+
+def body(*images: object, **changes: object) -> bytes:
+    """A request whose tasks have these images."""
+    tasks = [{"id": number, "data": {"photo": image}} for number, image in enumerate(images)]
+    return json.dumps({"tasks": tasks, "label_config": XML} | changes).encode()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [URI, f"DATA:;BASE64,{TEXT}", f"data:image/svg+xml;charset=utf-8;base64,{TEXT}"],
+)
+def test_images_are_taken_from_data_uris(uri: str) -> None:
+    """Whatever type they say the image has."""
+    tasks = read_tasks(body(uri, uri), 100)
+    assert (tasks.config, tasks.images) == (CONFIG, [b"a photo"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("image", "code"),
+    [
+        ("http://127.0.0.1:8080/models", "invalid_request"),
+        ("/data/upload/1/a.jpg", "invalid_request"),
+        ("data:text/plain,abc", "invalid_request"),
+        (f"data:image/png;base64,{TEXT}!", "invalid_request"),
+        (f"data:{'a' * 1000};base64,{TEXT}", "invalid_request"),
+        ("data:image/png;base64,", "unreadable_image"),
+        (None, "invalid_request"),
+        ([URI], "invalid_request"),
+        (f"data:image/png;base64,{base64.b64encode(bytes(8)).decode()}", "image_too_large"),
+    ],
+)
+def test_a_bad_image_is_its_own_tasks_fault(image: object, code: str) -> None:
+    """Its neighbours keep theirs; and nothing is ever fetched."""
+    first, bad, last = read_tasks(body(URI, image, URI), 7).images
+    assert (first, last) == (b"a photo", b"a photo")
+    assert isinstance(bad, GatewayError)
+    assert bad.code == code
+
+
+def test_a_task_without_the_field_says_so() -> None:
+    """By the field's name."""
+    sent = json.dumps({"tasks": [{"data": {"image": URI}}], "label_config": XML}).encode()
+    (bad,) = read_tasks(sent, 100).images
+    assert isinstance(bad, InvalidRequestError)
+    assert "no image at 'photo'" in bad.detail
+
+
+def test_the_number_of_tasks_is_bounded() -> None:
+    """250 are taken: Label Studio sends all that were selected."""
+    assert len(read_tasks(body(*[URI] * MAX_TASKS), 100).images) == 250
+    with pytest.raises(InvalidRequestError, match="tasks: List should have at most 250 items"):
+        read_tasks(body(*[URI] * (MAX_TASKS + 1)), 100)
+
+
+@pytest.mark.parametrize(
+    ("sent", "detail"),
+    [
+        (b"{}", "tasks: Field required; label_config: Field required"),
+        (b"[]", "should be an object"),
+        (body(label_config="<View/>"), "lacks what is marked"),
+        (body(tasks=[{}]), "tasks.0.data"),
+        (body(tasks=[{"data": []}]), "tasks.0.data"),
+    ],
+)
+def test_what_is_wrong_as_a_whole_is_refused(sent: bytes, detail: str) -> None:
+    """There is no task to blame."""
+    with pytest.raises(InvalidRequestError, match=detail):
+        read_tasks(sent, 100)
+
+
+@pytest.mark.parametrize("sent", [{}, {"schema": ""}, {"schema": None}, {"schema": XML}])
+def test_a_project_may_have_no_configuration_yet(sent: dict[str, object]) -> None:
+    """What else Label Studio says of it is passed over."""
+    check_project(json.dumps(sent | {"project": "1.17", "access_token": "secret"}).encode())
+
+
+def test_a_project_without_brushes_is_refused() -> None:
+    """When it is connected, rather than at each prediction."""
+    with pytest.raises(InvalidRequestError, match="BrushLabels"):
+        check_project(b'{"schema": "<View/>"}')
+
+
+def test_a_prediction_is_what_label_studio_takes() -> None:
+    """Its own library finds no fault, and reads back the pixels of each class."""
+    made = prediction(found(), CONFIG).model_dump()
+    sdk: Any = LabelInterface(XML)
+    assert sdk.validate_prediction(made, return_errors=True) == []
+    strokes = {each["value"]["brushlabels"][0]: each for each in made["result"]}
+    for label, class_id in (("Pet", 8), ("Person", 15)):
+        pixels = decode_rle(strokes[label]["value"]["rle"]).reshape(3, 4, 4)[:, :, 3]
+        assert np.array_equal(pixels, np.where(class_id == IDS, 255, 0))
+        sizes = strokes[label]["original_width"], strokes[label]["original_height"]
+        assert sizes == (4, 3)
+
+
+def test_only_labels_of_the_configuration_are_returned() -> None:
+    """Background has none here; the scores are the model's confidences."""
+    made = prediction(found(), CONFIG)
+    told = [(each.id, each.value.brushlabels, each.score) for each in made.result]
+    assert told == [("class-8", ["Pet"], 0.4), ("class-15", ["Person"], 0.8712)]
+    assert (made.score, made.model_version, made.error) == (0.9312, "deeplabv3:1.0", None)
+
+
+def test_a_class_without_a_pixel_has_no_region() -> None:
+    """The network may see it where the picture, which is thinner, has no pixel of it."""
+    made = prediction(found(np.where(IDS == 8, 0, IDS).astype(np.uint8)), CONFIG)
+    assert [each.id for each in made.result] == ["class-15"]
+
+
+def test_a_class_without_a_confidence_has_a_region_all_the_same() -> None:
+    """What is there is told by the mask."""
+    made = prediction(found(confidences="0=0.9512,15=0.8712"), CONFIG)
+    assert [(each.id, each.score) for each in made.result] == [
+        ("class-8", 0.0),
+        ("class-15", 0.8712),
+    ]
+
+
+def test_blanks_around_a_classs_name_do_not_matter() -> None:
+    """Neither does its case."""
+    made = prediction(replace(found(), labels=LABELS | {8: " Cat "}), CONFIG)
+    assert [each.value.brushlabels for each in made.result] == [["Pet"], ["Person"]]
+
+
+def test_background_is_returned_if_it_has_a_label() -> None:
+    """It is a class like others."""
+    config = read_label_config(XML.replace("Tree", "Background"))
+    labels = [each.value.brushlabels for each in prediction(found(), config).result]
+    assert labels == [["Background"], ["Pet"], ["Person"]]
+
+
+def test_an_answer_without_an_image_says_why() -> None:
+    """In a form that Label Studio takes too."""
+    made = without_image(ImageTooLargeError("Too large."), version_name(Target("a", "1")))
+    expected: dict[str, Any] = {
+        "result": [],
+        "score": None,
+        "model_version": "a:1",
+        "error": "Too large.",
+    }
+    assert made.model_dump() == expected
+
+
+def test_a_document_is_made_of_predictions_in_json() -> None:
+    """In their order, and the same as if it had been written at once."""
+    whole = Predictions(
+        results=[
+            prediction(found(), CONFIG),
+            without_image(ImageTooLargeError("Too large."), 'a "model":1'),
+        ],
+        model_version='a "model":1',
+    )
+    results = [each.model_dump_json().encode() for each in whole.results]
+    assert document(results, whole.model_version) == whole.model_dump_json().encode()
+    assert document([], "a:1") == b'{"results":[],"model_version":"a:1"}'

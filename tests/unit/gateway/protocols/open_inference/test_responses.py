@@ -1,0 +1,89 @@
+"""Answers of the Open Inference Protocol."""
+
+import base64
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gateway.errors import TooManyPixelsError
+from gateway.protocols.open_inference import responses as open_inference_answer
+from gateway.protocols.open_inference.requests import Inference, Output
+from gateway.protocols.open_inference.responses import MAX_JSON_PIXELS, answer
+from tests.unit.gateway.answers import IDS, found
+
+CLASSES = [
+    {"id": 0, "name": "background", "pixels": 6, "mean_confidence": 0.9512},
+    {"id": 8, "name": "cat", "pixels": 3, "mean_confidence": 0.4},
+    {"id": 15, "name": "person", "pixels": 3, "mean_confidence": 0.8712},
+]
+
+
+def asked(*outputs: Output, identity: str | None = None) -> Inference:
+    """A request for these tensors."""
+    return Inference(b"", outputs, identity)
+
+
+def test_tensors_in_json_are_lists() -> None:
+    """The mask row by row, bytes as base64, JSON as text."""
+    made = answer(found(), asked(*(Output(name, False) for name in ("mask", "png", "classes"))))
+    told: dict[str, Any] = json.loads(made.body)
+    mask, png, classes = told.pop("outputs")
+    assert made.header_length is None
+    assert told == {"model_name": "deeplabv3", "model_version": "1.0"}
+    assert mask == {
+        "name": "mask",
+        "datatype": "UINT8",
+        "shape": [3, 4],
+        "data": IDS.ravel().tolist(),
+    }
+    assert (png["datatype"], png["shape"]) == ("BYTES", [1])
+    assert base64.b64decode(png["data"][0]) == found().prediction.png
+    assert json.loads(classes["data"][0]) == CLASSES
+
+
+def test_tensors_in_binary_follow_the_json() -> None:
+    """In the order in which they were asked for; bytes after their length."""
+    made = answer(found(), asked(Output("classes", True), Output("mask", True)))
+    assert made.header_length is not None
+    header, rest = made.body[: made.header_length], made.body[made.header_length :]
+    classes, mask = json.loads(header)["outputs"]
+    sizes = [each["parameters"]["binary_data_size"] for each in (classes, mask)]
+    assert len(rest) == sum(sizes)
+    assert int.from_bytes(rest[:4], "little") == sizes[0] - 4
+    assert json.loads(rest[4 : sizes[0]]) == CLASSES
+    assert rest[sizes[0] :] == IDS.tobytes()
+    assert "data" not in classes
+
+
+def test_json_and_binary_may_be_mixed() -> None:
+    """Only what is binary takes room behind the JSON."""
+    made = answer(found(), asked(Output("mask", False), Output("mask", True)))
+    first, second = json.loads(made.body[: made.header_length])["outputs"]
+    assert "parameters" not in first
+    assert second["parameters"] == {"binary_data_size": 12}
+    assert made.body[made.header_length :] == IDS.tobytes()
+
+
+@pytest.mark.parametrize("identity", ["", "42", 'ä"\\'])
+def test_the_clients_id_comes_back(identity: str) -> None:
+    """Whatever is in it."""
+    made = answer(found(), asked(Output("png", False), identity=identity))
+    assert json.loads(made.body)["id"] == identity
+
+
+def test_every_class_id_has_its_number() -> None:
+    """Also those of three digits."""
+    ids = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    made = answer(found(ids), asked(Output("mask", False)))
+    assert json.loads(made.body)["outputs"][0]["data"] == list(range(256))
+
+
+def test_a_mask_that_is_too_large_for_json_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take many times the memory of what a client needs; binary has no such limit."""
+    assert MAX_JSON_PIXELS == 4_000_000
+    monkeypatch.setattr(open_inference_answer, "MAX_JSON_PIXELS", IDS.size - 1)
+    with pytest.raises(TooManyPixelsError, match="`mask` with `binary_data`"):
+        answer(found(), asked(Output("mask", False)))
+    assert answer(found(), asked(Output("mask", True), Output("png", False))).header_length
