@@ -17,7 +17,7 @@ from gateway.http.cors import Cors
 from gateway.http.docs_page import add_documentation
 from gateway.http.exception_handlers import HANDLERS
 from gateway.http.lingering_close import Lingering
-from gateway.http.security_headers import SecurityHeaders
+from gateway.http.response_headers import ResponseHeaders
 from gateway.keys import access
 from gateway.keys import routes as admin
 from gateway.keys.cache import Register
@@ -32,6 +32,7 @@ from gateway.protocols.label_studio import routes as label_studio
 from gateway.protocols.label_studio.annotator import Annotator
 from gateway.protocols.open_inference import routes as open_inference
 from gateway.protocols.open_inference import routes_models as open_inference_models
+from gateway.route_policy import policy_of
 from gateway.segmentation import routes_batch as batch
 from gateway.segmentation import routes_drop_in as segmentation
 from gateway.segmentation import routes_segment as segment
@@ -39,7 +40,7 @@ from gateway.segmentation.pipeline import Pipeline
 from gateway.settings import Settings
 from gateway.telemetry import loop_lag
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.middleware import PROBES, Telemetry
+from gateway.telemetry.middleware import Telemetry
 from gateway.telemetry.stages import Stages
 from gateway.telemetry.tracing import Tracing
 from gateway.torchserve.inference import TorchServe
@@ -77,7 +78,6 @@ def _protect(app: FastAPI, settings: Settings, register: Register | None) -> Non
     app.add_middleware(Lingering)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
-    app.add_middleware(SecurityHeaders)
 
 
 def _server_spans(tracing: Tracing) -> TelemetryConfig:
@@ -89,7 +89,7 @@ def _server_spans(tracing: Tracing) -> TelemetryConfig:
         "logs": False,
         "operation_spans": False,
         "auto_configure": False,
-        "exclude": lambda scope: scope["path"] in PROBES,
+        "exclude": lambda scope: policy_of(scope["path"]).probe,
     }
 
 
@@ -151,6 +151,7 @@ def create_app(
     )
     _protect(app, settings, register)
     app.add_middleware(Telemetry, metrics=counts)
+    app.add_middleware(ResponseHeaders)
     app.include_router(segmentation.routes(pipeline))
     offload = Offload()
     app.include_router(segment.routes(pipeline, offload))

@@ -11,7 +11,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
-from gateway.http.security_headers import CONTENT_SECURITY_POLICY
+from gateway.http.response_headers import CONTENT_SECURITY_POLICY
 
 ASSETS = "/docs/assets"
 

@@ -17,8 +17,8 @@ from gateway.errors import (
     NotFoundError,
 )
 from gateway.http.problems import render
-from gateway.http.security_headers import protect
-from gateway.telemetry.middleware import mark, route_of
+from gateway.http.response_headers import add_request_id, add_security_headers
+from gateway.route_policy import route_template
 
 # What a server log shows for a client that left before its answer; nobody receives it.
 _CLIENT_LEFT: Final = 499
@@ -57,7 +57,7 @@ def as_gateway_error(exc: Exception) -> GatewayError:
 
 def _allow_all(request: Request, response: Response) -> None:
     """Names all methods of the path: the router knows those of its first route with that path."""
-    operations = request.app.openapi()["paths"].get(route_of(request.scope))
+    operations = request.app.openapi()["paths"].get(route_template(request.scope))
     if operations:
         response.headers["Allow"] = ", ".join(sorted(each.upper() for each in operations))
 
@@ -70,8 +70,8 @@ async def answer(request: Request, exc: Exception) -> Response:
         _allow_all(request, response)
     if not isinstance(exc, (GatewayError, RequestValidationError, HTTPException)):
         # Starlette answers the unforeseen outside of every middleware, and logs its traceback.
-        mark(MutableHeaders(raw=response.raw_headers), identity)
-        protect(response.raw_headers)
+        add_request_id(MutableHeaders(raw=response.raw_headers), identity)
+        add_security_headers(response.raw_headers)
     return response
 
 

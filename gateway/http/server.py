@@ -9,9 +9,12 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.errors import GatewayError, HeadersTooLargeError, MalformedHttpError
 from gateway.http.problems import render
-from gateway.http.security_headers import protect
+from gateway.http.response_headers import (
+    add_request_id,
+    add_security_headers,
+    new_request_id,
+)
 from gateway.http.whole_answers import WholeAnswers
-from gateway.telemetry.middleware import mark, new_request_id
 
 # A head, or what stands between two pieces of a chunked body or after the last.
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -23,9 +26,9 @@ def _answer(error: GatewayError) -> bytes:
     identity = new_request_id()
     response = render(error, identity)
     headers = MutableHeaders(raw=response.raw_headers)
-    mark(headers, identity)
+    add_request_id(headers, identity)
     headers["Connection"] = "close"
-    protect(headers.raw)
+    add_security_headers(headers.raw)
     lines = [name + b": " + value + b"\r\n" for name, value in headers.raw]
     return b"".join((STATUS_LINE[error.status], *lines, b"\r\n", bytes(response.body)))
 

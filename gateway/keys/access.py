@@ -12,37 +12,12 @@ from gateway.http.problems import render
 from gateway.keys.cache import Register
 from gateway.keys.principal import ANYBODY, VISITOR, Principal
 from gateway.keys.store import KeyFile
+from gateway.route_policy import policy_of
 from gateway.settings import Settings
-
-# All that is answered without a key. What is not listed needs one, so that a new route is safe.
-_PUBLIC: Final = frozenset(
-    {
-        "/healthz",
-        "/readyz",
-        "/docs",
-        "/openapi.json",
-        "/v2/health/live",
-        "/v2/health/ready",
-        "/v1/label-studio/health",
-    }
-)
-_PUBLIC_FOLDER: Final = "/docs/assets/"
-_ADMIN: Final = "/v1/admin"
-_FOR_ADMINS: Final = (_ADMIN, "/metrics")
 
 _MAX_KEY: Final = 256
 _PORT: Final = re.compile(r":\d*$")
 _HINT: Final = "Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
-
-
-def is_public(path: str) -> bool:
-    """Whether a path is answered without a key."""
-    return path in _PUBLIC or path.startswith(_PUBLIC_FOLDER)
-
-
-def is_for_admins(path: str) -> bool:
-    """Whether a path needs the role admin."""
-    return path.startswith(_FOR_ADMINS)
 
 
 def asks_for_keys(settings: Settings) -> bool:
@@ -108,18 +83,18 @@ class Access:
         await self._app(scope, receive, send)
 
     async def _principal(self, scope: Scope) -> Principal:
-        path = scope["path"]
+        policy = policy_of(scope["path"])
         if self._register is None:
-            if path.startswith(_ADMIN) and not _is_from_here(scope):
+            if policy.administration and not _is_from_here(scope):
                 raise ForbiddenError(
                     "While nobody needs a key, this answers the gateway's own machine only. "
                     "Set SEGSERVE_GATEWAY_AUTH=on and send a key with the role admin."
                 )
             return ANYBODY
-        if is_public(path):
+        if policy.public:
             return VISITOR
         principal = await _identified(self._register, scope)
-        if principal.role != "admin" and is_for_admins(path):
+        if principal.role != "admin" and policy.admin:
             raise ForbiddenError(f"This needs a key with the role admin, not {principal.role}.")
         return principal
 

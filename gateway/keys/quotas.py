@@ -20,22 +20,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.errors import TooManyRequestsError
 from gateway.http.problems import render
 from gateway.keys.principal import ANYBODY
+from gateway.route_policy import is_counted
 from gateway.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-# What is not computing: managing the gateway, and Label Studio's greeting.
-_FREE: Final = ("/v1/admin", "/v1/label-studio/setup")
 # Seconds for the storage to answer, and for which it is let alone when it did not.
 _PATIENCE_S: Final = 0.25
 _PAUSE_S: Final = 5.0
 
 _parse = lru_cache(maxsize=1024)(parse)
-
-
-def is_counted(method: str, path: str) -> bool:
-    """Whether a request takes from the share of its sender."""
-    return method == "POST" and not path.startswith(_FREE)
 
 
 class Rates:

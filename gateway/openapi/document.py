@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
-from gateway.keys import access, quotas
 from gateway.openapi import examples
 from gateway.openapi import schemas as openapi_schemas
 from gateway.openapi.headers import CHALLENGE, REQUEST_ID
 from gateway.openapi.problems import problems
+from gateway.route_policy import is_counted, policy_of
 
 TITLE: Final = "DeepLabV3 image segmentation"
 VERSION: Final = "0.1.0"
@@ -60,12 +60,12 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
 
 def _say_who_may(path: str, method: str, operation: dict[str, Any]) -> None:
     """Adds the key that an operation needs, and the refusals that are in front of every route."""
-    if access.is_public(path):
+    if policy_of(path).public:
         return
     operation["security"] = [{name: []} for name in _SECURITY]
     codes = ["unauthorized"]
-    codes += ["forbidden"] * access.is_for_admins(path)
-    codes += ["too_many_requests"] * quotas.is_counted(method, path)
+    codes += ["forbidden"] * policy_of(path).admin
+    codes += ["too_many_requests"] * is_counted(method, path)
     for status, response in problems(*codes).items():
         operation["responses"].setdefault(str(status), response)
     operation["responses"]["401"]["headers"] |= CHALLENGE

@@ -19,7 +19,6 @@ from gateway.settings import Settings
 from gateway.telemetry.image_metrics import ImageMetrics
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
-UNMATCHED: Final = "unmatched"
 
 _OTHER: Final = "other"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

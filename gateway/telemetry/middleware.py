@@ -1,72 +1,31 @@
-"""What every request leaves behind: an id on its answer, metrics, a log line without content."""
+"""Metrics and an access log line for every request; neither holds any content."""
 
 import logging
-import re
 import time
-import uuid
 from typing import Any, Final
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import InternalError
+from gateway.route_policy import policy_of, route_template
 from gateway.telemetry import tracing
-from gateway.telemetry.metrics import UNMATCHED, Metrics
+from gateway.telemetry.metrics import Metrics
 
 access = logging.getLogger("gateway.access")
 
-_SANE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-# Asked every few seconds: a line for each would bury what happens.
-PROBES: Final = frozenset(
-    {
-        "/healthz",
-        "/readyz",
-        "/metrics",
-        "/v2/health/live",
-        "/v2/health/ready",
-        "/v1/label-studio/health",
-    }
-)
 _MAX_PATH: Final = 200
 
 
-def new_request_id() -> str:
-    """An id that no other request has."""
-    return uuid.uuid4().hex
-
-
-def request_id(scope: Scope) -> str:
-    """The client's own id if it is harmless in a header and a log line, else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
-            return str(value, "ascii")
-    return new_request_id()
-
-
-def mark(headers: MutableHeaders, identity: str) -> None:
-    """The headers that every answer carries."""
-    headers["X-Request-ID"] = identity
-    headers["X-Content-Type-Options"] = "nosniff"
-
-
-def route_of(scope: Scope) -> str:
-    """The template of the route that took a request: never the path, which has no bound."""
-    template = getattr(scope.get("route"), "path_format", None)
-    if template:
-        return str(template)
-    mount = str(scope.get("root_path", "")).removeprefix(scope.get("app_root_path", ""))
-    return f"{mount}/{{path}}" if mount else UNMATCHED
-
-
 class Telemetry:
-    """Pure ASGI middleware, because it is in the way of every byte; the outermost one."""
+    """ASGI middleware that measures requests; only the one that adds headers is further out."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lends each request its id, marks its answer, and tells of it when it ends."""
+        """Count the request, pass it on, and record it when its response has ended."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -82,7 +41,7 @@ class Telemetry:
 
     def _ended(self, exchange: "_Exchange") -> None:
         scope, now = exchange.scope, time.perf_counter()
-        route, seconds = route_of(scope), now - exchange.started
+        route, seconds = route_template(scope), now - exchange.started
         self._metrics.ended(route, scope["method"], exchange.status, seconds)
         if code := exchange.state.get("error_code"):
             self._metrics.failed(code)
@@ -100,9 +59,8 @@ class _Exchange:
         self.started = time.perf_counter()
         self.answering: float | None = None
         self.scope = scope
-        self.identity = request_id(scope)
-        self.state: dict[str, Any] = scope.setdefault("state", {})
-        self.state["request_id"] = self.identity
+        self.state: dict[str, Any] = scope["state"]
+        self.identity: str = self.state["request_id"]
         self.status = 500
         self.bytes_in = self.bytes_out = 0
         self.model: str | None = None
@@ -127,8 +85,7 @@ class _Exchange:
     def _start(self, message: Message) -> None:
         self.answering = time.perf_counter()
         self.status = message["status"]
-        headers = MutableHeaders(scope=message)
-        mark(headers, self.identity)
+        headers = Headers(raw=message["headers"])
         self.model, self.version = headers.get("X-Model"), headers.get("X-Model-Version")
         tracing.annotate(
             {
@@ -142,7 +99,7 @@ class _Exchange:
 
 def _log(exchange: _Exchange, route: str, seconds: float) -> None:
     scope = exchange.scope
-    level = logging.DEBUG if scope["path"] in PROBES else logging.INFO
+    level = logging.DEBUG if policy_of(scope["path"]).probe else logging.INFO
     if not access.isEnabledFor(level):
         return
     # The raw path: still percent-encoded, so that it cannot forge a line of its own.

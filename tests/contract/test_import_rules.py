@@ -135,11 +135,7 @@ def test_an_outside_api_is_known_by_one_module(part: str, text: str, owners: set
     """A change of TorchServe's, or of ours, is made in one place."""
     # /v1/models is a route of ours
     sources = [path for path in _sources(part) if not path.stem.startswith("routes")]
-    found = {
-        path.name
-        for path in sources
-        if any(re.search(text, each) for each in _strings(path))
-    }
+    found = {path.name for path in sources if any(re.search(text, each) for each in _strings(path))}
     assert found == owners
 
 

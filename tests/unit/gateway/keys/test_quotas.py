@@ -16,7 +16,7 @@ import pytest
 
 from gateway.app import create_app
 from gateway.keys import quotas as module
-from gateway.keys.quotas import Rates, is_counted
+from gateway.keys.quotas import Rates
 from gateway.keys.store import KeyFile
 from tests.unit.gateway.doubles import TorchServeDouble, client, mask_answer, send, settings
 
@@ -47,24 +47,6 @@ async def asking(address: str, app: Any) -> AsyncIterator[httpx.AsyncClient]:
 async def statuses(gateway: httpx.AsyncClient, times: int, **headers: str) -> list[int]:
     """What that many images after each other are answered."""
     return [(await send(gateway, headers=headers)).status_code for _ in range(times)]
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "expected"),
-    [
-        ("POST", "/segmentation", True),
-        ("POST", "/v1/segment", True),
-        ("POST", "/v2/models/deeplabv3/infer", True),
-        ("POST", "/v1/label-studio/predict", True),
-        ("POST", "/nope", True),
-        ("POST", "/v1/label-studio/setup", False),
-        ("POST", "/v1/admin/keys", False),
-        ("GET", "/v1/models", False),
-    ],
-)
-def test_what_computes_is_counted(method: str, path: str, expected: bool) -> None:
-    """Questions and managing are free."""
-    assert is_counted(method, path) == expected
 
 
 async def test_what_is_over_the_rate_is_a_429_with_the_time_to_wait() -> None:

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from gateway.app import create_app
-from gateway.http.security_headers import protect
+from gateway.http.response_headers import add_security_headers
 from tests.unit.gateway.doubles import TorchServeDouble, send, serving, settings
 
 pytestmark = pytest.mark.anyio
@@ -95,7 +95,7 @@ async def test_the_documentation_may_run_its_own_script_only(gateway: httpx.Asyn
 def test_an_answer_keeps_a_policy_of_its_own() -> None:
     """The page of the documentation needs one."""
     headers = [(b"content-security-policy", b"default-src 'self'")]
-    protect(headers)
+    add_security_headers(headers)
     assert [value for name, value in headers if name == b"content-security-policy"] == [
         b"default-src 'self'"
     ]

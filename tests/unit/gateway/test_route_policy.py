@@ -1,0 +1,51 @@
+"""One table says which routes are public, for admins, counted and probes."""
+
+import pytest
+
+from gateway.app import create_app
+from gateway.route_policy import POLICIES, Policy, is_counted, policy_of
+from tests.unit.gateway.doubles import TorchServeDouble, settings
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("POST", "/segmentation", True),
+        ("POST", "/v1/segment", True),
+        ("POST", "/v2/models/deeplabv3/infer", True),
+        ("POST", "/v1/label-studio/predict", True),
+        ("POST", "/nope", True),
+        ("POST", "/v1/label-studio/setup", False),
+        ("POST", "/v1/admin/keys", False),
+        ("GET", "/v1/models", False),
+    ],
+)
+def test_what_computes_is_counted(method: str, path: str, expected: bool) -> None:
+    """Questions and managing are free."""
+    assert is_counted(method, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/healthz", Policy(public=True, probe=True)),
+        ("/docs/assets/swagger-ui.css", Policy(public=True)),
+        ("/metrics", Policy(admin=True, probe=True)),
+        ("/v1/admin/keys/0f3a", Policy(admin=True, administration=True, counted=False)),
+        ("/v1/models", Policy()),
+        ("/healthz/more", Policy()),
+        ("/nope", Policy()),
+    ],
+)
+def test_a_path_has_one_policy(path: str, expected: Policy) -> None:
+    """Exact paths first, then what lies below a prefix; the default needs a key."""
+    assert policy_of(path) == expected
+
+
+def test_every_entry_of_the_table_is_a_route() -> None:
+    """A route that is renamed takes its entry along."""
+    app = create_app(settings(), TorchServeDouble())
+    paths = [*app.openapi()["paths"], "/docs", "/docs/assets/", "/openapi.json"]
+    for entry in POLICIES:
+        prefix = entry.removesuffix("*")
+        assert prefix in paths or any(path.startswith(f"{prefix}/") for path in paths), entry
