@@ -13,6 +13,7 @@ from fastapi.telemetry import TelemetryConfig
 from gateway.admission.cpu_pool import Offload
 from gateway.admission.slots import Admission
 from gateway.admission.upload_budget import Memory
+from gateway.document import completion, description
 from gateway.http.cors import Cors
 from gateway.http.docs_page import add_documentation
 from gateway.http.exception_handlers import HANDLERS
@@ -25,7 +26,7 @@ from gateway.keys.quotas import Quotas, Rates
 from gateway.keys.store import KeyFile
 from gateway.models import routes as models
 from gateway.models.catalogue import Catalogue
-from gateway.openapi import document as openapi
+from gateway.openapi.version import VERSION
 from gateway.operations import health, metrics
 from gateway.protocols.hugging_face import routes as hugging_face
 from gateway.protocols.label_studio import routes as label_studio
@@ -57,7 +58,7 @@ class Gateway(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""
         if self.openapi_schema is None:
-            self.openapi_schema = openapi.complete(
+            self.openapi_schema = completion.complete(
                 get_openapi(
                     title=self.title,
                     version=self.version,
@@ -138,10 +139,10 @@ def create_app(
             yield
 
     app = Gateway(
-        title=openapi.TITLE,
-        version=openapi.VERSION,
-        description=openapi.DESCRIPTION,
-        openapi_tags=openapi.TAGS,
+        title=description.TITLE,
+        version=VERSION,
+        description=description.DESCRIPTION,
+        openapi_tags=description.TAGS,
         docs_url=None,  # ours needs no other host
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,

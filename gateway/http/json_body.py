@@ -11,11 +11,12 @@ from starlette.requests import Request
 from gateway.admission.upload_budget import Buffer
 from gateway.errors import GatewayError, ImageTooLargeError, InvalidRequestError
 from gateway.http.uploads import limited, too_large
-from gateway.settings import MIB
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
 # A value may take thirty times its length in memory: "[]," of three characters is a list.
+_MIB: Final = 1024 * 1024
+
 MAX_VALUES: Final = 1_000_000
 _SHOWN_FAULTS: Final = 3
 _SHOWN_CHARACTERS: Final = 40
@@ -41,7 +42,7 @@ def narrowed(**keywords: JsonValue) -> Callable[[JsonDict], None]:
 
 def room_for(image_bytes: int) -> int:
     """The longest body that holds one image of that size in base64, and what goes with it."""
-    return image_bytes * 4 // 3 + MIB
+    return image_bytes * 4 // 3 + _MIB
 
 
 def body_too_large(max_bytes: int) -> GatewayError:

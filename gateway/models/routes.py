@@ -7,13 +7,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from gateway.masks.palettes import hex_colour
+from gateway.models import openapi
 from gateway.models.catalogue import Catalogue
+from gateway.models.headers import model_headers
+from gateway.models.parameters import MODEL, VERSION, VERSION_PATTERN
 from gateway.models.schemas import Colours, Label, Labels, Model, Models, ModelVersion
-from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import problems
-from gateway.segmentation.parameters import MODEL, VERSION, VERSION_PATTERN
-from gateway.segmentation.prediction import about
-from gateway.torchserve.inference import Target
 from gateway.torchserve.management import ModelStatus
 
 
@@ -76,7 +75,7 @@ def routes(catalogue: Catalogue) -> APIRouter:
             invalid_request="A parameter is not valid: query version: String should match pattern "
             f"'{VERSION_PATTERN}'.",
         )
-        | openapi_images.LEGEND,
+        | openapi.LABELS,
     )
     async def labels(
         request: Request,
@@ -93,6 +92,6 @@ def routes(catalogue: Catalogue) -> APIRouter:
         found = await catalogue.labels(chosen)
         listed = [_label(class_id, name) for class_id, name in sorted(found.items())]
         legend = Labels(model=model, version=chosen, labels=listed)
-        return _cached(request, legend, about(Target(model, chosen)))
+        return _cached(request, legend, model_headers(model, chosen))
 
     return router

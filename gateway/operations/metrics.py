@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from gateway.errors import GatewayError
 from gateway.models.catalogue import Catalogue
-from gateway.openapi.examples import METRICS
+from gateway.operations.openapi import METRICS
 from gateway.telemetry.metrics import CONTENT_TYPE, Metrics
 
 # A scrape must not wait for TorchServe: what cannot be asked in time is not ready.

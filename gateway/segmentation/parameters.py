@@ -2,22 +2,15 @@
 
 from typing import Annotated, Literal
 
-from fastapi import Path, Query
+from fastapi import Query
 
 from gateway.errors import InvalidRequestError
+from gateway.models.parameters import VERSION
 from gateway.segmentation.options import Render, Wish
 from gateway.segmentation.results import Detail
 
-VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"
-VERSION = Query(
-    pattern=VERSION_PATTERN,
-    description="Version of the model; the default version if absent.",
-    examples=["1.0"],
-)
 Palette = Literal["seed", "voc", "safe"]
 
-# In the path; the next one in the query.
-MODEL = Path(description="Name of the model.", examples=["deeplabv3"], max_length=64)
 _MODEL = Query(
     max_length=64,
     description="Name of the model; the one there is if absent.",

@@ -22,9 +22,10 @@ from gateway.errors import (
     NoWorkerFreeError,
 )
 from gateway.models.catalogue import Catalogue, default_may_change
+from gateway.models.headers import model_headers
 from gateway.segmentation.batch import Batch, Work
 from gateway.segmentation.options import Wish, form_of
-from gateway.segmentation.prediction import Found, about
+from gateway.segmentation.prediction import Found
 from gateway.settings import Settings
 from gateway.telemetry.stages import StageClock, Stages
 from gateway.torchserve.inference import Prediction, Question, Target, TorchServe
@@ -186,8 +187,8 @@ class Pipeline:
                     return await self._torchserve.predict(target, image, question)
         except NoWorkerFreeError as exc:
             refusal = await self._catalogue.refusal(target.version)
-            refusal.headers.update(about(target))
+            refusal.headers.update(model_headers(target.model, target.version))
             raise refusal from exc
         except GatewayError as error:
-            error.headers.update(about(target))
+            error.headers.update(model_headers(target.model, target.version))
             raise

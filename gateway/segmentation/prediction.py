@@ -7,15 +7,11 @@ from dataclasses import dataclass
 
 from gateway.errors import ModelUnavailableError
 from gateway.masks.grey_png import NotAMaskError
+from gateway.models.headers import model_headers
 from gateway.telemetry.stages import StageClock
 from gateway.torchserve.inference import Prediction, Target
 
 logger = logging.getLogger(__name__)
-
-
-def about(target: Target) -> dict[str, str]:
-    """The headers that name who answers."""
-    return {"X-Model": target.model, "X-Model-Version": target.version}
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ class Found:
     @property
     def headers(self) -> dict[str, str]:
         """The facts that go with every answer."""
-        return about(self.target) | {
+        return model_headers(self.target.model, self.target.version) | {
             "X-Class-Pixels": self.prediction.class_pixels,
             "X-Confidence": self.prediction.confidence,
             "Server-Timing": self.timings,
@@ -60,5 +56,5 @@ def trusting(found: Found) -> Iterator[None]:
         logger.warning("version %s answered with no mask: %s", version, exc)
         raise ModelUnavailableError(
             f"Version {version} did not answer with a mask. Choose another version.",
-            about(found.target),
+            model_headers(found.target.model, found.target.version),
         ) from exc

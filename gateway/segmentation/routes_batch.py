@@ -12,9 +12,8 @@ from gateway.admission.cpu_pool import Offload
 from gateway.errors import GatewayError, InternalError
 from gateway.http.problems import problem
 from gateway.http.responses import NOT_STORED
-from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import problems
-from gateway.segmentation import parameters
+from gateway.segmentation import openapi, parameters
 from gateway.segmentation.batch import Batch, Item
 from gateway.segmentation.options import Wish
 from gateway.segmentation.pipeline import Client, Pipeline
@@ -100,7 +99,7 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
         summary="Segment many photographs",
         response_class=StreamingResponse,
         response_description="A line of JSON for each image, in the order in which they are ready.",
-        responses=openapi_images.BATCH
+        responses=openapi.BATCH
         | problems(
             "invalid_request",
             "image_too_large",
@@ -109,7 +108,7 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
             "model_unavailable",
             "deadline_exceeded",
         ),
-        openapi_extra=openapi_images.IMAGES_FORM,
+        openapi_extra=openapi.IMAGES_FORM,
     )
     async def segment_batch(
         request: Request,

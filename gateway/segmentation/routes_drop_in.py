@@ -12,10 +12,10 @@ from gateway.http.responses import NOT_STORED, PngResponse
 from gateway.http.uploads import read_image
 from gateway.masks.colour_map import colour_map
 from gateway.masks.palettes import SEED
-from gateway.openapi import images as openapi_images
+from gateway.models.parameters import VERSION
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
+from gateway.segmentation import openapi
 from gateway.segmentation.options import Wish
-from gateway.segmentation.parameters import VERSION
 from gateway.segmentation.pipeline import Pipeline
 from gateway.segmentation.prediction import trusting
 
@@ -49,8 +49,8 @@ def routes(pipeline: Pipeline) -> APIRouter:
         summary="Segment a photograph",
         response_class=PngResponse,
         response_description="Indexed PNG of the image's size; pixel index = class id.",
-        responses=openapi_images.COLOUR_MAP | problems(*IMAGE_PROBLEMS),
-        openapi_extra=openapi_images.IMAGE_FORM,
+        responses=openapi.COLOUR_MAP | problems(*IMAGE_PROBLEMS),
+        openapi_extra=openapi.IMAGE_FORM,
     )
     async def segmentation(
         request: Request, version: Annotated[str | None, VERSION] = None

@@ -15,9 +15,8 @@ from gateway.http.uploads import read_image
 from gateway.masks.colour_map import colour_map
 from gateway.masks.grey_png import SIGNATURE, NotAMaskError
 from gateway.masks.palettes import PALETTES
-from gateway.openapi import images as openapi_images
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
-from gateway.segmentation import parameters
+from gateway.segmentation import openapi, parameters
 from gateway.segmentation.options import Wish
 from gateway.segmentation.pipeline import Pipeline
 from gateway.segmentation.prediction import Found, trusting
@@ -67,8 +66,8 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
         summary="Segment a photograph, in the form you need",
         response_class=Response,
         response_description="A PNG of the image's size, or what is known about each class.",
-        responses=openapi_images.SEGMENTED | problems("not_acceptable", *IMAGE_PROBLEMS),
-        openapi_extra=openapi_images.IMAGE_FORM_OR_BODY,
+        responses=openapi.SEGMENTED | problems("not_acceptable", *IMAGE_PROBLEMS),
+        openapi_extra=openapi.IMAGE_FORM_OR_BODY,
     )
     async def segment(
         request: Request,

@@ -11,7 +11,7 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, HookContext
 
-from gateway.openapi.examples import LABEL_CONFIG
+from gateway.protocols.label_studio.openapi import LABEL_CONFIG
 from gateway.protocols.open_inference.requests import HEADER_LENGTH, LENGTH_BYTES
 from tests.schema.payloads import PHOTOGRAPHS, register
 

@@ -12,11 +12,11 @@ from gateway.errors import UnreadableImageError
 from gateway.http.json_body import is_object, receive, room_for
 from gateway.http.responses import JSON, NOT_STORED
 from gateway.http.uploads import too_large
-from gateway.openapi import protocols as openapi_protocols
+from gateway.models.parameters import MODEL, VERSION
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
+from gateway.protocols.hugging_face import openapi
 from gateway.protocols.hugging_face.messages import Inputs, Segment, read_inputs, segments
 from gateway.segmentation.options import Wish
-from gateway.segmentation.parameters import MODEL, VERSION
 from gateway.segmentation.pipeline import Pipeline
 
 
@@ -55,12 +55,12 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
         summary="Segment a photograph for a Hugging Face client",
         response_model=list[Segment],
         response_description="A black and white mask for each class that occurs.",
-        responses=openapi_protocols.HUGGING_FACE_ANSWER
+        responses=openapi.ANSWER
         | problems(
             *IMAGE_PROBLEMS,
             invalid_request="The JSON is not what is expected: inputs: Field required.",
         ),
-        openapi_extra=openapi_protocols.HUGGING_FACE_BODY,
+        openapi_extra=openapi.BODY,
     )
     async def segment_for_hugging_face(
         request: Request,

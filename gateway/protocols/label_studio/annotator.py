@@ -26,10 +26,9 @@ from gateway.segmentation.batch import AT_ONCE
 from gateway.segmentation.options import Wish
 from gateway.segmentation.pipeline import Client, Pipeline, client_of
 from gateway.segmentation.prediction import Found
-from gateway.settings import MIB
 from gateway.torchserve.inference import Target
 
-_MAX_PROJECT_BYTES: Final = MIB
+_MAX_PROJECT_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,19 @@ class LabelStudioProject(BaseModel):
     )
 
 
+class Up(BaseModel):
+    """The back end lives."""
+
+    status: Literal["UP"] = Field(description="Always UP.")
+    model_class: str = Field(description="The model that is served.")
+
+
+class Setup(BaseModel):
+    """The version that will answer."""
+
+    model_version: str = Field(description="The model, a colon, and the version.")
+
+
 class Stroke(BaseModel):
     """What Label Studio calls the value of a region."""
 

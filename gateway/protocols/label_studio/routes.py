@@ -1,18 +1,17 @@
 """The routes of a machine learning back end as Label Studio asks it for predictions."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from gateway.http.responses import JSON, NOT_STORED
-from gateway.openapi import protocols as openapi_protocols
+from gateway.models.headers import model_headers
+from gateway.models.parameters import VERSION
 from gateway.openapi.problems import problems
+from gateway.protocols.label_studio import openapi
 from gateway.protocols.label_studio.annotator import Annotator
-from gateway.protocols.label_studio.messages import Predictions, version_name
-from gateway.segmentation.parameters import VERSION
-from gateway.segmentation.prediction import about
+from gateway.protocols.label_studio.messages import Predictions, Setup, Up, version_name
 
 _PROBLEMS: Final = problems(
     "image_too_large",
@@ -22,19 +21,6 @@ _PROBLEMS: Final = problems(
     "deadline_exceeded",
     invalid_request="The labelling configuration is not well-formed XML.",
 )
-
-
-class Up(BaseModel):
-    """The back end lives."""
-
-    status: Literal["UP"] = Field(description="Always UP.")
-    model_class: str = Field(description="The model that is served.")
-
-
-class Setup(BaseModel):
-    """The version that will answer."""
-
-    model_version: str = Field(description="The model, a colon, and the version.")
 
 
 def routes(annotator: Annotator, model: str) -> APIRouter:
@@ -50,8 +36,8 @@ def routes(annotator: Annotator, model: str) -> APIRouter:
         "/setup",
         summary="Connect a project",
         response_description="The version that answers.",
-        responses=openapi_protocols.CONNECTED | _PROBLEMS,
-        openapi_extra=openapi_protocols.LABEL_STUDIO_PROJECT,
+        responses=openapi.CONNECTED | _PROBLEMS,
+        openapi_extra=openapi.PROJECT,
     )
     async def label_studio_setup(
         request: Request, response: Response, version: Annotated[str | None, VERSION] = None
@@ -62,7 +48,7 @@ def routes(annotator: Annotator, model: str) -> APIRouter:
         """
         await annotator.check_project(request)
         target = await annotator.target(version)
-        response.headers.update(about(target))
+        response.headers.update(model_headers(target.model, target.version))
         return Setup(model_version=version_name(target))
 
     @router.post(
@@ -70,8 +56,8 @@ def routes(annotator: Annotator, model: str) -> APIRouter:
         summary="Predict tasks",
         response_model=Predictions,
         response_description="A prediction for each task, in their order.",
-        responses=openapi_protocols.PREDICTED | _PROBLEMS,
-        openapi_extra=openapi_protocols.LABEL_STUDIO_TASKS,
+        responses=openapi.PREDICTED | _PROBLEMS,
+        openapi_extra=openapi.TASKS,
     )
     async def label_studio_predict(
         request: Request, version: Annotated[str | None, VERSION] = None
@@ -82,7 +68,7 @@ def routes(annotator: Annotator, model: str) -> APIRouter:
         task whose image cannot be segmented gets an empty result and the reason in `error`.
         """
         target, found = await annotator.predictions(request, version)
-        headers = about(target) | NOT_STORED
+        headers = model_headers(target.model, target.version) | NOT_STORED
         return Response(found, media_type=JSON, headers=headers)
 
     return router

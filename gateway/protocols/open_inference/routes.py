@@ -12,13 +12,13 @@ from gateway.admission.upload_budget import Buffer
 from gateway.errors import UnreadableImageError
 from gateway.http.json_body import receive, room_for
 from gateway.http.responses import JSON, NOT_STORED
-from gateway.openapi import protocols as openapi_protocols
+from gateway.models.parameters import MODEL
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
+from gateway.protocols.open_inference import openapi
 from gateway.protocols.open_inference.requests import HEADER_LENGTH, Inference, read_inference
 from gateway.protocols.open_inference.responses import Answer, answer
 from gateway.protocols.open_inference.routes_models import VERSION
 from gateway.segmentation.options import Wish
-from gateway.segmentation.parameters import MODEL
 from gateway.segmentation.pipeline import Pipeline
 from gateway.segmentation.prediction import Found
 
@@ -67,12 +67,12 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
     documented: dict[str, Any] = {
         "response_class": Response,
         "response_description": "The tensors that were asked for.",
-        "responses": openapi_protocols.INFERRED
+        "responses": openapi.INFERRED
         | problems(
             *IMAGE_PROBLEMS,
             invalid_request="The input is 'image' of datatype BYTES and shape [1]: one image file.",
         ),
-        "openapi_extra": openapi_protocols.INFERENCE,
+        "openapi_extra": openapi.INFERENCE,
     }
 
     @router.post("/{model}/infer", summary="Infer with the default version", **documented)

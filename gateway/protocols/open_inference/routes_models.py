@@ -6,8 +6,9 @@ from fastapi import APIRouter, Path
 
 from gateway.errors import ModelUnavailableError
 from gateway.models.catalogue import Catalogue
-from gateway.openapi import document as openapi
+from gateway.models.parameters import MODEL, VERSION_PATTERN
 from gateway.openapi.problems import problems
+from gateway.openapi.version import VERSION as API_VERSION
 from gateway.protocols.open_inference.metadata import (
     EXTENSIONS,
     Live,
@@ -17,7 +18,6 @@ from gateway.protocols.open_inference.metadata import (
     Server,
     metadata,
 )
-from gateway.segmentation.parameters import MODEL, VERSION_PATTERN
 
 VERSION = Path(description="Version of the model.", examples=["1.0"], pattern=VERSION_PATTERN)
 
@@ -64,7 +64,7 @@ def routes(catalogue: Catalogue) -> APIRouter:
     @router.get("", summary="The server", response_description="Its name and version.")
     async def server_metadata() -> Server:
         """What answers here, in the words of the Open Inference Protocol, version 2."""
-        return Server(name="segserve", version=openapi.VERSION, extensions=EXTENSIONS)
+        return Server(name="segserve", version=API_VERSION, extensions=EXTENSIONS)
 
     @router.get("/health/live", summary="Does the server live?", response_description="It does.")
     async def server_live() -> Live:

@@ -11,7 +11,7 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from gateway.masks.grey_png import NotAMaskError, encode_grey
-from gateway.openapi import examples
+from gateway.segmentation import openapi
 from gateway.segmentation.options import Wish
 from gateway.segmentation.prediction import Found
 from gateway.segmentation.results import Detail, describe
@@ -117,7 +117,7 @@ def test_what_is_no_mask_is_not_described() -> None:
 
 def test_the_documented_example_is_true() -> None:
     """Its run lengths and outlines are those of its three pixels of a person."""
-    shown = SegmentationFound.model_validate(examples.SEGMENTATION)
+    shown = SegmentationFound.model_validate(openapi.SEGMENTATION)
     ids = np.zeros((3, 4), dtype=np.uint8)
     ids[:, 0] = 15
     for found in shown.classes:

@@ -1,0 +1,12 @@
+"""The parameters by which a request names its model and version."""
+
+from fastapi import Path, Query
+
+VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"
+VERSION = Query(
+    pattern=VERSION_PATTERN,
+    description="Version of the model; the default version if absent.",
+    examples=["1.0"],
+)
+# In the path.
+MODEL = Path(description="Name of the model.", examples=["deeplabv3"], max_length=64)
