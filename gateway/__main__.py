@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from gateway.app import create_app
 from gateway.http.server import ProblemProtocol
-from gateway.keys.access import why_not_open
+from gateway.keys.access import startup_refusal
 from gateway.settings import Settings
 from gateway.telemetry import tracing
 from gateway.telemetry.logs import log_to_stderr
@@ -27,7 +27,7 @@ def main() -> None:
         settings = Settings()
     except ValidationError as exc:
         sys.exit(f"The gateway's settings (SEGSERVE_GATEWAY_*) are not valid: {exc}")
-    if refusal := why_not_open(settings):
+    if refusal := startup_refusal(settings):
         sys.exit(refusal)
     log_to_stderr(settings.log_level, settings.log_format)
     app = create_app(settings, tracing=tracing.from_environment(os.environ))

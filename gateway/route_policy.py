@@ -50,6 +50,9 @@ _PREFIXES: Final = tuple(
     (path.removesuffix("*"), policy) for path, policy in POLICIES.items() if path.endswith("*")
 )
 
+# Prefixes of what changes the gateway itself.
+ADMINISTRATION: Final = tuple(prefix for prefix, policy in _PREFIXES if policy.administration)
+
 
 def policy_of(path: str) -> Policy:
     """The policy for a request's path, or for the template of a route."""

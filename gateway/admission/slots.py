@@ -1,4 +1,4 @@
-"""How many requests are taken on at once: turns at TorchServe and places in the queue."""
+"""Admission: slots at TorchServe, and a bounded queue of requests that wait for one."""
 
 import asyncio
 import time
@@ -11,13 +11,13 @@ _DETAIL = "Too many requests are waiting. Send the image again shortly."
 
 
 class Admission:
-    """At most max_concurrency turns at once, and at most max_queue requests waiting for one."""
+    """At most max_concurrency slots in use, and at most max_queue requests waiting for one."""
 
     def __init__(self, max_concurrency: int, max_queue: int) -> None:
-        self._turns = asyncio.Semaphore(max_concurrency)
+        self._slots = asyncio.Semaphore(max_concurrency)
         self._max_queue = max_queue
         self._waiting = 0
-        self._taken = 0
+        self._in_use = 0
 
     @property
     def waiting(self) -> int:
@@ -25,28 +25,28 @@ class Admission:
         return self._waiting
 
     @property
-    def taken(self) -> int:
-        """Turns that are taken."""
-        return self._taken
+    def in_use(self) -> int:
+        """Slots in use."""
+        return self._in_use
 
     def refuse_if_full(self) -> None:
-        """Raises OverloadedError while nobody else could wait: asked before an upload is read."""
-        if self._turns.locked() and self._waiting >= self._max_queue:
+        """Raise OverloadedError if the queue is full; checked before an upload is read."""
+        if self._slots.locked() and self._waiting >= self._max_queue:
             raise OverloadedError(_DETAIL)
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[float]:
-        """One turn, in the order of arrival; gives the seconds waited for it."""
+    async def acquire_slot(self) -> AsyncIterator[float]:
+        """Hold a slot, granted in order of arrival; yields the seconds spent in the queue."""
         self.refuse_if_full()
         arrived = time.perf_counter()
         self._waiting += 1
         try:
-            await self._turns.acquire()
+            await self._slots.acquire()
         finally:
             self._waiting -= 1
-        self._taken += 1
+        self._in_use += 1
         try:
             yield time.perf_counter() - arrived
         finally:
-            self._taken -= 1
-            self._turns.release()
+            self._in_use -= 1
+            self._slots.release()

@@ -1,4 +1,4 @@
-"""How many bytes of uploads are held at once: a budget that all requests share."""
+"""Upload budget: a bound on the bytes of all uploads in memory, shared by all requests."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,149 +10,148 @@ from gateway.errors import GatewayError, OverloadedError
 # Many blocks of one size instead of one that grows: an allocator that has to move what grows
 # keeps the holes.
 _BLOCK: Final = 256 * 1024
-# An upload is slow when nothing of it came for some seconds, or less than that in each of them.
+# An upload is slow if nothing of it came for some seconds, or less than this rate in each window.
 _SILENT_S: Final = 5.0
-_SLOW_BYTES_A_SECOND: Final = 64 * 1024
+_SLOW_BYTES_PER_SECOND: Final = 64 * 1024
 _WINDOW_S: Final = 2.0
 
 
-class Memory:
-    """Buffers for uploads, so that no number of them exhausts the process.
+class UploadBudget:
+    """Uploads whose bytes together never exceed max_bytes.
 
-    When the budget is spent, uploads that arrive slowly are given up for those that do not: two
-    clients that stop in the middle of a large image would keep everybody else out.
+    When the budget is spent, slow uploads are evicted in favour of fast ones: otherwise two
+    clients that stop in the middle of a large image would keep every other one out.
     """
 
     def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self.arriving: set[Buffer] = set()
+        self.receiving: set[Upload] = set()
         self._max_bytes = max_bytes
         self._held = 0
 
     @property
     def max_bytes(self) -> int:
-        """What all buffers together may hold."""
+        """The most bytes that all uploads together may hold."""
         return self._max_bytes
 
     @property
     def held(self) -> int:
-        """Bytes in all buffers."""
+        """Bytes held by all uploads."""
         return self._held
 
     @contextmanager
-    def buffer(self) -> Iterator["Buffer"]:
-        """An empty buffer; what it holds in the end is let go, whoever else still refers to it.
+    def upload(self) -> Iterator["Upload"]:
+        """An empty upload, cleared at the end of the block.
 
-        It must be: an exception's traceback, or httpx's cycle of request and response, may
-        outlive the request by much.
+        Cleared explicitly, because a traceback may keep a reference long after the request.
         """
-        buffer = Buffer(self)
+        upload = Upload(self)
         try:
-            yield buffer
+            yield upload
         finally:
-            self.arriving.discard(buffer)
-            buffer.clear()
+            self.receiving.discard(upload)
+            upload.clear()
 
     def has_room(self, size: int) -> bool:
-        """Whether that much is left."""
+        """Whether so many bytes are left."""
         return self._held + size <= self._max_bytes
 
-    def take(self, size: int, taker: "Buffer") -> None:
-        """Raises OverloadedError if that much is not left, nor held by slow uploads of others."""
+    def reserve(self, size: int, taker: "Upload") -> None:
+        """Reserve bytes, evicting slow uploads of others if need be; raises OverloadedError."""
         if not self.has_room(size):
-            self._give_up_slow_ones(size, taker)
+            self._evict_slow_uploads(size, taker)
         if not self.has_room(size):
             raise OverloadedError("Too many large images arrive at once. Send it again shortly.")
         self._held += size
 
-    def _give_up_slow_ones(self, size: int, taker: "Buffer") -> None:
+    def _evict_slow_uploads(self, size: int, taker: "Upload") -> None:
         now = self.clock()
-        slow = [each for each in self.arriving if each is not taker and each.is_slow(now)]
-        for buffer in sorted(slow, key=lambda each: each.size, reverse=True):
+        slow = [each for each in self.receiving if each is not taker and each.is_slow(now)]
+        for upload in sorted(slow, key=lambda each: each.size, reverse=True):
             if not self.has_room(size):
-                buffer.give_up()
+                upload.evict()
 
-    def give_back(self, size: int) -> None:
-        """So much is held no longer."""
+    def release(self, size: int) -> None:
+        """Give reserved bytes back."""
         self._held -= size
 
 
-class Buffer:
-    """One upload's share of the budget, and the bytes that fill it."""
+class Upload:
+    """The bytes of one upload, in blocks, and their share of the budget."""
 
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-        self._given_up = False
-        self._last = self._window = memory.clock()
+    def __init__(self, budget: UploadBudget) -> None:
+        self._budget = budget
+        self._evicted = False
+        self._last = self._window = budget.clock()
         self._size_before = self.size = 0
         self.blocks: list[bytearray] = []
 
     @contextmanager
-    def arriving(self) -> Iterator[None]:
-        """While its bytes arrive from a client; raises OverloadedError if it was given up."""
+    def receiving(self) -> Iterator[None]:
+        """The block in which bytes arrive from a client; raises OverloadedError if evicted."""
         self.begin()
         try:
             yield
         except GatewayError:
-            self.end()  # whatever seems wrong with what was given up is no fault of the client
+            self.end()  # an eviction explains whatever else seems wrong with the upload
             raise
         finally:
-            self._memory.arriving.discard(self)
+            self._budget.receiving.discard(self)
         self.end()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """While nobody listens to its client, which is not slow for that; then its time is new."""
-        was_arriving = self in self._memory.arriving
-        self._memory.arriving.discard(self)
+        """The block in which the gateway does not read, which does not make the client slow."""
+        was_receiving = self in self._budget.receiving
+        self._budget.receiving.discard(self)
         try:
             yield
         finally:
-            if was_arriving:
+            if was_receiving:
                 self.begin()
 
     def begin(self) -> None:
-        """Its bytes begin to arrive, or go on to."""
-        self._last = self._window = self._memory.clock()
+        """Start, or restart, measuring how fast bytes arrive."""
+        self._last = self._window = self._budget.clock()
         self._size_before = self.size
-        self._memory.arriving.add(self)
+        self._budget.receiving.add(self)
 
     def end(self) -> None:
-        """They have arrived; raises OverloadedError if it was given up."""
-        self._memory.arriving.discard(self)
-        self._check()
+        """Stop measuring; raises OverloadedError if the upload was evicted."""
+        self._budget.receiving.discard(self)
+        self._raise_if_evicted()
 
     def is_slow(self, now: float) -> bool:
-        """Whether a client keeps others from the memory without need."""
+        """Whether the client sends too slowly to keep memory from others."""
         if now - self._last >= _SILENT_S:
             return True
         elapsed = now - self._window
         return elapsed >= _WINDOW_S and not self._is_fast(elapsed)
 
-    def give_up(self) -> None:
-        """Lets go of what it holds; nothing more is kept."""
-        self._given_up = True
-        self._memory.arriving.discard(self)
+    def evict(self) -> None:
+        """Drop the bytes; further ones are refused."""
+        self._evicted = True
+        self._budget.receiving.discard(self)
         self.clear()
 
     def _is_fast(self, elapsed: float) -> bool:
-        return self.size - self._size_before >= _SLOW_BYTES_A_SECOND * elapsed
+        return self.size - self._size_before >= _SLOW_BYTES_PER_SECOND * elapsed
 
-    def _check(self) -> None:
-        if self._given_up:
+    def _raise_if_evicted(self) -> None:
+        if self._evicted:
             raise OverloadedError(
                 "The upload was slow while others needed the memory. Send it again shortly."
             )
 
     def _note_progress(self) -> None:
-        now = self._last = self._memory.clock()
+        now = self._last = self._budget.clock()
         if now - self._window >= _WINDOW_S and self._is_fast(now - self._window):
             self._window, self._size_before = now, self.size
 
     def append(self, data: memoryview) -> None:
-        """Keeps a copy of the data; raises OverloadedError if the budget is spent."""
-        self._check()
-        self._memory.take(len(data), self)
+        """Copy bytes into the upload; raises OverloadedError if the budget is spent."""
+        self._raise_if_evicted()
+        self._budget.reserve(len(data), self)
         self.size += len(data)
         self._note_progress()
         if not self.blocks or len(self.blocks[-1]) >= _BLOCK:
@@ -160,19 +159,19 @@ class Buffer:
         self.blocks[-1] += data
 
     def clear(self) -> None:
-        """Lets go of what it holds."""
+        """Drop the bytes and give their share of the budget back."""
         self.blocks.clear()
-        self._memory.give_back(self.size)
+        self._budget.release(self.size)
         self.size = 0
 
     def take_out(self) -> bytes:
-        """All that it holds, which then is no part of the budget any more."""
+        """Remove all bytes from the upload and the budget, and return them."""
         data = b"".join(self.blocks)
         self.clear()
         return data
 
     def fill(self, data: bytes) -> None:
-        """Appends what is at hand already, in blocks."""
+        """Append bytes that are in memory already, in blocks."""
         whole = memoryview(data)
         for start in range(0, len(data), _BLOCK):
             self.append(whole[start : start + _BLOCK])

@@ -8,7 +8,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic.config import JsonDict
 from starlette.requests import Request
 
-from gateway.admission.upload_budget import Buffer
+from gateway.admission.upload_budget import Upload
 from gateway.errors import GatewayError, ImageTooLargeError, InvalidRequestError
 from gateway.http.uploads import limited, too_large
 
@@ -52,7 +52,7 @@ def body_too_large(max_bytes: int) -> GatewayError:
     )
 
 
-async def receive(request: Request, max_bytes: int, body: Buffer) -> None:
+async def read_json_body(request: Request, max_bytes: int, body: Upload) -> None:
     """Fills the buffer with the request's body.
 
     Raises ImageTooLargeError, OverloadedError if the buffer cannot grow, InvalidRequestError for a
@@ -67,7 +67,7 @@ async def receive(request: Request, max_bytes: int, body: Buffer) -> None:
         body.append(memoryview(chunk))
 
 
-def is_object(body: Buffer) -> bool:
+def is_object(body: Upload) -> bool:
     """Whether the body begins as a JSON object does, and no image."""
     start = bytes(body.blocks[0][:_SHOWN_CHARACTERS]) if body.blocks else b""
     return start.lstrip(b" \t\r\n").startswith(b"{")

@@ -11,7 +11,7 @@ _TOTAL_S: Final = 30.0
 _MAX_BYTES: Final = 256 * 1024 * 1024
 
 
-class Lingering:
+class LingeringClose:
     """Pure ASGI middleware: after an early error, reads the body to its end and then closes.
 
     To close a connection with unread bytes resets it, and the reset may overtake the answer: a

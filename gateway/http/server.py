@@ -1,7 +1,10 @@
-"""What never becomes a request: bytes that are not HTTP, headers without end, and silence."""
+"""uvicorn's HTTP/1.1 protocol with limits on a request head, and problem documents.
+
+Malformed requests, heads that are too long, and heads that take too long never reach the routes.
+"""
 
 import asyncio
-from typing import Final, cast
+from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from starlette.datastructures import MutableHeaders
@@ -14,7 +17,6 @@ from gateway.http.response_headers import (
     add_security_headers,
     new_request_id,
 )
-from gateway.http.whole_answers import WholeAnswers
 
 # A head, or what stands between two pieces of a chunked body or after the last.
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -36,11 +38,11 @@ def _answer(error: GatewayError) -> bytes:
 class ProblemProtocol(HttpToolsProtocol):
     """uvicorn's protocol with our error documents, and limits on the size and time of a head.
 
-    Without the one on time, a client that is silent, or all but silent, keeps its connection for
-    ever: uvicorn's own applies to those only that have had an answer.
+    uvicorn's own keep-alive time-out starts after the first response: without a limit on the time
+    of a head, a silent client would keep its connection indefinitely.
 
-    Nothing but HTTP/1 is spoken, so a wish for another protocol (Upgrade) is ignored, as RFC 9110
-    allows: Java's HttpClient and curl --http2 utter it with ordinary requests.
+    Only HTTP/1 is supported, so a request to switch protocols (Upgrade) is ignored, as RFC 9110
+    allows: Java's HttpClient and curl --http2 send it with ordinary requests.
     """
 
     max_head_s = MAX_HEAD_S
@@ -50,18 +52,17 @@ class ProblemProtocol(HttpToolsProtocol):
     _head_end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """The first head is awaited."""
-        whole = cast(asyncio.Transport, WholeAnswers(transport, self.loop))
-        super().connection_made(whole)
+        """Start waiting for the first head."""
+        super().connection_made(transport)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is awaited any more."""
+        """Stop waiting for a head."""
         self._stop_awaiting()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Counts what is no body and has no end yet; parser and protocol would keep it all."""
+        """Parse the data, and count the bytes of a head, which the parser would buffer."""
         if self._head_end is None and (self.cycle is None or self.cycle.response_complete):
             self._await_head()
         self._head_bytes += len(data)
@@ -78,12 +79,12 @@ class ProblemProtocol(HttpToolsProtocol):
             )
 
     def on_message_begin(self) -> None:
-        """A new head begins."""
+        """Note that a head begins."""
         self._in_message = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The head is over; what follows is a body, whose trailers are no headers."""
+        """Note that a body follows, whose trailers are not headers."""
         self._stop_awaiting()
         self._head_bytes = 0
         self._ignores_upgrade = (
@@ -94,19 +95,19 @@ class ProblemProtocol(HttpToolsProtocol):
             self.headers = []
 
     def on_body(self, body: bytes) -> None:
-        """A body has limits of its own."""
+        """Pass the body on; it has limits of its own."""
         self._head_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """What follows, if anything, is a new head."""
+        """Note that a head follows, if anything."""
         self._in_message = False
         self._head_bytes = 0
         if not self._ignores_upgrade:
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Renders what the parser refuses like every other error."""
+        """Send a problem document instead of uvicorn's text."""
         self._refuse(MalformedHttpError(msg))
 
     def _parse(self, data: bytes | memoryview) -> None:
@@ -124,7 +125,7 @@ class ProblemProtocol(HttpToolsProtocol):
                 return
 
     def _repeat_head(self) -> None:
-        """Begins the request anew without its wish: the parser takes no body after one."""
+        """Parse the head again without Upgrade, after which the parser would take no body."""
         lines = [name + b": " + value for name, value in self.headers if name != b"upgrade"]
         version = self.parser.get_http_version().encode()
         start = self.parser.get_method() + b" " + self.url + b" HTTP/" + version

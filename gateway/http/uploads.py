@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from gateway.admission.upload_budget import Buffer
+from gateway.admission.upload_budget import Upload
 from gateway.errors import (
     GatewayError,
     ImageTooLargeError,
@@ -23,7 +23,7 @@ _MAX_PARTS: Final = 100
 class _OneFile:
     """Keeps the one file of a form."""
 
-    def __init__(self, max_bytes: int, buffer: Buffer) -> None:
+    def __init__(self, max_bytes: int, buffer: Upload) -> None:
         self._max_bytes = max_bytes
         self._buffer = buffer
         self.found = False
@@ -63,7 +63,7 @@ async def limited(request: Request, max_bytes: int, error: GatewayError) -> Asyn
         yield chunk
 
 
-async def _read_form(request: Request, max_bytes: int, image: Buffer) -> None:
+async def _read_form(request: Request, max_bytes: int, image: Upload) -> None:
     file = _OneFile(max_bytes, image)
     form = Form(boundary_of(request), file, _MAX_PARTS)
     async for chunk in limited(request, max_bytes + FORM_ALLOWANCE, too_large(max_bytes)):
@@ -73,12 +73,12 @@ async def _read_form(request: Request, max_bytes: int, image: Buffer) -> None:
         raise InvalidRequestError(f"The form has no field '{FIELD}'. {HINT}")
 
 
-async def _read_body(request: Request, max_bytes: int, image: Buffer) -> None:
+async def _read_body(request: Request, max_bytes: int, image: Upload) -> None:
     async for chunk in limited(request, max_bytes, too_large(max_bytes)):
         image.append(memoryview(chunk))
 
 
-async def read_image(request: Request, max_bytes: int, image: Buffer, *, raw: bool = False) -> None:
+async def read_image(request: Request, max_bytes: int, image: Upload, *, raw: bool = False) -> None:
     """Fills the buffer with the form's file, as the client encoded it.
 
     raw: whether a body that is no form is taken as the image itself.

@@ -1,4 +1,4 @@
-"""In front of every route: who asks, and whether they may."""
+"""Access control: the key of a request, its role, and what may be asked without one."""
 
 import base64
 import ipaddress
@@ -9,10 +9,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors import ForbiddenError, GatewayError, UnauthorizedError
 from gateway.http.problems import render
-from gateway.keys.cache import Register
-from gateway.keys.principal import ANYBODY, VISITOR, Principal
-from gateway.keys.store import KeyFile
-from gateway.route_policy import policy_of
+from gateway.keys.cache import KeyCache
+from gateway.keys.principal import ANONYMOUS, ANONYMOUS_ADMIN, Principal
+from gateway.keys.store import KeyStore
+from gateway.route_policy import ADMINISTRATION, policy_of
 from gateway.settings import Settings
 
 _MAX_KEY: Final = 256
@@ -20,19 +20,19 @@ _PORT: Final = re.compile(r":\d*$")
 _HINT: Final = "Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
 
 
-def asks_for_keys(settings: Settings) -> bool:
-    """Whether clients need a key: as set, or where others than this machine could reach it."""
+def requires_keys(settings: Settings) -> bool:
+    """Whether clients need a key: as set, else wherever the gateway does not listen on loopback."""
     if settings.auth == "auto":
         return not _is_loopback(settings.host)
     return settings.auth == "on"
 
 
-def why_not_open(settings: Settings) -> str | None:
-    """Why the gateway must not start, in one line: keys are asked for, and there are none."""
-    if not asks_for_keys(settings):
+def startup_refusal(settings: Settings) -> str | None:
+    """Why the gateway must not start, in one line: it requires keys and there are none."""
+    if not requires_keys(settings):
         return None
     try:
-        if KeyFile(settings.keys_file).read():
+        if KeyStore(settings.keys_file).read():
             return None
     except GatewayError as exc:
         return exc.detail
@@ -51,10 +51,10 @@ def _is_loopback(host: str) -> bool:
 
 
 def _is_from_here(scope: Scope) -> bool:
-    """Whether a request came over loopback and names it.
+    """Whether a request came over loopback and its Host names loopback.
 
-    The name counts too: a page of another site, whose name leads to this machine, comes over
-    loopback through its visitor's browser.
+    Host counts too: a page of another site whose name resolves to this machine reaches it over
+    loopback, through its visitor's browser.
     """
     host = next((value for name, value in scope["headers"] if name == b"host"), b"")
     name = _PORT.sub("", str(host, "latin-1")).strip("[]")
@@ -63,14 +63,17 @@ def _is_from_here(scope: Scope) -> bool:
 
 
 class Access:
-    """Pure ASGI middleware; without a register everybody may do what is not for admins."""
+    """ASGI middleware: identifies the sender of a request, and refuses what it may not do.
 
-    def __init__(self, app: ASGIApp, register: Register | None) -> None:
+    Without a cache no keys are required.
+    """
+
+    def __init__(self, app: ASGIApp, cache: KeyCache | None) -> None:
         self._app = app
-        self._register = register
+        self._cache = cache
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Notes who asks, or refuses."""
+        """Pass the request on with ``state["principal"]`` set, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -83,34 +86,34 @@ class Access:
         await self._app(scope, receive, send)
 
     async def _principal(self, scope: Scope) -> Principal:
-        policy = policy_of(scope["path"])
-        if self._register is None:
-            if policy.administration and not _is_from_here(scope):
+        if self._cache is None:
+            if scope["path"].startswith(ADMINISTRATION) and not _is_from_here(scope):
                 raise ForbiddenError(
                     "While nobody needs a key, this answers the gateway's own machine only. "
                     "Set SEGSERVE_GATEWAY_AUTH=on and send a key with the role admin."
                 )
-            return ANYBODY
+            return ANONYMOUS_ADMIN
+        policy = policy_of(scope["path"])
         if policy.public:
-            return VISITOR
-        principal = await _identified(self._register, scope)
+            return ANONYMOUS
+        principal = await _identified(self._cache, scope)
         if principal.role != "admin" and policy.admin:
             raise ForbiddenError(f"This needs a key with the role admin, not {principal.role}.")
         return principal
 
 
-async def _identified(register: Register, scope: Scope) -> Principal:
+async def _identified(cache: KeyCache, scope: Scope) -> Principal:
     presented = _presented(scope)
     if not presented:
         raise UnauthorizedError(f"This gateway asks for a key. {_HINT}")
-    key = await register.find(presented[:_MAX_KEY])
+    key = await cache.find(presented[:_MAX_KEY])
     if key is None:
         raise UnauthorizedError(f"The key is not valid: mistyped, or revoked. {_HINT}")
     return Principal(key.id, key.name, key.role, key.rate, key.concurrency)
 
 
 def _password(token: bytes) -> str:
-    """What Basic authentication has behind the colon; empty if it is malformed."""
+    """The password in the credentials of Basic authentication; empty if they are malformed."""
     try:
         return str(base64.b64decode(token, validate=True).partition(b":")[2], "latin-1")
     except ValueError:
@@ -118,18 +121,18 @@ def _password(token: bytes) -> str:
 
 
 def _presented(scope: Scope) -> str:
-    """The key in the headers, empty if there is none; a bearer token goes before the others.
+    """The key in the headers, empty if there is none; a bearer token takes precedence.
 
-    Programs that know Basic authentication only, as Label Studio does, send it as the password.
+    Programs that only know Basic authentication, such as Label Studio, send it as the password.
     """
-    found = ""
+    key = ""
     for name, value in scope["headers"]:
         if name == b"authorization":
             scheme, _, token = value.partition(b" ")
             if scheme.lower() == b"bearer":
                 return str(token.strip(), "latin-1")
             if scheme.lower() == b"basic":
-                found = _password(token.strip())
-        elif name == b"x-api-key" and not found:
-            found = str(value.strip(), "latin-1")
-    return found
+                key = _password(token.strip())
+        elif name == b"x-api-key" and not key:
+            key = str(value.strip(), "latin-1")
+    return key

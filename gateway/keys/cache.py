@@ -1,4 +1,4 @@
-"""Finds the key that a client sent among those of the file, which is looked at every second."""
+"""The key cache: looks a presented key up among those of the store, reloaded every second."""
 
 import asyncio
 import hmac
@@ -10,16 +10,16 @@ from typing import Final
 
 from gateway.errors import GatewayError
 from gateway.keys.api_key import Key, digest, split
-from gateway.keys.store import KeyFile, Stamp
+from gateway.keys.store import KeyStore, Stamp
 
 logger = logging.getLogger(__name__)
 
-# Seconds for which the file is not looked at again: a revoked key counts no longer than that.
+# Seconds before the store is checked again; a revoked key counts no longer than that.
 _FRESH_S: Final = 1.0
-# Stands in for a key with an id that is not there, so that refusing it takes the same steps.
-_NOBODY: Final = Key(
+# Compared with where the id is unknown, so that refusing it takes the same steps.
+_DUMMY: Final = Key(
     id="0" * 12,
-    name="nobody",
+    name="dummy",
     role="user",
     created_at=datetime.min.replace(tzinfo=UTC),
     digest="0" * 64,
@@ -28,58 +28,58 @@ _NOBODY: Final = Key(
 )
 
 
-class Register:
-    """The keys as the file has them now, or had them a second ago."""
+class KeyCache:
+    """The keys as the store has them, at most a second old."""
 
-    def __init__(self, file: KeyFile) -> None:
-        self._file = file
+    def __init__(self, store: KeyStore) -> None:
+        self._store = store
         self._keys: dict[str, Key] = {}
         self._stamp: Stamp | None = None
-        self._looked_at = 0.0
-        self._looking = asyncio.Lock()
-        # A request that is cancelled leaves its thread behind, which must not have the last word.
-        self._refreshing = threading.Lock()
-        self._refresh()
+        self._loaded_at = 0.0
+        self._reload_lock = asyncio.Lock()
+        # A cancelled request leaves its thread behind, which must not have the last word.
+        self._thread_lock = threading.Lock()
+        self._load()
 
     async def find(self, presented: str) -> Key | None:
         """The key with this id and secret."""
         if self._is_stale():
-            # One request looks, those beside it wait: after an idle hour none may use what was.
-            async with self._looking:
+            # One request reloads, others wait: after an idle hour none may use old keys.
+            async with self._reload_lock:
                 if self._is_stale():
-                    await self._look()
+                    await self._reload()
         return self.match(presented)
 
-    async def look_again(self) -> None:
-        """Learns at once of a change that this gateway made itself."""
-        async with self._looking:
-            await self._look()
+    async def reload(self) -> None:
+        """Reload at once, after a change that this gateway made itself."""
+        async with self._reload_lock:
+            await self._reload()
 
     def match(self, presented: str) -> Key | None:
-        """The same among the keys that are known; tells nothing by its time."""
+        """The same among the loaded keys, in constant time."""
         identity, secret = split(presented)
-        key = self._keys.get(identity, _NOBODY)
+        key = self._keys.get(identity, _DUMMY)
         same = hmac.compare_digest(digest(secret), key.digest)
-        return key if same and key is not _NOBODY else None
+        return key if same and key is not _DUMMY else None
 
     def _is_stale(self) -> bool:
-        return time.monotonic() - self._looked_at >= _FRESH_S
+        return time.monotonic() - self._loaded_at >= _FRESH_S
 
-    async def _look(self) -> None:
+    async def _reload(self) -> None:
         began = time.monotonic()
-        await asyncio.to_thread(self._refresh)
-        self._looked_at = began
+        await asyncio.to_thread(self._load)
+        self._loaded_at = began
 
-    def _refresh(self) -> None:
-        with self._refreshing:
+    def _load(self) -> None:
+        with self._thread_lock:
             try:
-                self._read_if_changed()
+                self._load_if_changed()
             except (GatewayError, OSError) as exc:
-                # A slip of whoever edits it must not lock everybody out: what was known counts on.
+                # An operator's slip while editing must not lock everyone out: old keys stay valid.
                 logger.warning("the keys stay as they were: %s", exc)
 
-    def _read_if_changed(self) -> None:
-        stamp = self._file.stamp()
+    def _load_if_changed(self) -> None:
+        stamp = self._store.stamp()
         if stamp != self._stamp:
             self._stamp = stamp
-            self._keys = {key.id: key for key in self._file.read()}
+            self._keys = {key.id: key for key in self._store.read()}

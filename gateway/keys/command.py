@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from gateway.errors import GatewayError
-from gateway.keys.store import KeyFile
+from gateway.keys.store import KeyStore
 from gateway.settings import Settings
 
 _COLUMNS = "{:<12}  {:<5}  {:<20}  {:<16}  {:<11}  {}"
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Does as told; ends with one line on standard error if it cannot."""
     options = _parser().parse_args(arguments)
     try:
-        options.command(KeyFile(Settings().keys_file), options)
+        options.command(KeyStore(Settings().keys_file), options)
     except ValidationError as exc:
         found = exc.errors(include_input=False)[0]
         sys.exit(f"keys: {'.'.join(map(str, found['loc']))}: {found['msg']}")
@@ -25,13 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"keys: {exc.detail}")
 
 
-def _add(file: KeyFile, options: argparse.Namespace) -> None:
+def _add(file: KeyStore, options: argparse.Namespace) -> None:
     key, presented = file.add(options.name, options.role, options.rate, options.concurrency)
     print(f"keys: added {key.id}; this is shown once:", file=sys.stderr)
     print(presented)
 
 
-def _list(file: KeyFile, _: argparse.Namespace) -> None:
+def _list(file: KeyStore, _: argparse.Namespace) -> None:
     print(_COLUMNS.format("id", "role", "created", "rate", "concurrency", "name"))
     for key in file.read():
         created = f"{key.created_at:%Y-%m-%d %H:%M:%SZ}"
@@ -39,7 +39,7 @@ def _list(file: KeyFile, _: argparse.Namespace) -> None:
         print(_COLUMNS.format(*row))
 
 
-def _revoke(file: KeyFile, options: argparse.Namespace) -> None:
+def _revoke(file: KeyStore, options: argparse.Namespace) -> None:
     file.revoke(options.id)
     print(f"keys: revoked {options.id}; gateways refuse it within seconds", file=sys.stderr)
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway.keys.schemas import Keys, NewKey, ShownKey
+from gateway.keys.schemas import CreatedKey, KeyCreate, Keys
 from gateway.openapi.schemas import Examples
 
 _KEY: Final = {
@@ -15,7 +15,7 @@ _KEY: Final = {
 }
 
 EXAMPLES: Final[Examples] = {
-    NewKey: {"name": "field-app", "role": "user", "rate": "600/minute", "concurrency": 4},
+    KeyCreate: {"name": "field-app", "role": "user", "rate": "600/minute", "concurrency": 4},
     Keys: {"keys": [_KEY]},
-    ShownKey: _KEY | {"key": "sgs_0f3a2b1c4d5e_ce5f01d5b2f04e7d9b6d5c1a8e0f3b27"},
+    CreatedKey: _KEY | {"key": "sgs_0f3a2b1c4d5e_ce5f01d5b2f04e7d9b6d5c1a8e0f3b27"},
 }

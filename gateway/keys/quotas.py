@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors import TooManyRequestsError
 from gateway.http.problems import render
-from gateway.keys.principal import ANYBODY
+from gateway.keys.principal import ANONYMOUS_ADMIN
 from gateway.route_policy import is_counted
 from gateway.settings import Settings
 
@@ -90,7 +90,7 @@ class Quotas:
             await self._app(scope, receive, send)
             return
         principal = scope["state"]["principal"]
-        who = _address(scope) if principal.id == ANYBODY.id else principal.id
+        who = _address(scope) if principal.id == ANONYMOUS_ADMIN.id else principal.id
         try:
             with self._place(who, principal.concurrency or self._concurrency):
                 await self._count(principal.rate or self._rate, who)

@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from gateway.keys.api_key import Key
-from gateway.keys.cache import Register
-from gateway.keys.schemas import KeyEntry, Keys, NewKey, ShownKey
-from gateway.keys.store import KeyFile
+from gateway.keys.cache import KeyCache
+from gateway.keys.schemas import CreatedKey, KeyCreate, KeyEntry, Keys
+from gateway.keys.store import KeyStore
 from gateway.openapi.problems import problems
 
 KEY_ID = Path(description="Id of the key.", examples=["0f3a2b1c4d5e"], max_length=64)
@@ -20,8 +20,8 @@ def _entry(key: Key) -> KeyEntry:
     return KeyEntry(**key.model_dump(exclude={"digest"}))
 
 
-def routes(file: KeyFile, register: Register | None) -> APIRouter:
-    """The endpoints, bound to the file; the register is that of a gateway that asks for keys.
+def routes(store: KeyStore, cache: KeyCache | None) -> APIRouter:
+    """The endpoints, bound to the file; the cache is that of a gateway that asks for keys.
 
     What happens to the file happens in a thread: it waits for whoever else changes it.
     """
@@ -34,7 +34,7 @@ def routes(file: KeyFile, register: Register | None) -> APIRouter:
     )
     async def list_keys() -> Keys:
         """Every key as the file has it now, in the order of their making."""
-        found = await asyncio.to_thread(file.read)
+        found = await asyncio.to_thread(store.read)
         return Keys(keys=[_entry(key) for key in found])
 
     @router.post(
@@ -47,13 +47,13 @@ def routes(file: KeyFile, register: Register | None) -> APIRouter:
             conflict="The file of the keys cannot be changed here: Read-only file system.",
         ),
     )
-    async def add_key(wanted: NewKey, response: Response) -> ShownKey:
+    async def add_key(wanted: KeyCreate, response: Response) -> CreatedKey:
         """Makes a key; every gateway knows it within seconds, this one at once."""
-        key, presented = await asyncio.to_thread(file.add, **wanted.model_dump())
-        if register is not None:
-            await register.look_again()
+        key, presented = await asyncio.to_thread(store.add, **wanted.model_dump())
+        if cache is not None:
+            await cache.reload()
         response.headers["Cache-Control"] = "no-store"
-        return ShownKey(key=presented, **_entry(key).model_dump())
+        return CreatedKey(key=presented, **_entry(key).model_dump())
 
     @router.delete(
         "/{key_id}",
@@ -68,8 +68,8 @@ def routes(file: KeyFile, register: Register | None) -> APIRouter:
     )
     async def revoke_key(key_id: Annotated[str, KEY_ID]) -> None:
         """Takes a key back. The last one with the role admin stays while keys are asked for."""
-        await asyncio.to_thread(file.revoke, key_id, keep_an_admin=register is not None)
-        if register is not None:
-            await register.look_again()
+        await asyncio.to_thread(store.revoke, key_id, keep_an_admin=cache is not None)
+        if cache is not None:
+            await cache.reload()
 
     return router

@@ -9,7 +9,7 @@ from gateway.keys.principal import Role
 from gateway.rate import Rate
 
 
-class NewKey(BaseModel):
+class KeyCreate(BaseModel):
     """The key that is wanted; what is left out is the gateway's default."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -39,7 +39,7 @@ class Keys(BaseModel):
     keys: list[KeyEntry] = Field(description="In the order of their making.")
 
 
-class ShownKey(KeyEntry):
+class CreatedKey(KeyEntry):
     """A key that was just made."""
 
     key: str = Field(description="The key. Keep it now: it is never shown again.")

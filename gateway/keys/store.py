@@ -22,7 +22,7 @@ class _Document(BaseModel):
     keys: list[Key]
 
 
-class KeyFile:
+class KeyStore:
     """Keys in one JSON file: read as a whole, replaced as a whole, by one writer at a time."""
 
     def __init__(self, path: Path) -> None:

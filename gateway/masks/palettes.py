@@ -1,5 +1,7 @@
-"""Colours for class ids: named palettes, computed and not listed, for any model's classes."""
+"""Palettes: named sets of 256 colours, computed for the class ids of any model."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 Colour = tuple[int, int, int]
@@ -25,7 +27,7 @@ _STEPS: Final = ((_BLACK, 0), (_BLACK, 55), (_WHITE, 45))
 
 
 def seed_colour(class_id: int) -> Colour:
-    """The colour that the drop-in endpoint has always used for a class, as (red, green, blue)."""
+    """The drop-in endpoint's colour of a class, as (red, green, blue)."""
     return (
         class_id * (2**25 - 1) % 255,
         class_id * (2**15 - 1) % 255,
@@ -34,7 +36,7 @@ def seed_colour(class_id: int) -> Colour:
 
 
 def voc_colour(class_id: int) -> Colour:
-    """The Pascal VOC colour of a class: its bits, three at a time, become high bits of r, g, b."""
+    """Pascal VOC's colour of a class: its bits, three at a time, become high bits of r, g, b."""
     red = green = blue = 0
     for bit in range(8):
         triple = class_id >> (3 * bit)
@@ -45,7 +47,7 @@ def voc_colour(class_id: int) -> Colour:
 
 
 def safe_colour(class_id: int) -> Colour:
-    """A colour that colour-blind people tell from the others: black, then 21 that come again."""
+    """A colour that dichromats distinguish from the others: black, then 21 that repeat."""
     if class_id == 0:
         return _BLACK
     step, hue = divmod(class_id - 1, len(_HUES))
@@ -57,18 +59,31 @@ def safe_colour(class_id: int) -> Colour:
     return red, green, blue
 
 
-def _table(colours: list[Colour]) -> bytes:
-    return bytes(channel for colour in colours for channel in colour)
+@dataclass(frozen=True)
+class Palette:
+    """A named palette.
+
+    table: 256 colours of 3 bytes (red, green, blue). A PNG may hold fewer, but a pixel beyond the
+        last entry would make it invalid.
+    description: a sentence for the API's documentation.
+    """
+
+    table: bytes
+    description: str
+
+    def hex_colour(self, class_id: int) -> str:
+        """The colour of a class as #rrggbb."""
+        return "#" + self.table[3 * class_id : 3 * class_id + 3].hex()
 
 
-# A PNG may hold fewer entries, but a pixel beyond the last one would make it invalid: all 256.
-SEED: Final = _table([seed_colour(class_id) for class_id in range(SIZE)])
-VOC: Final = _table([voc_colour(class_id) for class_id in range(SIZE)])
-SAFE: Final = _table([safe_colour(class_id) for class_id in range(SIZE)])
-
-PALETTES: Final = {"seed": SEED, "voc": VOC, "safe": SAFE}
+def _palette(colour_of: Callable[[int], Colour], description: str) -> Palette:
+    colours = [colour_of(class_id) for class_id in range(SIZE)]
+    return Palette(bytes(channel for colour in colours for channel in colour), description)
 
 
-def hex_colour(palette: str, class_id: int) -> str:
-    """The colour of a class in a named palette, as #rrggbb."""
-    return "#" + PALETTES[palette][3 * class_id : 3 * class_id + 3].hex()
+PALETTES: Final = {
+    "seed": _palette(seed_colour, "The palette of /segmentation."),
+    "voc": _palette(voc_colour, "The palette of Pascal VOC."),
+    "safe": _palette(safe_colour, "A palette for the colour-blind too."),
+}
+DROP_IN: Final = PALETTES["seed"]

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.errors import GatewayError, ModelUnavailableError, NotFoundError, OverloadedError
-from gateway.torchserve.management import Management, ModelStatus, VersionStatus
+from gateway.torchserve.management import ManagementClient, ModelStatus, VersionStatus
 
 # How long a request waits for what is newer while something older is known.
 _PATIENCE_S: Final = 0.5
@@ -20,7 +20,7 @@ _RENEWED_AFTER: Final = 0.8
 
 
 @dataclass(frozen=True)
-class _Legend:
+class _VersionLabels:
     loaded_at: datetime | None
     labels: dict[int, str]
 
@@ -41,7 +41,7 @@ class Catalogue:
 
     def __init__(
         self,
-        management: Management,
+        management: ManagementClient,
         model: str,
         ttl_s: float,
         clock: Callable[[], float] = time.monotonic,
@@ -55,8 +55,8 @@ class Catalogue:
         self._wanted_at = float("-inf")
         self._pending: asyncio.Task[ModelStatus] | None = None
         self._renewal: asyncio.TimerHandle | None = None
-        self._legends: dict[str, _Legend] = {}
-        self._describing: dict[str, asyncio.Task[_Legend]] = {}
+        self._labels: dict[str, _VersionLabels] = {}
+        self._describing: dict[str, asyncio.Task[_VersionLabels]] = {}
 
     async def status(self) -> ModelStatus:
         """All versions, at most a moment old; raises ModelUnavailableError without an answer."""
@@ -113,10 +113,10 @@ class Catalogue:
 
         The last known ones if TorchServe is silent, or not done with the question in a moment.
         """
-        known = self._legends.get(version)
+        known = self._labels.get(version)
         try:
             async with asyncio.timeout(None if known is None else _PATIENCE_S):
-                return (await self._legend(version)).labels
+                return (await self._version_labels(version)).labels
         except (ModelUnavailableError, TimeoutError):
             if known is None:
                 raise
@@ -124,17 +124,19 @@ class Catalogue:
 
     def remembered_labels(self, version: str) -> dict[int, str]:
         """The same without asking anybody; empty if nobody asked yet."""
-        legend = self._legends.get(version)
-        return legend.labels if legend else {}
+        known = self._labels.get(version)
+        return known.labels if known else {}
 
-    async def _legend(self, version: str) -> _Legend:
+    async def _version_labels(self, version: str) -> _VersionLabels:
         now = await self.find(version)
-        legend = self._legends.get(version)
-        if legend is not None and now.loaded_at in (None, legend.loaded_at):
-            return legend
+        known = self._labels.get(version)
+        if known is not None and now.loaded_at in (None, known.loaded_at):
+            return known
         return await asyncio.shield(self._ask_for_labels(version, now.loaded_at))
 
-    def _ask_for_labels(self, version: str, loaded_at: datetime | None) -> asyncio.Task[_Legend]:
+    def _ask_for_labels(
+        self, version: str, loaded_at: datetime | None
+    ) -> asyncio.Task[_VersionLabels]:
         """One question for each version: it takes a worker's turn."""
         if version not in self._describing:
             asked = asyncio.create_task(self._fetch_labels(version, loaded_at))
@@ -142,10 +144,10 @@ class Catalogue:
             self._describing[version] = asked
         return self._describing[version]
 
-    async def _fetch_labels(self, version: str, loaded_at: datetime | None) -> _Legend:
+    async def _fetch_labels(self, version: str, loaded_at: datetime | None) -> _VersionLabels:
         labels = await self._management.labels(self.model, version)
-        legend = self._legends[version] = _Legend(loaded_at, labels)
-        return legend
+        known = self._labels[version] = _VersionLabels(loaded_at, labels)
+        return known
 
     def _ask(self) -> asyncio.Task[ModelStatus]:
         if self._pending is None:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from gateway.masks.palettes import PALETTES
 from gateway.models.schemas import Labels, Models
 from gateway.openapi.headers import header
 from gateway.openapi.problems import Responses
@@ -38,7 +39,7 @@ EXAMPLES: Final[Examples] = {
             {
                 "id": 15,
                 "name": "person",
-                "colours": {"seed": "#0f78d2", "voc": "#c08080", "safe": "#f1ca73"},
+                "colours": {key: palette.hex_colour(15) for key, palette in PALETTES.items()},
             }
         ],
     },

@@ -8,5 +8,7 @@ VERSION = Query(
     description="Version of the model; the default version if absent.",
     examples=["1.0"],
 )
-# In the path.
+VERSION_IN_PATH = Path(
+    description="Version of the model.", examples=["1.0"], pattern=VERSION_PATTERN
+)
 MODEL = Path(description="Name of the model.", examples=["deeplabv3"], max_length=64)

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.masks.palettes import hex_colour
+from gateway.masks.palettes import PALETTES
 from gateway.models import openapi
 from gateway.models.catalogue import Catalogue
 from gateway.models.headers import model_headers
@@ -31,12 +31,8 @@ def _model(name: str, now: ModelStatus) -> Model:
 
 
 def _label(class_id: int, name: str) -> Label:
-    colours = Colours(
-        seed=hex_colour("seed", class_id),
-        voc=hex_colour("voc", class_id),
-        safe=hex_colour("safe", class_id),
-    )
-    return Label(id=class_id, name=name, colours=colours)
+    colours = {key: palette.hex_colour(class_id) for key, palette in PALETTES.items()}
+    return Label(id=class_id, name=name, colours=Colours(**colours))
 
 
 def _cached(request: Request, legend: Labels, headers: dict[str, str]) -> Response:

@@ -1,8 +1,11 @@
 """The shapes of the answers about models; no field has a default, so none is ever left out."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
+
+from gateway.masks.palettes import PALETTES
 
 
 class ModelVersion(BaseModel):
@@ -29,12 +32,17 @@ class Models(BaseModel):
     models: list[Model] = Field(description="There is one.")
 
 
-class Colours(BaseModel):
-    """A class's colour in each palette, as #rrggbb."""
-
-    seed: str = Field(pattern="^#[0-9a-f]{6}$", description="The palette of /segmentation.")
-    voc: str = Field(pattern="^#[0-9a-f]{6}$", description="The palette of Pascal VOC.")
-    safe: str = Field(pattern="^#[0-9a-f]{6}$", description="A palette for the colour-blind too.")
+if TYPE_CHECKING:
+    Colours = BaseModel
+else:  # a field for each palette
+    Colours = create_model(
+        "Colours",
+        __doc__="A class's colour in each palette, as #rrggbb.",
+        **{
+            name: (str, Field(pattern="^#[0-9a-f]{6}$", description=palette.description))
+            for name, palette in PALETTES.items()
+        },
+    )
 
 
 class Label(BaseModel):

@@ -1,14 +1,14 @@
-"""Many images in one request: each is computed as soon as it has arrived, and fails for itself."""
+"""Batches: many images in one request; each is predicted once it has arrived, and fails alone."""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, Final
 
 from starlette.requests import Request
 
-from gateway.admission.upload_budget import Buffer, Memory
+from gateway.admission.upload_budget import Upload, UploadBudget
 from gateway.errors import (
     GatewayError,
     ImageTooLargeError,
@@ -19,25 +19,25 @@ from gateway.http.multipart import FIELD, HINT, Form, boundary_of
 from gateway.http.uploads import FORM_ALLOWANCE, limited, too_large
 
 MAX_FILES: Final = 100
-# Images of one request that are computed or wait for it at once: enough to keep the workers busy,
-# and few enough that others get their turn between them.
+# Images of one request in the queue or at TorchServe at once: enough to keep the workers busy, and
+# few enough that other clients get slots between them.
 AT_ONCE: Final = 8
 
 
 class Item:
-    """One file: its bytes, or why they were not kept."""
+    """One file of a batch: its bytes, or the error for which they were not kept."""
 
-    def __init__(self, index: int, name: str, memory: Memory, max_bytes: int) -> None:
+    def __init__(self, index: int, name: str, budget: UploadBudget, max_bytes: int) -> None:
         self.index = index
         self.name = name
         self.error: GatewayError | None = None
         self._max_bytes = max_bytes
         self._stack = ExitStack()
-        self.image: Buffer = self._stack.enter_context(memory.buffer())
+        self.image: Upload = self._stack.enter_context(budget.upload())
         self.image.begin()
 
     def append(self, data: memoryview) -> None:
-        """Keeps the next bytes, or drops them all when they are too many."""
+        """Keep the next bytes, or drop all of them if they are too many."""
         if self.error is not None:
             return
         try:
@@ -49,7 +49,7 @@ class Item:
             self.close()
 
     def complete(self) -> None:
-        """All bytes have arrived."""
+        """Note that all bytes have arrived."""
         try:
             self.image.end()
         except GatewayError as exc:
@@ -58,22 +58,22 @@ class Item:
             self.error = UnreadableImageError("The file is empty. Send an image.")
 
     def close(self) -> None:
-        """Lets go of the bytes."""
+        """Drop the bytes."""
         self._stack.close()
 
 
 class _Files:
     """Receives the files of a form."""
 
-    def __init__(self, memory: Memory, max_bytes: int) -> None:
-        self._memory = memory
+    def __init__(self, budget: UploadBudget, max_bytes: int) -> None:
+        self._budget = budget
         self._max_bytes = max_bytes
         self._last: Item | None = None
         self.complete: deque[Item] = deque()
         self.count = 0
 
     def begin(self, name: str) -> None:
-        self._last = Item(self.count, name, self._memory, self._max_bytes)
+        self._last = Item(self.count, name, self._budget, self._max_bytes)
         self.count += 1
 
     def write(self, data: memoryview) -> None:
@@ -87,34 +87,30 @@ class _Files:
         self._last = None
 
     def paused(self) -> AbstractContextManager[None]:
-        """While nothing is read: a file of which a part has arrived is no slow upload then."""
+        """The block in which nothing is read: a file received in part is not slow for that."""
         return nullcontext() if self._last is None else self._last.image.paused()
 
     def close(self) -> None:
-        """Lets go of files that nobody took."""
+        """Drop the files that were not taken."""
         left = [*self.complete, *([self._last] if self._last is not None else [])]
         for item in left:
             item.close()
 
 
-Work = Callable[[Item], Coroutine[Any, Any, bytes]]
-
-
 class Batch:
-    """The files of one request on their way: read, computed, answered."""
+    """The files of one request: received, predicted, answered in lines."""
 
-    def __init__(self, memory: Memory, max_bytes: int, work: Work) -> None:
-        """work: what becomes of an item, which it may not fail; gives a line of the answer."""
-        self._memory = memory
-        self._files = _Files(memory, max_bytes)
-        self._work = work
+    def __init__(self, budget: UploadBudget, max_bytes: int) -> None:
+        """max_bytes: of one file."""
+        self._budget = budget
+        self._files = _Files(budget, max_bytes)
         self._running: set[asyncio.Task[bytes]] = set()
         self._tasks: list[asyncio.Task[bytes]] = []
 
-    async def read(self, request: Request, max_bytes: int) -> None:
-        """Reads the whole form while its first images are computed already.
+    async def read(self, request: Request, max_bytes: int) -> AsyncIterator[Item]:
+        """The files of the request's form, each once it is complete and may be started.
 
-        Raises InvalidRequestError for what is no such form, ImageTooLargeError for more than
+        Raises InvalidRequestError for anything but such a form, ImageTooLargeError for more than
         max_bytes in all, and ClientDisconnect; call `close` in any case.
         """
         form = Form(boundary_of(request), self._files, MAX_FILES)
@@ -124,40 +120,41 @@ class Batch:
         async for chunk in limited(request, max_bytes + FORM_ALLOWANCE, error):
             await self._until_there_is_room(len(chunk))
             form.feed(chunk)
-            await self._start()
+            while self._files.complete:
+                await self._until_one_may_start()
+                yield self._files.complete.popleft()
         form.finish()
         if not self._files.count:
             raise InvalidRequestError(f"The form has no field '{FIELD}'. {HINT}")
 
-    async def answers(self) -> AsyncIterator[bytes]:
-        """The lines of the answer, in the order in which they are ready."""
-        for ready in asyncio.as_completed(self._tasks):
-            yield await ready
-
-    async def close(self) -> None:
-        """Ends what is still computed, and lets go of every byte."""
-        self._files.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _start(self) -> None:
-        while self._files.complete:
-            while len(self._running) >= AT_ONCE:
-                await self._until_one_is_ready()
-            self._begin(self._files.complete.popleft())
-
-    def _begin(self, item: Item) -> None:
-        task = asyncio.create_task(self._work(item))
+    def start(self, item: Item, line: Coroutine[Any, Any, bytes]) -> None:
+        """Start the coroutine that makes an item's line; it must not raise."""
+        task = asyncio.create_task(line)
         self._tasks.append(task)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         # Not in the task itself: one that is cancelled before it began comes to no `finally`.
         task.add_done_callback(lambda _: item.close())
 
+    async def lines(self) -> AsyncIterator[bytes]:
+        """The lines, in the order in which they are ready."""
+        for ready in asyncio.as_completed(self._tasks):
+            yield await ready
+
+    async def close(self) -> None:
+        """Cancel what still runs and drop every byte."""
+        self._files.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def _until_there_is_room(self, size: int) -> None:
-        """While images of our own hold what the next bytes need: one of them is waited for."""
-        while self._running and not self._memory.has_room(size):
+        """Wait for images of this batch while they hold the memory that the next bytes need."""
+        while self._running and not self._budget.has_room(size):
+            await self._until_one_is_ready()
+
+    async def _until_one_may_start(self) -> None:
+        while len(self._running) >= AT_ONCE:
             await self._until_one_is_ready()
 
     async def _until_one_is_ready(self) -> None:

@@ -16,7 +16,7 @@ from gateway.openapi.schemas import (
     request_body,
 )
 from gateway.segmentation.batch import MAX_FILES
-from gateway.segmentation.schemas import BatchLine, SegmentationFound
+from gateway.segmentation.schemas import BatchLine, SegmentationResult
 
 _COUNTS: Final = {"type": "string", "pattern": r"^(\d+=\d+(,\d+=\d+)*)?$"}
 _SHARE: Final = {"type": "number", "minimum": 0, "maximum": 1}
@@ -97,7 +97,7 @@ COLOUR_MAP: Final[Responses] = {200: {"headers": FACTS | NOT_STORED, "content": 
 SEGMENTED: Final[Responses] = {
     200: {
         "headers": FACTS | NOT_STORED,
-        "content": {"application/json": {"schema": reference(SegmentationFound)}} | _PNG,
+        "content": {"application/json": {"schema": reference(SegmentationResult)}} | _PNG,
     }
 }
 # As a whole it is text: no schema of this version of OpenAPI describes each line for itself.
@@ -124,7 +124,7 @@ IMAGES_FORM: Final = request_body({"multipart/form-data": {"schema": reference("
 
 SCHEMAS: Final[Schemas] = (
     (Problem, "serialization"),
-    (SegmentationFound, "serialization"),
+    (SegmentationResult, "serialization"),
     (BatchLine, "serialization"),
 )
 FORMS: Final[dict[str, dict[str, Any]]] = {
@@ -155,7 +155,7 @@ FORMS: Final[dict[str, dict[str, Any]]] = {
     },
 }
 EXAMPLES: Final[Examples] = {
-    SegmentationFound: SEGMENTATION,
+    SegmentationResult: SEGMENTATION,
     BatchLine: _LINE,
     Problem: _PROBLEM,
 }

@@ -1,83 +1,91 @@
-"""What a client wants of its image: a form of the result, of which classes, by which version."""
+"""Options of a segmentation: which version answers, in what form, and for which classes."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from gateway.errors import InvalidRequestError
 from gateway.masks.palettes import PALETTES
-
-Render = Literal["colour", "labels", "overlay", "cutout", "confidence"]
+from gateway.masks.renders import RENDERS, Render
 
 
 @dataclass(frozen=True)
-class Wish:
-    """One request's wishes, as the client words them.
+class SegmentationOptions:
+    """The options of one request.
 
-    model, version: those that shall answer; None means the default.
-    render: what the PNG shows.
-    classes: names or ids of the classes that count; empty means all.
+    model, version: which answers; None means the default.
+    render: the output form of a PNG, a key of RENDERS.
+    classes: names or ids of the classes to show; empty means all.
     opacity: of an overlay's colours, 0..1.
-    palette: name of the palette for colour maps and overlays.
-    facts: whether names and the mean confidence of each class are wanted.
+    palette: of colour maps and overlays, a key of PALETTES.
+    facts: whether the names and mean confidences of the classes are needed.
     """
 
     model: str | None = None
     version: str | None = None
-    render: Render = "colour"
+    render: str = "colour"
     classes: tuple[str, ...] = ()
     opacity: float = 0.5
     palette: str = "seed"
     facts: bool = False
 
     @property
-    def needs_labels(self) -> bool:
-        """Whether it cannot be fulfilled without knowing the names of the model's classes."""
-        return bool(self.classes) or self.facts or self.render == "overlay"
+    def form(self) -> Render:
+        """The output form."""
+        return RENDERS[self.render]
 
     @property
-    def is_plain(self) -> bool:
-        """Whether the model's answer to a request without wishes will do."""
-        return not self.facts and not self.classes and self.render in ("colour", "labels")
+    def needs_labels(self) -> bool:
+        """Whether the names of the model's classes are needed."""
+        return bool(self.classes) or self.facts or self.form.takes_colours
+
+    @property
+    def needs_only_mask(self) -> bool:
+        """Whether the handler's default output, a grey mask of class ids, is enough."""
+        return not self.facts and not self.classes and not self.form.drawn_by_handler
 
 
-def folded(name: str) -> str:
-    """A class's name as names are compared: without blanks around it, whatever the case."""
+def casefolded(name: str) -> str:
+    """A class's name for comparison: stripped and case-casefolded."""
     return name.strip().casefold()
 
 
 def class_ids(names: tuple[str, ...], labels: Mapping[int, str]) -> frozenset[int]:
-    """The ids of classes given by name or id; raises InvalidRequestError that lists the known."""
-    by_name = {folded(name): class_id for class_id, name in labels.items()}
+    """The ids of classes given by name or id; raises InvalidRequestError listing the known names.
+
+    labels: class id -> name.
+    """
+    by_name = {casefolded(name): class_id for class_id, name in labels.items()}
     by_name |= {str(class_id): class_id for class_id in labels}
-    unknown = [name for name in names if folded(name) not in by_name]
+    unknown = [name for name in names if casefolded(name) not in by_name]
     if unknown:
         raise InvalidRequestError(
             f"The model knows no class {unknown[0][:64]!r}. It knows: {', '.join(labels.values())}."
         )
-    return frozenset(by_name[folded(name)] for name in names)
+    return frozenset(by_name[casefolded(name)] for name in names)
 
 
-def form_of(wish: Wish, labels: Mapping[int, str]) -> str | None:
-    """The wish in the words of the model's handler (JSON for a header); None if it is plain.
+def to_handler_json(options: SegmentationOptions, labels: Mapping[int, str]) -> str | None:
+    """The handler's render options in JSON, for a header; None if its default output is enough.
 
-    labels: class id -> name; may be empty unless the wish needs them.
+    labels: class id -> name; may be empty unless the options need labels. Raises
+    InvalidRequestError for a class that the model does not know.
     """
-    if wish.is_plain:
+    if options.needs_only_mask:
         return None
-    chosen = class_ids(wish.classes, labels) if wish.classes else None
-    fields: dict[str, object] = {"render": "labels" if wish.render == "colour" else wish.render}
-    if wish.facts:
+    chosen = class_ids(options.classes, labels) if options.classes else None
+    render = options.render if options.form.drawn_by_handler else "labels"
+    fields: dict[str, object] = {"render": render}
+    if options.facts:
         fields["confidence"] = True
-    elif chosen is not None:  # facts are told apart here, so they need the whole mask
+    elif chosen is not None:  # with facts the gateway selects the classes, from the whole mask
         fields["classes"] = sorted(chosen)
-    if wish.render == "overlay":
+    if options.form.takes_colours:
         shown = chosen if chosen is not None else [class_id for class_id in labels if class_id]
-        fields |= {"opacity": wish.opacity, "colours": _colours(wish.palette, sorted(shown))}
+        colours = _colours(options.palette, sorted(shown))
+        fields |= {"opacity": options.opacity, "colours": colours}
     return json.dumps(fields, separators=(",", ":"))
 
 
 def _colours(palette: str, ids: list[int]) -> dict[str, str]:
-    table = PALETTES[palette]
-    return {str(class_id): table[3 * class_id : 3 * class_id + 3].hex() for class_id in ids}
+    return {str(class_id): PALETTES[palette].hex_colour(class_id)[1:] for class_id in ids}

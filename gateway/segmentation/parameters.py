@@ -1,15 +1,22 @@
-"""What several routes ask their clients: the parameters, and the wish that they make together."""
+"""Query parameters of the segmentation routes, and the options made of them."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import Query
 
 from gateway.errors import InvalidRequestError
+from gateway.masks.palettes import PALETTES
+from gateway.masks.renders import RENDERS
 from gateway.models.parameters import VERSION
-from gateway.segmentation.options import Render, Wish
-from gateway.segmentation.results import Detail
+from gateway.segmentation.options import SegmentationOptions
+from gateway.segmentation.results import ResultOptions
 
-Palette = Literal["seed", "voc", "safe"]
+if TYPE_CHECKING:
+    RenderName = str
+    PaletteName = str
+else:  # the tables' keys, for validation and for the OpenAPI document
+    RenderName = Literal[tuple(RENDERS)]
+    PaletteName = Literal[tuple(PALETTES)]
 
 _MODEL = Query(
     max_length=64,
@@ -17,9 +24,9 @@ _MODEL = Query(
     examples=["deeplabv3"],
 )
 _RENDER = Query(
-    description="What the PNG shows: `colour`, an indexed colour map; `labels`, grey class ids; "
-    "`overlay`, the photograph tinted; `cutout`, the photograph's objects on transparent ground; "
-    "`confidence`, grey from black (a guess) to white (certain). JSON has no use for it.",
+    description="What the PNG shows: "
+    + "; ".join(f"`{name}`, {render.description}" for name, render in RENDERS.items())
+    + ". JSON has no use for it.",
     examples=["overlay"],
 )
 _CLASSES = Query(
@@ -44,26 +51,28 @@ _TOLERANCE = Query(
 _MASK = Query(description="JSON: add the class ids as a PNG in base64.", examples=[True])
 
 
-def wish(
+def options(
     model: Annotated[str | None, _MODEL] = None,
     version: Annotated[str | None, VERSION] = None,
-    render: Annotated[Render, _RENDER] = "colour",
+    render: Annotated[RenderName, _RENDER] = "colour",
     classes: Annotated[str | None, _CLASSES] = None,
     opacity: Annotated[float, _OPACITY] = 0.5,
-    palette: Annotated[Palette, _PALETTE] = "seed",
-) -> Wish:
-    """The parameters of a segmentation."""
-    return Wish(model, version, render, _names(classes), opacity, palette)
+    palette: Annotated[PaletteName, _PALETTE] = "seed",
+) -> SegmentationOptions:
+    """The options of a segmentation."""
+    return SegmentationOptions(model, version, render, _names(classes), opacity, palette)
 
 
-def facts(
+def fact_options(
     model: Annotated[str | None, _MODEL] = None,
     version: Annotated[str | None, VERSION] = None,
     classes: Annotated[str | None, _CLASSES] = None,
-    palette: Annotated[Palette, _PALETTE] = "seed",
-) -> Wish:
-    """The parameters of a segmentation that is answered in JSON."""
-    return Wish(model, version, "labels", _names(classes), palette=palette, facts=True)
+    palette: Annotated[PaletteName, _PALETTE] = "seed",
+) -> SegmentationOptions:
+    """The options of a segmentation that is answered in JSON."""
+    return SegmentationOptions(
+        model, version, "labels", _names(classes), palette=palette, facts=True
+    )
 
 
 def _names(classes: str | None) -> tuple[str, ...]:
@@ -75,10 +84,10 @@ def _names(classes: str | None) -> tuple[str, ...]:
     return names
 
 
-def detail(
+def result_options(
     polygons: Annotated[bool, _POLYGONS] = False,
     tolerance: Annotated[float, _TOLERANCE] = 1.0,
     mask: Annotated[bool, _MASK] = False,
-) -> Detail:
-    """The parameters of a JSON answer."""
-    return Detail(polygons, tolerance, mask)
+) -> ResultOptions:
+    """How much of a result the JSON holds."""
+    return ResultOptions(polygons, tolerance, mask)

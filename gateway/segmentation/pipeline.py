@@ -1,43 +1,40 @@
-"""READ THIS FIRST: what happens to an image: check -> read -> route -> predict -> answer.
+"""READ THIS FIRST: an image's way through the gateway: admit -> receive -> predict.
 
-What the answer looks like (a colour map, a document, another protocol's words) is made of what
-`Pipeline.predict` finds, by the modules that the routes choose.
+A route calls these stages in turn, then encodes the prediction: as a colour map, as JSON, in
+another program's protocol.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
 from gateway.admission.slots import Admission
-from gateway.admission.upload_budget import Buffer, Memory
-from gateway.errors import (
-    DeadlineExceededError,
-    GatewayError,
-    NotFoundError,
-    NoWorkerFreeError,
-)
+from gateway.admission.upload_budget import Upload, UploadBudget
+from gateway.errors import DeadlineExceededError, GatewayError, NotFoundError, NoWorkerFreeError
+from gateway.http.json_body import read_json_body, room_for
+from gateway.http.uploads import read_image
 from gateway.models.catalogue import Catalogue, default_may_change
 from gateway.models.headers import model_headers
-from gateway.segmentation.batch import Batch, Work
-from gateway.segmentation.options import Wish, form_of
-from gateway.segmentation.prediction import Found
+from gateway.segmentation.batch import Batch, Item
+from gateway.segmentation.options import SegmentationOptions, to_handler_json
+from gateway.segmentation.prediction import Prediction
 from gateway.settings import Settings
 from gateway.telemetry.stages import StageClock, Stages
-from gateway.torchserve.inference import Prediction, Question, Target, TorchServe
+from gateway.torchserve.inference import InferenceClient, PredictRequest, PredictResponse, Target
 
-Reader = Callable[[Buffer], Coroutine[Any, Any, None]]
+# A client that waited longer in the queue may have left.
+_LONG_WAIT_S = 0.1
 
 
 @dataclass(frozen=True)
 class Client:
-    """Who waits for an answer.
+    """The sender of a request.
 
-    is_gone: whether nobody does any more; asked only after the whole request was read.
+    is_gone: whether it disconnected; meaningful only after its whole request was received.
     """
 
     request_id: str
@@ -45,8 +42,19 @@ class Client:
 
 
 def client_of(request: Request) -> Client:
-    """Who sent a request."""
+    """The sender of a request."""
     return Client(request.state.request_id, request.is_disconnected)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """An image to predict; expires: Unix time in seconds of its deadline."""
+
+    client: Client
+    image: Upload
+    options: SegmentationOptions
+    clock: StageClock
+    expires: float
 
 
 @asynccontextmanager
@@ -59,132 +67,153 @@ async def _deadline(seconds: float, detail: str) -> AsyncIterator[None]:
 
 
 class Pipeline:
-    """The way of one image through the gateway."""
+    """The stages of an image's way through the gateway."""
 
     def __init__(
         self,
         settings: Settings,
         catalogue: Catalogue,
-        torchserve: TorchServe,
+        inference: InferenceClient,
         admission: Admission,
-        memory: Memory,
+        budget: UploadBudget,
         stages: Stages,
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
-        self._torchserve = torchserve
+        self._inference = inference
         self._admission = admission
-        self._memory = memory
+        self._budget = budget
         self._stages = stages
 
     @property
     def max_image_bytes(self) -> int:
-        """Of one upload."""
+        """The largest upload."""
         return self._settings.max_image_bytes
 
     def clock(self) -> StageClock:
-        """For an image whose stages begin now."""
+        """A stopwatch for an image whose stages begin now."""
         return self._stages.clock()
 
-    @asynccontextmanager
-    async def batch(self, request: Request, work: Work) -> AsyncIterator[Batch]:
-        """All images of a request, read and on their way; nothing of them is left afterwards."""
-        self.refuse_if_full()
-        found = Batch(self._memory, self._settings.max_image_bytes, work)
-        limit = self._settings.batch_deadline_s
-        try:
-            async with _deadline(limit, f"The upload took longer than {limit:g} seconds."):
-                await found.read(request, self._settings.max_batch_bytes)
-            yield found
-        finally:
-            await found.close()
-
-    async def segment(
-        self, request: Request, wish: Wish, read: Reader, unpack: Reader | None = None
-    ) -> Found:
-        """The model's answer to the image that ``read`` finds in a request.
-
-        unpack: where what was read holds the image within something else, leaves it alone there;
-        who waits for a turn to do so is no slow upload.
-
-        Raises GatewayError or ClientDisconnect.
-        """
-        clock = self._stages.clock()
-        self.refuse_if_full()
-        with self._memory.buffer() as image:
-            with clock.stage("read"):
-                async with self.upload(image):
-                    await read(image)
-                if unpack is not None:
-                    await unpack(image)
-            found = await self.predict(client_of(request), image, wish, clock)
-        request.state.target = found.target
-        return found
-
-    async def check(self, wish: Wish) -> None:
-        """Raises now what every image would fail with: an unknown model, version or class."""
-        self._catalogue.check_model(wish.model)
-        version = await self._catalogue.chosen(wish.version)
-        form_of(wish, await self._catalogue.labels(version))
-
-    def failed(self, error: GatewayError) -> None:
-        """Counts a failure that is told within an answer, where nobody else sees it."""
+    def count_error(self, error: GatewayError) -> None:
+        """Count an error that is reported inside a response of status 200."""
         self._stages.metrics.failed(error.code)
 
+    # Admit
+
     def refuse_if_full(self) -> None:
-        """Raises OverloadedError while nobody else could wait: asked before an upload is read."""
+        """Raise OverloadedError while the queue is full; checked before an upload is read."""
         self._admission.refuse_if_full()
 
+    async def check(self, options: SegmentationOptions) -> None:
+        """Raise what every image would fail with: an unknown model, version or class."""
+        self._catalogue.check_model(options.model)
+        version = await self._catalogue.chosen(options.version)
+        to_handler_json(options, await self._catalogue.labels(version))
+
+    # Receive
+
+    @contextmanager
+    def upload(self) -> Iterator[Upload]:
+        """An empty upload for one image; raises OverloadedError while the queue is full."""
+        self.refuse_if_full()
+        with self._budget.upload() as upload:
+            yield upload
+
     @asynccontextmanager
-    async def upload(self, into: Buffer) -> AsyncIterator[None]:
-        """The time in which an upload is read into a buffer."""
+    async def receiving(self, upload: Upload) -> AsyncIterator[None]:
+        """The block in which an upload is read, within its deadline."""
         limit = self._settings.upload_deadline_s
         async with _deadline(limit, f"The upload took longer than {limit:g} seconds."):
-            with into.arriving():
+            with upload.receiving():
                 yield
 
-    async def predict(self, client: Client, image: Buffer, wish: Wish, clock: StageClock) -> Found:
-        """The model's answer to an image that has been read."""
-        self._catalogue.check_model(wish.model)
-        limit = self._settings.deadline_s
-        expires = time.time() + limit
-        async with _deadline(limit, f"No answer after {limit:g} seconds. Try again later."):
-            target, labels, prediction = await self._ask(client, image, wish, expires, clock)
-        clock.answered(target, prediction)
-        return Found(target, prediction, labels, clock.seconds, clock)
+    async def receive_body(self, request: Request, upload: Upload) -> None:
+        """Read a body that holds an image, in base64 at most, and parameters."""
+        async with self.receiving(upload):
+            await read_json_body(request, room_for(self.max_image_bytes), upload)
 
-    async def _ask(
-        self, client: Client, image: Buffer, wish: Wish, expires: float, clock: StageClock
-    ) -> tuple[Target, Mapping[int, str], Prediction]:
-        """The prediction of the version that was asked for, or of the default one."""
+    @asynccontextmanager
+    async def batch(self) -> AsyncIterator[Batch]:
+        """An empty batch; at the end of the block what still runs is cancelled."""
+        self.refuse_if_full()
+        batch = Batch(self._budget, self._settings.max_image_bytes)
         try:
-            return await self._ask_once(client, image, wish, expires, clock)
+            yield batch
+        finally:
+            await batch.close()
+
+    @asynccontextmanager
+    async def receiving_batch(
+        self, request: Request, batch: Batch
+    ) -> AsyncIterator[AsyncIterator[Item]]:
+        """The block in which a batch is read, within its deadline; yields its files."""
+        limit = self._settings.batch_deadline_s
+        async with _deadline(limit, f"The upload took longer than {limit:g} seconds."):
+            yield batch.read(request, self._settings.max_batch_bytes)
+
+    # Predict
+
+    async def segment(
+        self,
+        request: Request,
+        options: SegmentationOptions,
+        clock: StageClock,
+        *,
+        raw: bool = False,
+    ) -> Prediction:
+        """Receive the one image of a request and predict it.
+
+        raw: whether a body that is no form is the image itself. Raises GatewayError or
+        ClientDisconnect.
+        """
+        with self.upload() as image:
+            with clock.stage("read"):
+                async with self.receiving(image):
+                    await read_image(request, self.max_image_bytes, image, raw=raw)
+            return await self.predict(client_of(request), image, options, clock)
+
+    async def predict(
+        self, client: Client, image: Upload, options: SegmentationOptions, clock: StageClock
+    ) -> Prediction:
+        """The prediction for an image that was received. Raises GatewayError, ClientDisconnect."""
+        self._catalogue.check_model(options.model)
+        limit = self._settings.deadline_s
+        job = _Job(client, image, options, clock, time.time() + limit)
+        async with _deadline(limit, f"No answer after {limit:g} seconds. Try again later."):
+            target, labels, response = await self._ask(job)
+        clock.answered(target.model, target.version, response)
+        return Prediction(target, response, labels, clock.seconds)
+
+    async def _ask(self, job: _Job) -> tuple[Target, Mapping[int, str], PredictResponse]:
+        """Ask the version that the options name, or the default one."""
+        version = job.options.version
+        try:
+            return await self._ask_once(job)
         except NotFoundError as exc:
-            if wish.version is not None:
-                raise await self._catalogue.unknown(wish.version) from exc
+            if version is not None:
+                raise await self._catalogue.unknown(version) from exc
         # The default version was removed after we learnt its name: there is another one now.
         await self._catalogue.refresh()
-        with default_may_change(wish.version):
-            return await self._ask_once(client, image, wish, expires, clock)
+        with default_may_change(version):
+            return await self._ask_once(job)
 
-    async def _ask_once(
-        self, client: Client, image: Buffer, wish: Wish, expires: float, clock: StageClock
-    ) -> tuple[Target, Mapping[int, str], Prediction]:
-        target = Target(self._catalogue.model, await self._catalogue.chosen(wish.version))
-        labels = await self._catalogue.labels(target.version) if wish.needs_labels else {}
-        question = Question(client.request_id, form_of(wish, labels), expires)
-        return target, labels, await self._predict(client, image, target, question, clock)
+    async def _ask_once(self, job: _Job) -> tuple[Target, Mapping[int, str], PredictResponse]:
+        options = job.options
+        target = Target(self._catalogue.model, await self._catalogue.chosen(options.version))
+        labels = await self._catalogue.labels(target.version) if options.needs_labels else {}
+        handler_json = to_handler_json(options, labels)
+        request = PredictRequest(job.client.request_id, handler_json, job.expires)
+        return target, labels, await self._infer(job, target, request)
 
-    async def _predict(
-        self, client: Client, image: Buffer, target: Target, question: Question, clock: StageClock
-    ) -> Prediction:
+    async def _infer(self, job: _Job, target: Target, request: PredictRequest) -> PredictResponse:
+        """Wait for a slot at TorchServe and use it; errors name the target."""
         try:
-            async with self._admission.turn() as waited_s:
-                if waited_s > 0.1 and await client.is_gone():
+            async with self._admission.acquire_slot() as waited_s:
+                if waited_s > _LONG_WAIT_S and await job.client.is_gone():
                     raise ClientDisconnect
-                clock.took("queue", waited_s)
-                with clock.stage("infer"):
-                    return await self._torchserve.predict(target, image, question)
+                job.clock.took("queue", waited_s)
+                with job.clock.stage("infer"):
+                    return await self._inference.predict(target, job.image, request)
         except NoWorkerFreeError as exc:
             refusal = await self._catalogue.refusal(target.version)
             refusal.headers.update(model_headers(target.model, target.version))

@@ -1,4 +1,4 @@
-"""What a model answered to an image, and the facts that go with every answer."""
+"""A model version's prediction for one image."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -9,52 +9,50 @@ from gateway.errors import ModelUnavailableError
 from gateway.masks.grey_png import NotAMaskError
 from gateway.models.headers import model_headers
 from gateway.telemetry.stages import StageClock
-from gateway.torchserve.inference import Prediction, Target
+from gateway.torchserve.inference import PredictResponse, Target
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Found:
-    """A model's answer to an image.
+class Prediction:
+    """The handler's response to an image, and what the gateway adds to it.
 
-    labels: class id -> name; empty where the wish did not need them.
-    seconds: since the request began.
-    clock: where the stages that come after it are told.
+    labels: class id -> name; empty where the options did not need them.
+    seconds: from the start of the request to the handler's response.
     """
 
     target: Target
-    prediction: Prediction
+    response: PredictResponse
     labels: Mapping[int, str]
     seconds: float
-    clock: StageClock
 
     @property
     def timings(self) -> str:
-        """All stages as Server-Timing has them: the worker's own, and the total."""
+        """The worker's stages and the total, in the format of Server-Timing."""
         total = f"total;dur={self.seconds * 1e3:.1f}"
-        return f"{self.prediction.timings}, {total}" if self.prediction.timings else total
+        return f"{self.response.timings}, {total}" if self.response.timings else total
 
     @property
     def headers(self) -> dict[str, str]:
-        """The facts that go with every answer."""
+        """The headers of every response that carries a result."""
         return model_headers(self.target.model, self.target.version) | {
-            "X-Class-Pixels": self.prediction.class_pixels,
-            "X-Confidence": self.prediction.confidence,
+            "X-Class-Pixels": self.response.class_pixels,
+            "X-Confidence": self.response.confidence,
             "Server-Timing": self.timings,
         }
 
 
 @contextmanager
-def trusting(found: Found) -> Iterator[None]:
-    """Around the reading of a model's answer: one that is no mask is the model's fault."""
+def decoding_mask(prediction: Prediction, clock: StageClock) -> Iterator[None]:
+    """Time the block as stage ``colour``; turn a malformed mask into 503 `model_unavailable`."""
     try:
-        with found.clock.stage("colour"):
+        with clock.stage("colour"):
             yield
     except NotAMaskError as exc:
-        version = found.target.version
+        model, version = prediction.target.model, prediction.target.version
         logger.warning("version %s answered with no mask: %s", version, exc)
         raise ModelUnavailableError(
             f"Version {version} did not answer with a mask. Choose another version.",
-            model_headers(found.target.model, found.target.version),
+            model_headers(model, version),
         ) from exc

@@ -1,35 +1,38 @@
-"""The result for programs: what a mask holds, class by class, in the shape of the API's answer."""
+"""Results: what a mask holds, class by class, and the JSON answer made of it."""
 
 import base64
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.masks.grey_png import decode_mask, encode_grey
-from gateway.masks.palettes import hex_colour
+from gateway.admission.cpu_pool import CpuPool
+from gateway.masks.grey_png import decode_mask, encode_grey, size_of
+from gateway.masks.palettes import PALETTES
 from gateway.masks.polygons import polygons
 from gateway.masks.regions import Region, regions
-from gateway.segmentation.options import Wish, class_ids
-from gateway.segmentation.prediction import Found
-from gateway.segmentation.schemas import ClassFound, Rle, SegmentationFound
+from gateway.segmentation.options import SegmentationOptions, class_ids
+from gateway.segmentation.prediction import Prediction, decoding_mask
+from gateway.segmentation.schemas import ClassResult, Rle, SegmentationResult
+from gateway.telemetry.stages import StageClock
+
+T = TypeVar("T")
 
 _TIMING: Final = re.compile(r"(\w+);dur=([0-9.]+)")
-
-
-# To find them takes so much longer than everything else.
-_OUTLINES: Final = 25
+# Polygons take so many times as long as everything else.
+_POLYGONS_COST: Final = 25
 
 
 @dataclass(frozen=True)
-class Detail:
-    """How much is told.
+class ResultOptions:
+    """How much of a result the JSON holds.
 
-    polygons: whether each class's outlines are.
-    tolerance: by how many pixels an outline may be off, to have fewer points; 0 is exact.
-    mask: whether the class ids themselves are, as a PNG.
+    polygons: the outlines of each class.
+    tolerance: pixels by which an outline may be off, to have fewer points; 0 is exact.
+    mask: the class ids themselves, as a PNG.
     """
 
     polygons: bool = False
@@ -37,56 +40,97 @@ class Detail:
     mask: bool = False
 
     @property
-    def effort(self) -> int:
-        """About how often the mask's pixels are gone through for it."""
-        return _OUTLINES if self.polygons else 1
+    def cost(self) -> int:
+        """About how often all pixels of the mask are gone through."""
+        return _POLYGONS_COST if self.polygons else 1
 
 
-def describe(found: Found, wish: Wish, detail: Detail, request_id: str) -> SegmentationFound:
-    """All that is known about an image; raises NotAMaskError if the model sent no mask."""
-    ids = decode_mask(found.prediction.png)
+@dataclass(frozen=True)
+class ClassRow:
+    """One class present in a mask.
+
+    name: as the model calls it; the id in digits if it has no name.
+    confidence: mean over the class's pixels, 0..1; 0 if the handler did not report it.
+    """
+
+    class_id: int
+    name: str
+    confidence: float
+    region: Region
+
+
+def classes_of(prediction: Prediction, ids: NDArray[np.uint8]) -> list[ClassRow]:
+    """The classes present in a mask of (height, width) uint8 class ids, ascending by id.
+
+    Taken from the mask, because a class may have a confidence at the network's size and no pixel
+    at the image's.
+    """
+    pairs = filter(None, prediction.response.class_confidence.split(","))
+    confidences = {int(id_): float(share) for id_, share in (pair.split("=") for pair in pairs)}
+    return [
+        ClassRow(
+            region.class_id,
+            prediction.labels.get(region.class_id, str(region.class_id)),
+            confidences.get(region.class_id, 0.0),
+            region,
+        )
+        for region in regions(ids)
+    ]
+
+
+async def encode_result(
+    pool: CpuPool,
+    prediction: Prediction,
+    clock: StageClock,
+    encode: Callable[[], T],
+    cost: int = 1,
+) -> T:
+    """Run ``encode`` in the pool; cost: how often it goes through all pixels of the mask.
+
+    Raises ModelUnavailableError if the handler's response is not a mask.
+    """
+    with decoding_mask(prediction, clock):
+        width, height = size_of(prediction.response.png)
+        return await pool.run(width * height * cost, encode)
+
+
+def to_json(
+    prediction: Prediction, options: SegmentationOptions, wanted: ResultOptions, request_id: str
+) -> SegmentationResult:
+    """The JSON answer; raises NotAMaskError if the handler's response is not a mask."""
+    ids = decode_mask(prediction.response.png)
     height, width = ids.shape
-    chosen = class_ids(wish.classes, found.labels) if wish.classes else None
-    kept = [each for each in regions(ids) if chosen is None or each.class_id in chosen]
-    sure = class_confidences(found)
-    return SegmentationFound(
+    chosen = class_ids(options.classes, prediction.labels) if options.classes else None
+    rows = classes_of(prediction, ids)
+    kept = [each for each in rows if chosen is None or each.class_id in chosen]
+    return SegmentationResult(
         request_id=request_id,
-        model=found.target.model,
-        version=found.target.version,
+        model=prediction.target.model,
+        version=prediction.target.version,
         width=width,
         height=height,
-        palette=wish.palette,
-        confidence=float(found.prediction.confidence or 0),
-        classes=[_class(each, ids, found, wish, detail, sure) for each in kept],
-        mask=_encoded(ids, chosen, found.prediction.png) if detail.mask else None,
-        timings_ms={stage: float(ms) for stage, ms in _TIMING.findall(found.timings)},
+        palette=options.palette,
+        confidence=float(prediction.response.confidence or 0),
+        classes=[_class_result(each, ids, options.palette, wanted) for each in kept],
+        mask=_encoded(ids, chosen, prediction.response.png) if wanted.mask else None,
+        timings_ms={stage: float(ms) for stage, ms in _TIMING.findall(prediction.timings)},
     )
 
 
-def class_confidences(found: Found) -> dict[int, float]:
-    """Class id -> mean confidence, as the model told it."""
-    pairs = filter(None, found.prediction.class_confidence.split(","))
-    return {int(class_id): float(share) for class_id, share in (pair.split("=") for pair in pairs)}
-
-
-def _class(
-    region: Region,
-    ids: NDArray[np.uint8],
-    found: Found,
-    wish: Wish,
-    detail: Detail,
-    sure: dict[int, float],
-) -> ClassFound:
-    return ClassFound(
-        id=region.class_id,
-        name=found.labels.get(region.class_id, str(region.class_id)),
-        colour=hex_colour(wish.palette, region.class_id),
+def _class_result(
+    row: ClassRow, ids: NDArray[np.uint8], palette: str, wanted: ResultOptions
+) -> ClassResult:
+    region = row.region
+    return ClassResult(
+        id=row.class_id,
+        name=row.name,
+        colour=PALETTES[palette].hex_colour(row.class_id),
         pixels=region.pixels,
         share=region.pixels / ids.size,
         bbox=region.bbox,
-        mean_confidence=sure.get(region.class_id, 0.0),
+        mean_confidence=row.confidence,
         rle=Rle(size=(ids.shape[0], ids.shape[1]), counts=region.rle),
-        polygons=polygons(ids, region.class_id, detail.tolerance) if detail.polygons else None,
+        polygons=polygons(ids, row.class_id, wanted.tolerance) if wanted.polygons else None,
     )
 
 

@@ -2,23 +2,24 @@
 
 import logging
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from gateway.admission.cpu_pool import Offload
+from gateway.admission.cpu_pool import CpuPool
 from gateway.errors import GatewayError, InternalError
 from gateway.http.problems import problem
 from gateway.http.responses import NOT_STORED
 from gateway.openapi.problems import problems
 from gateway.segmentation import openapi, parameters
 from gateway.segmentation.batch import Batch, Item
-from gateway.segmentation.options import Wish
+from gateway.segmentation.options import SegmentationOptions
 from gateway.segmentation.pipeline import Client, Pipeline
-from gateway.segmentation.results import Detail, describe
-from gateway.segmentation.schemas import BatchLine, SegmentationFound
+from gateway.segmentation.results import ResultOptions, encode_result, to_json
+from gateway.segmentation.schemas import BatchLine, SegmentationResult
 
 logger = logging.getLogger(__name__)
 
@@ -26,23 +27,28 @@ NDJSON: Final = "application/x-ndjson"
 
 
 class _Lines:
-    """Makes the line of an image."""
+    """Makes the line of each image of a batch."""
 
     def __init__(
-        self, pipeline: Pipeline, offload: Offload, client: Client, wish: Wish, detail: Detail
+        self,
+        pipeline: Pipeline,
+        pool: CpuPool,
+        client: Client,
+        options: SegmentationOptions,
+        wanted: ResultOptions,
     ) -> None:
         self._pipeline = pipeline
-        self._offload = offload
+        self._pool = pool
         self._client = client
-        self._wish = wish
-        self._detail = detail
+        self._options = options
+        self._wanted = wanted
 
     async def of(self, item: Item) -> bytes:
-        """What became of it, as a line; never fails."""
+        """The line with an item's result or problem; never raises."""
         try:
-            found = await self._segment(item)
+            result = await self._segment(item)
             line = BatchLine(
-                index=item.index, name=item.name, status=200, result=found, problem=None
+                index=item.index, name=item.name, status=200, result=result, problem=None
             )
         except GatewayError as exc:
             line = self._failed(item, exc)
@@ -52,37 +58,34 @@ class _Lines:
         return line.model_dump_json().encode() + b"\n"
 
     def _failed(self, item: Item, error: GatewayError) -> BatchLine:
-        self._pipeline.failed(error)
-        told = problem(error, self._client.request_id)
+        self._pipeline.count_error(error)
+        document = problem(error, self._client.request_id)
         return BatchLine(
-            index=item.index, name=item.name, status=error.status, result=None, problem=told
+            index=item.index, name=item.name, status=error.status, result=None, problem=document
         )
 
-    async def _segment(self, item: Item) -> SegmentationFound:
+    async def _segment(self, item: Item) -> SegmentationResult:
         if item.error is not None:
             raise item.error
         clock, client = self._pipeline.clock(), self._client
-        found = await self._pipeline.predict(client, item.image, self._wish, clock)
+        prediction = await self._pipeline.predict(client, item.image, self._options, clock)
         item.close()
-        return await self._offload.read(
-            found,
-            lambda: describe(found, self._wish, self._detail, client.request_id),
-            self._detail.effort,
-        )
+        encode = partial(to_json, prediction, self._options, self._wanted, client.request_id)
+        return await encode_result(self._pool, prediction, clock, encode, self._wanted.cost)
 
 
-async def _still_here() -> bool:
-    """Whether the client is gone cannot be asked while its request is being read."""
+async def _is_gone() -> bool:
+    """Always False: a disconnect cannot be detected while the body is still being received."""
     return False
 
 
 class _BatchResponse(StreamingResponse):
-    """Sends the lines, and lets go of the batch in any case: also if nobody is left to send to."""
+    """Sends the lines, and closes the batch in any case: also when the client is gone."""
 
     media_type = NDJSON
 
     def __init__(self, batch: Batch, stack: AsyncExitStack) -> None:
-        super().__init__(batch.answers(), headers=NOT_STORED)
+        super().__init__(batch.lines(), headers=NOT_STORED)
         self._stack = stack
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,8 +93,8 @@ class _BatchResponse(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
-    """The endpoint, bound to what does the work."""
+def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
+    """The route of /v1/segment/batch."""
     router = APIRouter(prefix="/v1", tags=["segmentation"])
 
     @router.post(
@@ -112,8 +115,8 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
     )
     async def segment_batch(
         request: Request,
-        wish: Annotated[Wish, Depends(parameters.facts)],
-        detail: Annotated[Detail, Depends(parameters.detail)],
+        options: Annotated[SegmentationOptions, Depends(parameters.fact_options)],
+        wanted: Annotated[ResultOptions, Depends(parameters.result_options)],
     ) -> StreamingResponse:
         """Takes up to 100 images as file fields of one form.
 
@@ -122,11 +125,14 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
         has a problem on its line and harms no other; an unknown model, version or class is told
         before anything is read.
         """
-        await pipeline.check(wish)
-        client = Client(request.state.request_id, _still_here)
-        lines = _Lines(pipeline, offload, client, wish, detail)
+        await pipeline.check(options)
+        client = Client(request.state.request_id, _is_gone)
+        lines = _Lines(pipeline, pool, client, options, wanted)
         async with AsyncExitStack() as stack:
-            batch = await stack.enter_async_context(pipeline.batch(request, lines.of))
+            batch = await stack.enter_async_context(pipeline.batch())
+            async with pipeline.receiving_batch(request, batch) as items:
+                async for item in items:
+                    batch.start(item, lines.of(item))
             return _BatchResponse(batch, stack.pop_all())
 
     return router

@@ -8,25 +8,23 @@ import mimeparse
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from gateway.admission.cpu_pool import Offload
+from gateway.admission.cpu_pool import CpuPool
 from gateway.errors import NotAcceptableError
 from gateway.http.responses import JSON, NOT_STORED, PNG, PngResponse
-from gateway.http.uploads import read_image
-from gateway.masks.colour_map import colour_map
-from gateway.masks.grey_png import SIGNATURE, NotAMaskError
 from gateway.masks.palettes import PALETTES
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
 from gateway.segmentation import openapi, parameters
-from gateway.segmentation.options import Wish
+from gateway.segmentation.options import SegmentationOptions
 from gateway.segmentation.pipeline import Pipeline
-from gateway.segmentation.prediction import Found, trusting
-from gateway.segmentation.results import Detail, describe
+from gateway.segmentation.prediction import Prediction, decoding_mask
+from gateway.segmentation.results import ResultOptions, encode_result, to_json
+from gateway.telemetry.stages import StageClock
 
 
-def wants_json(request: Request) -> bool:
-    """Whether the client would rather have JSON than a PNG; raises NotAcceptableError if neither.
+def prefers_json(request: Request) -> bool:
+    """Whether the client prefers JSON to a PNG; raises NotAcceptableError if it takes neither.
 
-    Of equals the last is taken, so a client that does not mind gets the PNG.
+    Of equally good matches the last is taken, so a client without a preference gets the PNG.
     """
     try:
         best = mimeparse.best_match([JSON, PNG], request.headers.get("Accept", "*/*"))
@@ -37,28 +35,8 @@ def wants_json(request: Request) -> bool:
     return bool(best == JSON)
 
 
-def picture(png: bytes, wish: Wish) -> bytes:
-    """The model's PNG as the wish has it; raises NotAMaskError if it is none."""
-    if wish.render == "colour":
-        return colour_map(png, PALETTES[wish.palette])
-    if not png.startswith(SIGNATURE):
-        raise NotAMaskError("not a PNG")
-    return png
-
-
-async def document(
-    found: Found, wish: Wish, detail: Detail, request_id: str, offload: Offload
-) -> bytes:
-    """The result as JSON."""
-
-    def made() -> bytes:
-        return describe(found, wish, detail, request_id).model_dump_json().encode()
-
-    return await offload.read(found, made, detail.effort)
-
-
-def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
-    """The endpoint, bound to what does the work."""
+def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
+    """The route of /v1/segment."""
     router = APIRouter(prefix="/v1", tags=["segmentation"])
 
     @router.post(
@@ -71,8 +49,8 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
     )
     async def segment(
         request: Request,
-        wish: Annotated[Wish, Depends(parameters.wish)],
-        detail: Annotated[Detail, Depends(parameters.detail)],
+        options: Annotated[SegmentationOptions, Depends(parameters.options)],
+        wanted: Annotated[ResultOptions, Depends(parameters.result_options)],
     ) -> Response:
         """Takes the image as the file field of a form, or as the body itself.
 
@@ -80,16 +58,32 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
         `Accept: application/json` gives size, timings, and for each class its pixels, share,
         bounding box, mean confidence and COCO run lengths, and on request outlines and mask.
         """
-        as_json = wants_json(request)
-        if as_json:
-            wish = replace(wish, render="labels", facts=True)
-        read = partial(read_image, request, pipeline.max_image_bytes, raw=True)
-        found = await pipeline.segment(request, wish, read)
-        headers = found.headers | NOT_STORED
-        if as_json:
-            body = await document(found, wish, detail, request.state.request_id, offload)
-            return Response(body, media_type=JSON, headers=headers)
-        with trusting(found):
-            return PngResponse(picture(found.prediction.png, wish), headers=headers)
+        clock = pipeline.clock()
+        if prefers_json(request):
+            as_json = replace(options, render="labels", facts=True)
+            prediction = await pipeline.segment(request, as_json, clock, raw=True)
+            encode = partial(_encode_json, prediction, options, wanted, request.state.request_id)
+            body = await encode_result(pool, prediction, clock, encode, wanted.cost)
+            return Response(body, media_type=JSON, headers=prediction.headers | NOT_STORED)
+        prediction = await pipeline.segment(request, options, clock, raw=True)
+        png = await _encode_png(pool, prediction, options, clock)
+        return PngResponse(png, headers=prediction.headers | NOT_STORED)
 
     return router
+
+
+def _encode_json(
+    prediction: Prediction, options: SegmentationOptions, wanted: ResultOptions, request_id: str
+) -> bytes:
+    return to_json(prediction, options, wanted, request_id).model_dump_json().encode()
+
+
+async def _encode_png(
+    pool: CpuPool, prediction: Prediction, options: SegmentationOptions, clock: StageClock
+) -> bytes:
+    palette = PALETTES[options.palette].table
+    draw = partial(options.form.draw, prediction.response.png, palette)
+    if options.form.cost:
+        return await encode_result(pool, prediction, clock, draw, options.form.cost)
+    with decoding_mask(prediction, clock):
+        return draw()

@@ -16,7 +16,7 @@ Ring = list[list[int]]
 Polygon = list[Ring]
 
 
-class ClassFound(BaseModel):
+class ClassResult(BaseModel):
     """One class that occurs in the image."""
 
     id: int = Field(ge=0, le=255, description="The value of its pixels in a mask.")
@@ -42,11 +42,11 @@ class BatchLine(BaseModel):
     index: int = Field(ge=0, description="Place of the file in the form, from 0.")
     name: str = Field(description="The file's name in the form.")
     status: int = Field(description="The HTTP status that the image alone would have had.")
-    result: "SegmentationFound | None" = Field(description="What was found, if it was 200.")
+    result: "SegmentationResult | None" = Field(description="What was found, if it was 200.")
     problem: Problem | None = Field(description="What went wrong, if it was not.")
 
 
-class SegmentationFound(BaseModel):
+class SegmentationResult(BaseModel):
     """What a model found in an image."""
 
     request_id: str = Field(description="The same as in X-Request-ID.")
@@ -56,6 +56,6 @@ class SegmentationFound(BaseModel):
     height: int = Field(description="Of the upright image, in pixels.")
     palette: str = Field(description="The palette of the classes' colours.")
     confidence: float = Field(ge=0, le=1, description="Mean over the image.")
-    classes: list[ClassFound] = Field(description="Ascending by id, background included.")
+    classes: list[ClassResult] = Field(description="Ascending by id, background included.")
     mask: str | None = Field(description="PNG of class ids in base64, if asked for.")
     timings_ms: dict[str, float] = Field(description="Milliseconds spent in each stage.")

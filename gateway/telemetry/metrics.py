@@ -54,7 +54,7 @@ class Metrics:
         )
         counter = partial(Counter, registry=self.registry)
         self._errors = counter("segserve_errors", "Problem documents, by their code.", ("code",))
-        self._active = Gauge(
+        self.in_flight = Gauge(
             "segserve_requests_in_flight", "Requests without an answer yet.", registry=self.registry
         )
         self._lag = Histogram(
@@ -93,13 +93,9 @@ class Metrics:
         ):
             Gauge(name, sentence, registry=self.registry).set_function(ask)
 
-    def began(self) -> None:
-        """A request came in."""
-        self._active.inc()
-
     def ended(self, route: str, method: str, status: int, seconds: float) -> None:
         """It has its answer, or nobody waits for one any more."""
-        self._active.dec()
+        self.in_flight.dec()
         known = method if method in _METHODS else _OTHER
         self._requests.labels(route, known, status).observe(seconds)
 

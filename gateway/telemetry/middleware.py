@@ -30,7 +30,7 @@ class Telemetry:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send)
-        self._metrics.began()
+        self._metrics.in_flight.inc()
         try:
             await self._app(scope, exchange.receive, exchange.send)
         except Exception:  # Starlette answers the unforeseen outside of every middleware
@@ -45,10 +45,9 @@ class Telemetry:
         self._metrics.ended(route, scope["method"], exchange.status, seconds)
         if code := exchange.state.get("error_code"):
             self._metrics.failed(code)
-        target = exchange.state.get("target")
-        if target and exchange.answering is not None:
+        if exchange.is_result and exchange.model and exchange.version:
             sending = now - exchange.answering
-            self._metrics.images.stage(target.model, target.version, "write", sending)
+            self._metrics.images.stage(exchange.model, exchange.version, "write", sending)
         _log(exchange, route, seconds)
 
 
@@ -57,12 +56,13 @@ class _Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.started = time.perf_counter()
-        self.answering: float | None = None
+        self.answering = self.started
         self.scope = scope
         self.state: dict[str, Any] = scope["state"]
         self.identity: str = self.state["request_id"]
         self.status = 500
         self.bytes_in = self.bytes_out = 0
+        self.is_result = False
         self.model: str | None = None
         self.version: str | None = None
         self._receive = receive
@@ -87,6 +87,7 @@ class _Exchange:
         self.status = message["status"]
         headers = Headers(raw=message["headers"])
         self.model, self.version = headers.get("X-Model"), headers.get("X-Model-Version")
+        self.is_result = "X-Class-Pixels" in headers
         tracing.annotate(
             {
                 "segserve.request_id": self.identity,

@@ -1,23 +1,38 @@
-"""How long each stage of an image takes and what its mask shows, for metrics and traces alike."""
+"""The stages of an image, timed for metrics and traces alike."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol
 
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.tracing import Tracing
-from gateway.torchserve.inference import Prediction, Target
 
-# Whoever sends an answer to the client measures the last one: telemetry.
+# The last one, "write", is measured by the middleware.
 STAGES: Final = ("read", "queue", "infer", "colour", "write")
 
-# Version -> class id -> name, as far as it is known without asking anybody.
+# Version -> class id -> name, as far as known without a request to TorchServe.
 Labels = Callable[[str], Mapping[int, str]]
 
 
+class Facts(Protocol):
+    """What the handler reports of an image, in the formats of its headers."""
+
+    @property
+    def class_pixels(self) -> str: ...
+
+    @property
+    def timings(self) -> str: ...
+
+    @property
+    def confidence(self) -> str: ...
+
+    @property
+    def class_confidence(self) -> str: ...
+
+
 class Stages:
-    """Makes a clock for each image."""
+    """Makes the stopwatch of each image."""
 
     def __init__(self, metrics: Metrics, tracing: Tracing, labels: Labels) -> None:
         self.metrics = metrics
@@ -25,55 +40,59 @@ class Stages:
         self.labels = labels
 
     def clock(self) -> "StageClock":
-        """A clock that starts now."""
+        """A stopwatch that starts now."""
         return StageClock(self)
 
 
 class StageClock:
-    """The seconds of one image's stages: spans at once, metrics from when it was answered.
+    """Times one image's stages: as spans at once, as metrics once a version has answered.
 
-    Not before, because only a version that answered is known to exist.
+    Metrics wait, because only a version that answered is known to exist.
     """
 
     def __init__(self, stages: Stages) -> None:
         self.started = time.perf_counter()
         self._stages = stages
-        self._target: Target | None = None
-        self._untold: list[tuple[str, float]] = []
+        self._is_traced = stages.tracing.provider is not None
+        self._target: tuple[str, str] | None = None
+        self._pending: list[tuple[str, float]] = []
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """Seconds since the start."""
         return time.perf_counter() - self.started
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Times the block; within ``infer``, what is asked of TorchServe carries the trace on."""
+        """Time the block; within ``infer``, the request to TorchServe continues the trace."""
         started = time.perf_counter()
-        with self._stages.tracing.stage(name):
+        if self._is_traced:
+            with self._stages.tracing.stage(name):
+                yield
+        else:
             yield
-        self._tell(name, time.perf_counter() - started)
+        self._record(name, time.perf_counter() - started)
 
     def took(self, name: str, seconds: float) -> None:
-        """A stage that ends now and was timed elsewhere."""
-        self._stages.tracing.took(name, seconds)
-        self._tell(name, seconds)
+        """Record a stage that ends now and was timed elsewhere."""
+        if self._is_traced:
+            self._stages.tracing.took(name, seconds)
+        self._record(name, seconds)
 
-    def answered(self, target: Target, prediction: Prediction) -> None:
-        """This version answered."""
-        self._target = target
-        for name, seconds in self._untold:
-            self._tell(name, seconds)
-        images, of = self._stages.metrics.images, (target.model, target.version)
-        images.worker_timings(*of, prediction.timings)
-        images.image(*of, prediction.confidence)
-        # Empty until the first scrape, for which they are asked.
-        if labels := self._stages.labels(target.version):
-            images.classes(*of, prediction.class_pixels, prediction.class_confidence, labels)
+    def answered(self, model: str, version: str, facts: Facts) -> None:
+        """Note which version answered, and record what it reports."""
+        self._target = target = (model, version)
+        for name, seconds in self._pending:
+            self._record(name, seconds)
+        images = self._stages.metrics.images
+        images.worker_timings(*target, facts.timings)
+        images.image(*target, facts.confidence)
+        # Empty until the first scrape, which fetches them.
+        if labels := self._stages.labels(version):
+            images.classes(*target, facts.class_pixels, facts.class_confidence, labels)
 
-    def _tell(self, name: str, seconds: float) -> None:
+    def _record(self, name: str, seconds: float) -> None:
         if self._target is None:
-            self._untold.append((name, seconds))
+            self._pending.append((name, seconds))
         else:
-            of = self._target.model, self._target.version
-            self._stages.metrics.images.stage(*of, name, seconds)
+            self._stages.metrics.images.stage(*self._target, name, seconds)

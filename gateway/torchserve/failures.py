@@ -1,10 +1,11 @@
-"""What went wrong at TorchServe, said in the gateway's own errors: the one table for both APIs."""
+"""Failures of TorchServe as the gateway's errors: the one table for both of its APIs."""
 
 import json
 import logging
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import aiohttp
 import httpx
 
 from gateway.errors import (
@@ -24,31 +25,31 @@ logger = logging.getLogger(__name__)
 
 _AGAIN: Final = "Send the request again in a few seconds."
 
-# The first row whose class the exception belongs to; the last row takes every other one.
-TRANSPORT: Final[tuple[tuple[type[httpx.HTTPError], type[GatewayError], str], ...]] = (
+# Either client's exception. The first row with a class of it; the last one takes all that is left.
+TRANSPORT: Final[tuple[tuple[tuple[type[Exception], ...], type[GatewayError], str], ...]] = (
     (
-        httpx.ConnectTimeout,
+        (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
         ModelUnavailableError,
         f"The inference server does not accept connections. {_AGAIN}",
     ),
     (
-        httpx.ConnectError,
+        (aiohttp.ClientConnectorError, httpx.ConnectError),
         ModelUnavailableError,
         f"The inference server does not run, or is starting. {_AGAIN}",
     ),
     (
-        httpx.TimeoutException,
+        (TimeoutError, httpx.TimeoutException),
         DeadlineExceededError,
         "The inference server did not answer in time. Send the request again.",
     ),
     (
-        httpx.HTTPError,
+        (aiohttp.ClientError, httpx.HTTPError),
         ModelUnavailableError,
         f"The inference server closed the connection before its answer was complete. {_AGAIN}",
     ),
 )
 
-# Decided by our handler about one image: {"code": "<one of these>", "detail": "..."}.
+# Our handler's verdict on one image: {"code": "<one of these>", "detail": "..."}.
 HANDLER: Final[dict[str, type[GatewayError]]] = {
     error.code: error
     for error in (
@@ -64,7 +65,7 @@ HANDLER: Final[dict[str, type[GatewayError]]] = {
 
 @dataclass(frozen=True)
 class Rule:
-    """One kind of TorchServe's own answers: {"code": 503, "type": "...", "message": "..."}."""
+    """Matches one kind of TorchServe's own errors: {"code": 503, "type": ..., "message": ...}."""
 
     error: type[GatewayError]
     detail: str
@@ -72,8 +73,8 @@ class Rule:
     types: tuple[str, ...] = ()
     message: str = ""
 
-    def fits(self, status: int, kind: str, message: str) -> bool:
-        """Whether all that this rule asks for is there."""
+    def matches(self, status: int, kind: str, message: str) -> bool:
+        """Whether status, type and message are those of this rule."""
         return (
             self.status in (None, status)
             and (not self.types or kind in self.types)
@@ -81,7 +82,7 @@ class Rule:
         )
 
 
-# The first that fits; the last fits everything.
+# The first that matches; the last one matches everything.
 TORCHSERVE: Final = (
     Rule(
         NotFoundError,
@@ -120,8 +121,8 @@ TORCHSERVE: Final = (
 )
 
 
-def from_transport(failure: httpx.HTTPError) -> GatewayError:
-    """The error for a request that got no answer."""
+def from_transport(failure: aiohttp.ClientError | TimeoutError | httpx.HTTPError) -> GatewayError:
+    """The error for a request without a response."""
     row = next(row for row in TRANSPORT if isinstance(failure, row[0]))
     return row[1](row[2])
 
@@ -134,8 +135,8 @@ def _fields(body: bytes) -> dict[str, object]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-class Told(Protocol):
-    """What is looked at of an answer: httpx's, or our own."""
+class HasStatusAndBody(Protocol):
+    """A response of either client."""
 
     @property
     def status_code(self) -> int: ...
@@ -144,14 +145,14 @@ class Told(Protocol):
     def content(self) -> bytes: ...
 
 
-def from_answer(answer: Told) -> GatewayError:
-    """The error for an answer that is no success: the handler's own verdict, or TorchServe's."""
-    fields = _fields(answer.content)
+def from_response(response: HasStatusAndBody) -> GatewayError:
+    """The error for a response other than 200: the handler's own verdict, or TorchServe's."""
+    fields = _fields(response.content)
     code = fields.get("code")
     if isinstance(code, str) and code in HANDLER:
         return HANDLER[code](str(fields.get("detail", "")))
     kind, message = str(fields.get("type", "")), str(fields.get("message", ""))
-    rule = next(rule for rule in TORCHSERVE if rule.fits(answer.status_code, kind, message))
+    rule = next(rule for rule in TORCHSERVE if rule.matches(response.status_code, kind, message))
     if issubclass(rule.error, ModelUnavailableError):
-        logger.warning("TorchServe answered %d %s: %.200r", answer.status_code, kind, message)
+        logger.warning("TorchServe answered %d %s: %.200r", response.status_code, kind, message)
     return rule.error(rule.detail)

@@ -1,19 +1,20 @@
-"""TorchServe's inference API: the only module that knows it."""
+"""TorchServe's inference API: an image in, the handler's mask and its facts out."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
-import httpx
+import aiohttp
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from yarl import URL
 
-from gateway.admission.upload_budget import Buffer
-from gateway.torchserve.failures import from_answer, from_transport
-from gateway.torchserve.transport import Answer, Patience, Transport
+from gateway.admission.upload_budget import Upload
+from gateway.torchserve.failures import from_response, from_transport
+from gateway.torchserve.transport import Response, Timeouts, Transport
 
 _W3C: Final = TraceContextTextMapPropagator()
 
@@ -27,14 +28,27 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """The handler's answer: a PNG of the image's size, and facts about it.
+class PredictRequest:
+    """What accompanies an image.
 
-    png: what the form asks for; without one, class ids in 8-bit grey.
-    class_pixels: "id=pixels,..." of the classes that occur.
-    timings: the worker's stages, as Server-Timing has them.
+    options: the handler's render options in JSON; None for its plain mask.
+    expires: Unix time in seconds at which the gateway's deadline passes.
+    """
+
+    request_id: str
+    options: str | None
+    expires: float
+
+
+@dataclass(frozen=True)
+class PredictResponse:
+    """The handler's response: a PNG of the image's size, and facts about it.
+
+    png: what the options ask for; without options, class ids in 8-bit grey.
+    class_pixels: "id=pixels,..." of the classes present.
+    timings: the worker's stages in the format of Server-Timing.
     confidence: mean over the image, "0.0000" to "1.0000".
-    class_confidence: "id=mean,..."; empty unless the form asks for it.
+    class_confidence: "id=mean,..."; empty unless the options ask for it.
     """
 
     png: bytes
@@ -44,92 +58,83 @@ class Prediction:
     class_confidence: str
 
 
-@dataclass(frozen=True)
-class Question:
-    """What goes with an image: its request's id, the form that is wanted, and until when.
+class InferenceClient:
+    """A client of the inference API."""
 
-    form: the handler's words for it; None for its plain mask.
-    expires: Unix time in seconds, after which nobody waits for the answer.
-    """
+    def __init__(self, transport: Transport, url: str, timeouts: Timeouts) -> None:
+        self._transport = transport
+        self._url = url.rstrip("/")
+        self._timeouts = timeouts
 
-    request_id: str
-    form: str | None
-    expires: float
+    async def predict(
+        self, target: Target, image: Upload, request: PredictRequest
+    ) -> PredictResponse:
+        """The response to an image.
+
+        Raises a GatewayError: the handler's verdict on the image, or a failure of TorchServe.
+        """
+        try:
+            response = await self._post(target, image, request)
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            raise from_transport(exc) from exc
+        if response.status_code != HTTPStatus.OK:
+            raise from_response(response)
+        return PredictResponse(
+            png=response.content,
+            class_pixels=_fact(response, "X-Class-Pixels"),
+            timings=_fact(response, "Server-Timing"),
+            confidence=_fact(response, "X-Confidence"),
+            class_confidence=_fact(response, "X-Class-Confidence"),
+        )
+
+    async def _post(self, target: Target, image: Upload, request: PredictRequest) -> Response:
+        try:
+            return await self._send(target, image, request)
+        except (aiohttp.ClientConnectorError, TimeoutError):
+            raise
+        except aiohttp.ClientError:
+            # A restart of TorchServe may have closed a kept-alive connection just as it was taken
+            # from the pool. A prediction changes nothing and this one keeps its slot, so a second
+            # try is safe and never adds to the load that TorchServe sees at once.
+            return await self._send(target, image, request)
+
+    async def _send(self, target: Target, image: Upload, request: PredictRequest) -> Response:
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(image.size),
+            "X-Request-ID": request.request_id,
+            "X-Segserve-Deadline": f"{request.expires:.3f}",
+        }
+        if request.options is not None:
+            headers["X-Segserve-Form"] = request.options
+        headers |= trace_context()
+        url = _endpoint(self._url, target)
+        return await self._transport.post(url, headers, _body(image), self._timeouts)
 
 
 @lru_cache(maxsize=64)
 def _endpoint(url: str, target: Target) -> URL:
-    """Where a version answers; remembered, because to parse a URL takes a tenth of our time.
+    """The URL of a version; cached, because parsing it takes a tenth of the gateway's time.
 
-    Always an explicit version: TorchServe's metrics call every other one "default".
+    Always an explicit version: InferenceClient's metrics call every other one "default".
     """
     return URL(f"{url}/predictions/{quote(target.model)}/{quote(target.version)}", encoded=True)
 
 
-async def _body(image: Buffer) -> AsyncIterator[bytes]:
-    """An image as a request body, block by block, so that no layer below copies it whole."""
+async def _body(image: Upload) -> AsyncIterator[bytes]:
+    """The image block by block, so that no layer below copies it whole."""
     for block in image.blocks:
         yield bytes(block)
 
 
-def _fact(answer: Answer, name: str) -> str:
-    """A header of the answer, empty if it is missing; a model may send what none can pass on."""
-    return answer.headers.get(name, "").encode("ascii", "replace").decode()
+def _fact(response: Response, name: str) -> str:
+    """A header of the response in ASCII, because ours must carry it on; empty if it is missing."""
+    return response.headers.get(name, "").encode("ascii", "replace").decode()
 
 
 def trace_context() -> dict[str, str]:
-    """The W3C headers that make the worker's spans children of the current one, if any."""
+    """The W3C headers that make the worker's spans children of the current span, if any."""
     headers: dict[str, str] = {}
     if trace.get_current_span().get_span_context().is_valid:
         _W3C.inject(headers)
     return headers
-
-
-class TorchServe:
-    """Asks for masks."""
-
-    def __init__(self, transport: Transport, url: str, patience: Patience) -> None:
-        self._transport = transport
-        self._url = url.rstrip("/")
-        self._patience = patience
-
-    async def predict(self, target: Target, image: Buffer, question: Question) -> Prediction:
-        """The answer to an image.
-
-        Raises a GatewayError: the handler's verdict on the image, or what TorchServe suffers.
-        """
-        try:
-            answer = await self._post(target, image, question)
-        except httpx.HTTPError as exc:
-            raise from_transport(exc) from exc
-        if answer.status_code != httpx.codes.OK:
-            raise from_answer(answer)
-        return Prediction(
-            png=answer.content,
-            class_pixels=_fact(answer, "X-Class-Pixels"),
-            timings=_fact(answer, "Server-Timing"),
-            confidence=_fact(answer, "X-Confidence"),
-            class_confidence=_fact(answer, "X-Class-Confidence"),
-        )
-
-    async def _post(self, target: Target, image: Buffer, question: Question) -> Answer:
-        try:
-            return await self._send(target, image, question)
-        except (httpx.RemoteProtocolError, httpx.ReadError):
-            # A kept-alive connection may have been closed by a restart of TorchServe just as it
-            # was taken from the pool. A prediction changes nothing and this one keeps its turn,
-            # so asking once more is safe and never adds to the load that TorchServe sees at once.
-            return await self._send(target, image, question)
-
-    async def _send(self, target: Target, image: Buffer, question: Question) -> Answer:
-        headers = {
-            "Content-Type": "application/octet-stream",
-            "Content-Length": str(image.size),
-            "X-Request-ID": question.request_id,
-            "X-Segserve-Deadline": f"{question.expires:.3f}",
-        }
-        if question.form is not None:
-            headers["X-Segserve-Form"] = question.form
-        headers |= trace_context()
-        address = _endpoint(self._url, target)
-        return await self._transport.post(address, headers, _body(image), self._patience)

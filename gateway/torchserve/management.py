@@ -1,4 +1,4 @@
-"""TorchServe's management API, read-only: the only module that knows it."""
+"""TorchServe's management API, read-only."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ import httpx
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
 
 from gateway.errors import ModelUnavailableError
-from gateway.torchserve.failures import from_answer, from_transport
+from gateway.torchserve.failures import from_response, from_transport
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class _Description(BaseModel):
 _DESCRIPTIONS = TypeAdapter(list[_Description])
 
 
-class Management:
-    """Asks what is registered and what it is made of."""
+class ManagementClient:
+    """A client of the management API: what is registered, and its labels."""
 
     def __init__(self, client: httpx.AsyncClient, url: str, timeout_s: float) -> None:
         self._client = client
@@ -79,36 +79,43 @@ class Management:
         Raises NotFoundError if the model is not registered, ModelUnavailableError if TorchServe
         does not answer.
         """
-        # Two questions, because the list of all versions does not say which is the default.
+        # Two requests, because the list of all versions does not say which is the default.
         default, everything = await asyncio.gather(
             self._describe(f"/models/{model}"), self._describe(f"/models/{model}/all")
         )
-        versions = sorted((found.status() for found in everything), key=lambda known: known.version)
+        versions = sorted((each.status() for each in everything), key=lambda each: each.version)
         return ModelStatus(default[0].version, tuple(versions))
 
     async def labels(self, model: str, version: str) -> dict[int, str]:
-        """Class id -> name of a version, as its archive has them; takes a worker's turn."""
-        found = await self._describe(f"/models/{model}/{version}?customized=true")
-        if found[0].metadata is None:
+        """Class id -> name, as the version's archive has them; occupies a worker for a moment."""
+        description = (await self._describe(f"/models/{model}/{version}?customized=true"))[0]
+        if description.metadata is None:
             raise ModelUnavailableError("The model does not say which classes it knows.")
-        return found[0].metadata.labels
+        return description.metadata.labels
 
     async def _describe(self, path: str) -> list[_Description]:
         try:
-            answer = await self._client.get(self._url + path, timeout=self._timeout)
+            response = await self._get(self._url + path)
         except httpx.TimeoutException as exc:
             # Not a deadline of the client's request: it asked for a mask, or whether we are ready.
             raise ModelUnavailableError("The inference server is silent. Try again later.") from exc
         except httpx.HTTPError as exc:
             raise from_transport(exc) from exc
-        if answer.status_code != httpx.codes.OK:
-            raise from_answer(answer)
+        if response.status_code != httpx.codes.OK:
+            raise from_response(response)
         try:
-            found = _DESCRIPTIONS.validate_json(answer.content)
+            descriptions = _DESCRIPTIONS.validate_json(response.content)
         except ValidationError as exc:
             raise ModelUnavailableError(
                 "TorchServe described the model in an unknown way."
             ) from exc
-        if not found:
+        if not descriptions:
             raise ModelUnavailableError("TorchServe describes no version of the model.")
-        return found
+        return descriptions
+
+    async def _get(self, url: str) -> httpx.Response:
+        try:
+            return await self._client.get(url, timeout=self._timeout)
+        except (httpx.RemoteProtocolError, httpx.ReadError):
+            # A kept-alive connection that TorchServe closed as it was taken from the pool.
+            return await self._client.get(url, timeout=self._timeout)

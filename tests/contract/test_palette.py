@@ -8,7 +8,7 @@ VOC_CLASSES = range(21)
 
 
 def _colours(palette: str) -> list[tuple[int, ...]]:
-    table = PALETTES[palette]
+    table = PALETTES[palette].table
     return [tuple(table[3 * i : 3 * i + 3]) for i in VOC_CLASSES]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from gateway.admission.upload_budget import Memory
+from gateway.admission.upload_budget import UploadBudget
 from gateway.errors import GatewayError
 from gateway.http.uploads import read_image
 from gateway.segmentation.batch import Batch, Item
@@ -79,10 +79,10 @@ def check(data: bytes) -> None:
 
 
 async def _accepted(
-    read: Callable[[Upload, int, Memory], Awaitable[Files]], upload: Upload, piece: int
+    read: Callable[[Upload, int, UploadBudget], Awaitable[Files]], upload: Upload, piece: int
 ) -> Files | None:
     """The files of a request, or None if it was refused."""
-    memory = Memory(2**20)
+    memory = UploadBudget(2**20)
     try:
         files = await read(upload, piece, memory)
     except (GatewayError, ClientDisconnect):
@@ -91,19 +91,20 @@ async def _accepted(
     return files
 
 
-async def _image(upload: Upload, piece: int, memory: Memory) -> Files:
+async def _image(upload: Upload, piece: int, memory: UploadBudget) -> Files:
     raw = bool(upload.flags & RAW)
-    with memory.buffer() as image:
+    with memory.upload() as image:
         await read_image(upload.request(piece), MAX_IMAGE_BYTES, image, raw=raw)
         assert 0 < image.size <= MAX_IMAGE_BYTES
         return [b"".join(image.blocks)]
 
 
-async def _batch(upload: Upload, piece: int, memory: Memory) -> Files:
-    batch = Batch(memory, MAX_IMAGE_BYTES, _line)
+async def _batch(upload: Upload, piece: int, memory: UploadBudget) -> Files:
+    batch = Batch(memory, MAX_IMAGE_BYTES)
     try:
-        await batch.read(upload.request(piece), 10 * MAX_IMAGE_BYTES)
-        return sorted([line async for line in batch.answers()])
+        async for item in batch.read(upload.request(piece), 10 * MAX_IMAGE_BYTES):
+            batch.start(item, _line(item))
+        return sorted([line async for line in batch.lines()])
     finally:
         await batch.close()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from gateway.errors import ImageTooLargeError, InvalidRequestError, UnreadableImageError
 from gateway.protocols.hugging_face.messages import read_inputs
 from gateway.protocols.label_studio.messages import check_project, read_tasks
-from gateway.protocols.open_inference.requests import HEADER_LENGTH, read_inference
+from gateway.protocols.open_inference.requests import HEADER_LENGTH, read_request
 from tests.fuzz.target import Target, replay
 
 MAX_IMAGE_BYTES = 1000
@@ -41,7 +41,7 @@ def _hugging_face(body: bytes, _: str) -> list[bytes]:
 
 
 def _open_inference(body: bytes, header: str) -> list[bytes]:
-    return [read_inference(body, header or None, MAX_IMAGE_BYTES).image]
+    return [read_request(body, header or None, MAX_IMAGE_BYTES).image]
 
 
 def _label_studio(body: bytes, _: str) -> list[bytes]:

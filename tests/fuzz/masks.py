@@ -18,7 +18,7 @@ from gateway.masks.regions import regions
 from gateway.protocols.label_studio.brush import brush_rle
 from tests.fuzz.target import Target, replay
 
-SEED = PALETTES["seed"]
+SEED = PALETTES["seed"].table
 # Outlines take long: of no more classes, and none of the rest.
 OUTLINED = 3
 

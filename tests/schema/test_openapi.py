@@ -6,12 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.app import create_app
-from gateway.keys.store import KeyFile
+from gateway.keys.store import KeyStore
 from tests.schema.decoding_double import DecodingDouble
 from tests.schema.runs import Run, schemathesis
 from tests.stack import Stack, running_stack
-from tests.unit.gateway.doubles import serving, settings
+from tests.unit.gateway.doubles import application, serving
 
 
 def _assert_clean(run: Run, cases: int) -> None:
@@ -25,7 +24,7 @@ def _assert_clean(run: Run, cases: int) -> None:
 
 def test_valid_requests_are_accepted_and_others_refused(tmp_path: Path) -> None:
     """At the gateway with TorchServe's double, where every valid request can be served."""
-    app = create_app(settings(keys_file=tmp_path / "keys.json"), DecodingDouble())
+    app = application(DecodingDouble(), keys_file=tmp_path / "keys.json")
     with serving(app) as port:
         run = schemathesis(
             f"http://127.0.0.1:{port}",
@@ -39,9 +38,9 @@ def test_valid_requests_are_accepted_and_others_refused(tmp_path: Path) -> None:
 
 def test_no_route_is_open_where_keys_are_asked_for(tmp_path: Path) -> None:
     """Without a key, or with one that is not known, each protected operation answers 401."""
-    keys = KeyFile(tmp_path / "keys.json")
+    keys = KeyStore(tmp_path / "keys.json")
     entry, key = keys.add("contract", "admin")
-    app = create_app(settings(keys_file=keys.path, auth="on"), DecodingDouble())
+    app = application(DecodingDouble(), keys_file=keys.path, auth="on")
     with serving(app) as port:
         run = schemathesis(
             f"http://127.0.0.1:{port}",

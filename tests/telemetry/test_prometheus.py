@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from gateway.app import create_app
 from tests.telemetry.prometheus import ROOT, Prometheus, prometheus
-from tests.unit.gateway.doubles import FORM_TYPE, TorchServeDouble, form, part, serving, settings
+from tests.unit.gateway.doubles import FORM_TYPE, TorchServeDouble, application, form, part, serving
 
 RECIPES = ROOT / "docs" / "recipes.md"
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboards" / "segserve.json"
@@ -26,7 +25,7 @@ def torchserve() -> TorchServeDouble:
 @pytest.fixture(scope="module")
 def gateway(torchserve: TorchServeDouble) -> Iterator[int]:
     """The port of a gateway that really listens."""
-    with serving(create_app(settings(), torchserve)) as port:
+    with serving(application(torchserve)) as port:
         yield port
 
 

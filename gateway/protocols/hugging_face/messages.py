@@ -1,4 +1,4 @@
-"""Image segmentation in Hugging Face's words: what its inference clients send and read."""
+"""Messages of Hugging Face's image segmentation: what its inference clients send and read."""
 
 import base64
 from dataclasses import dataclass
@@ -9,9 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from gateway.errors import InvalidRequestError
 from gateway.http.json_body import BASE64, decode_base64, narrowed, parse
 from gateway.masks.grey_png import decode_mask, encode_binary
-from gateway.masks.regions import regions
-from gateway.segmentation.prediction import Found
-from gateway.segmentation.results import class_confidences
+from gateway.segmentation.prediction import Prediction
+from gateway.segmentation.results import classes_of
 
 Share = Annotated[float, Field(ge=0, le=1)]
 _MEANS_NOTHING: Final[Any] = Field(
@@ -55,7 +54,7 @@ class Inputs:
     threshold: float
 
 
-class Segment(BaseModel):
+class HuggingFaceSegment(BaseModel):
     """One class that occurs in the image."""
 
     model_config = ConfigDict(frozen=True)
@@ -65,22 +64,22 @@ class Segment(BaseModel):
     mask: str = Field(description="PNG of the image's size in base64: 255 at the class's pixels.")
 
 
-_SEGMENTS = TypeAdapter(list[Segment])
+_SEGMENTS = TypeAdapter(list[HuggingFaceSegment])
 
 
 def read_inputs(body: bytes, max_image_bytes: int) -> Inputs:
     """The image and the parameters of a JSON body.
 
-    Raises InvalidRequestError for what means nothing here, and ImageTooLargeError.
+    Raises InvalidRequestError for parameters without a meaning here, and ImageTooLargeError.
     """
-    found = parse(body, HuggingFaceInputs)
-    parameters = found.parameters or HuggingFaceParameters()
-    _refuse_what_means_nothing(parameters)
-    image = decode_base64(found.inputs, "`inputs`", max_image_bytes)
+    sent = parse(body, HuggingFaceInputs)
+    parameters = sent.parameters or HuggingFaceParameters()
+    _refuse_unsupported(parameters)
+    image = decode_base64(sent.inputs, "`inputs`", max_image_bytes)
     return Inputs(image, parameters.threshold or 0.0)
 
 
-def _refuse_what_means_nothing(parameters: HuggingFaceParameters) -> None:
+def _refuse_unsupported(parameters: HuggingFaceParameters) -> None:
     if parameters.subtask not in (None, "semantic"):
         raise InvalidRequestError(
             f"The subtask {parameters.subtask!r} is not offered: the model tells classes apart, "
@@ -93,20 +92,19 @@ def _refuse_what_means_nothing(parameters: HuggingFaceParameters) -> None:
             )
 
 
-def segments(found: Found, threshold: float) -> bytes:
-    """The answer as JSON: the classes that occur, ascending by id, background included.
+def segments(prediction: Prediction, threshold: float) -> bytes:
+    """The classes present, ascending by id, background included, as JSON.
 
-    Raises NotAMaskError if the model sent no mask.
+    threshold: least mean confidence, 0..1. Raises NotAMaskError if the response is not a mask.
     """
-    ids = decode_mask(found.prediction.png)
-    sure = class_confidences(found)
+    ids = decode_mask(prediction.response.png)
     kept = [
-        Segment(
-            label=found.labels.get(region.class_id, str(region.class_id)),
-            score=sure.get(region.class_id, 0.0),
-            mask=base64.b64encode(encode_binary(ids == region.class_id)).decode("ascii"),
+        HuggingFaceSegment(
+            label=row.name,
+            score=row.confidence,
+            mask=base64.b64encode(encode_binary(ids == row.class_id)).decode("ascii"),
         )
-        for region in regions(ids)
-        if sure.get(region.class_id, 0.0) >= threshold
+        for row in classes_of(prediction, ids)
+        if row.confidence >= threshold
     ]
     return _SEGMENTS.dump_json(kept)

@@ -5,7 +5,7 @@ from typing import Final
 from gateway.openapi.headers import NOT_STORED
 from gateway.openapi.problems import Responses
 from gateway.openapi.schemas import EXAMPLE_PNG, Examples, Schemas, json_or_bytes
-from gateway.protocols.hugging_face.messages import HuggingFaceInputs, Segment
+from gateway.protocols.hugging_face.messages import HuggingFaceInputs, HuggingFaceSegment
 from gateway.segmentation.openapi import FACTS
 
 _SEGMENTS: Final = [{"label": "cat", "score": 0.9512, "mask": EXAMPLE_PNG}]
@@ -20,5 +20,5 @@ ANSWER: Final[Responses] = {
 SCHEMAS: Final[Schemas] = ((HuggingFaceInputs, "validation"),)
 EXAMPLES: Final[Examples] = {
     HuggingFaceInputs: {"inputs": EXAMPLE_PNG, "parameters": {"threshold": 0.5}},
-    Segment: _SEGMENTS[0],
+    HuggingFaceSegment: _SEGMENTS[0],
 }

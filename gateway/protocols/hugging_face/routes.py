@@ -6,54 +6,29 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.admission.cpu_pool import Offload
-from gateway.admission.upload_budget import Buffer
+from gateway.admission.cpu_pool import CpuPool
+from gateway.admission.upload_budget import Upload
 from gateway.errors import UnreadableImageError
-from gateway.http.json_body import is_object, receive, room_for
+from gateway.http.json_body import is_object
 from gateway.http.responses import JSON, NOT_STORED
 from gateway.http.uploads import too_large
 from gateway.models.parameters import MODEL, VERSION
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
 from gateway.protocols.hugging_face import openapi
-from gateway.protocols.hugging_face.messages import Inputs, Segment, read_inputs, segments
-from gateway.segmentation.options import Wish
-from gateway.segmentation.pipeline import Pipeline
+from gateway.protocols.hugging_face.messages import HuggingFaceSegment, read_inputs, segments
+from gateway.segmentation.options import SegmentationOptions
+from gateway.segmentation.pipeline import Pipeline, client_of
+from gateway.segmentation.results import encode_result
 
 
-class _Unpacking:
-    """Unpacks a request's image, and notes the threshold that came with it."""
-
-    def __init__(self, max_image_bytes: int, offload: Offload) -> None:
-        self.threshold = 0.0
-        self._max_bytes = max_image_bytes
-        self._offload = offload
-
-    async def __call__(self, image: Buffer) -> None:
-        """Leaves the image in the buffer, whichever of the two ways it came."""
-        # The client's library calls bytes "application/json" too: the content decides.
-        if is_object(image):
-            await self._unpack(image)
-        if image.size > self._max_bytes:
-            raise too_large(self._max_bytes)
-        if image.size == 0:
-            raise UnreadableImageError("The image is empty. Send an image.")
-
-    async def _unpack(self, image: Buffer) -> None:
-        found: Inputs = await self._offload.unpack(
-            image, lambda body: read_inputs(body, self._max_bytes)
-        )
-        self.threshold = found.threshold
-        image.fill(found.image)
-
-
-def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
-    """The endpoint, bound to what does the work."""
+def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
+    """The route of /v1/hf/{model}."""
     router = APIRouter(prefix="/v1/hf", tags=["protocols"])
 
     @router.post(
         "/{model}",
         summary="Segment a photograph for a Hugging Face client",
-        response_model=list[Segment],
+        response_model=list[HuggingFaceSegment],
         response_description="A black and white mask for each class that occurs.",
         responses=openapi.ANSWER
         | problems(
@@ -73,11 +48,33 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
         whose mean confidence is below `threshold` are left out. The answer lists the classes
         ascending by id, background included, as the library's own semantic segmentation does.
         """
-        wish = Wish(model, version, "labels", facts=True)
-        read = partial(receive, request, room_for(pipeline.max_image_bytes))
-        unpack = _Unpacking(pipeline.max_image_bytes, offload)
-        found = await pipeline.segment(request, wish, read, unpack)
-        body = await offload.read(found, lambda: segments(found, unpack.threshold))
-        return Response(body, media_type=JSON, headers=found.headers | NOT_STORED)
+        clock = pipeline.clock()
+        options = SegmentationOptions(model, version, "labels", facts=True)
+        with pipeline.upload() as image:
+            with clock.stage("read"):
+                await pipeline.receive_body(request, image)
+                threshold = await _unpack(image, pipeline.max_image_bytes, pool)
+            prediction = await pipeline.predict(client_of(request), image, options, clock)
+        encode = partial(segments, prediction, threshold)
+        body = await encode_result(pool, prediction, clock, encode)
+        return Response(body, media_type=JSON, headers=prediction.headers | NOT_STORED)
 
     return router
+
+
+async def _unpack(image: Upload, max_bytes: int, pool: CpuPool) -> float:
+    """Leave only the image in the upload; return the threshold that came with it.
+
+    Clients send the image itself or JSON. The content decides which it is, because the client's
+    library declares application/json for both.
+    """
+    threshold = 0.0
+    if is_object(image):
+        inputs = await pool.decode_body(image, partial(read_inputs, max_image_bytes=max_bytes))
+        threshold = inputs.threshold
+        image.fill(inputs.image)
+    if image.size > max_bytes:
+        raise too_large(max_bytes)
+    if image.size == 0:
+        raise UnreadableImageError("The image is empty. Send an image.")
+    return threshold

@@ -9,7 +9,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from gateway.errors import InvalidRequestError
-from gateway.segmentation.options import folded
+from gateway.segmentation.options import casefolded
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -67,5 +67,5 @@ def _labels(control: "Element") -> Iterator[tuple[str, str]]:
     for label in control.iter("Label"):
         value, alias = label.get("value", ""), label.get("alias", "")
         names = [value, alias, *label.get("predicted_values", "").split(",")]
-        for name in filter(None, map(folded, names)):
+        for name in filter(None, map(casefolded, names)):
             yield name, alias or value

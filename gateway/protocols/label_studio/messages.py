@@ -13,12 +13,11 @@ from pydantic_core import to_json
 from gateway.errors import GatewayError, InvalidRequestError, UnreadableImageError
 from gateway.http.json_body import decode_base64, parse
 from gateway.masks.grey_png import decode_mask
-from gateway.masks.regions import regions
 from gateway.protocols.label_studio.brush import brush_rle
 from gateway.protocols.label_studio.label_config import LabelConfig, read_label_config
-from gateway.segmentation.options import folded
-from gateway.segmentation.prediction import Found
-from gateway.segmentation.results import class_confidences
+from gateway.segmentation.options import casefolded
+from gateway.segmentation.prediction import Prediction
+from gateway.segmentation.results import ClassRow, classes_of
 from gateway.torchserve.inference import Target
 
 # Label Studio puts all tasks that were selected into one request. More would take longer than its
@@ -53,20 +52,20 @@ class LabelStudioProject(BaseModel):
     )
 
 
-class Up(BaseModel):
+class LabelStudioHealth(BaseModel):
     """The back end lives."""
 
     status: Literal["UP"] = Field(description="Always UP.")
     model_class: str = Field(description="The model that is served.")
 
 
-class Setup(BaseModel):
+class LabelStudioSetup(BaseModel):
     """The version that will answer."""
 
     model_version: str = Field(description="The model, a colon, and the version.")
 
 
-class Stroke(BaseModel):
+class LabelStudioStroke(BaseModel):
     """What Label Studio calls the value of a region."""
 
     format: Literal["rle"] = Field(description="Always rle: run lengths.")
@@ -74,7 +73,7 @@ class Stroke(BaseModel):
     brushlabels: list[str] = Field(description="The label of the configuration.")
 
 
-class Region(BaseModel):
+class LabelStudioRegion(BaseModel):
     """One class in one image."""
 
     id: str = Field(description="`class-` and the id of the class.")
@@ -84,23 +83,23 @@ class Region(BaseModel):
     original_width: int = Field(description="Of the upright image, in pixels.")
     original_height: int = Field(description="Of the upright image, in pixels.")
     image_rotation: int = Field(description="Always 0.")
-    value: Stroke = Field(description="Where the class is.")
+    value: LabelStudioStroke = Field(description="Where the class is.")
     score: float = Field(description="Mean confidence over the class's pixels, 0 to 1.")
 
 
-class Prediction(BaseModel):
+class LabelStudioPrediction(BaseModel):
     """The answer to one task."""
 
-    result: list[Region] = Field(description="A region for each class that has a label.")
+    result: list[LabelStudioRegion] = Field(description="A region for each class that has a label.")
     score: float | None = Field(description="Mean confidence over the image; null after an error.")
     model_version: str = Field(description="The version that answered.")
     error: str | None = Field(description="Why the task's image has no result.")
 
 
-class Predictions(BaseModel):
+class LabelStudioPredictions(BaseModel):
     """The answers, one for each task and in their order."""
 
-    results: list[Prediction] = Field(description="An answer for each task.")
+    results: list[LabelStudioPrediction] = Field(description="An answer for each task.")
     model_version: str = Field(description="The version that answered.")
 
 
@@ -114,9 +113,9 @@ class Tasks:
 
 def read_tasks(body: bytes, max_image_bytes: int) -> Tasks:
     """The tasks of a request; raises InvalidRequestError where it is wrong as a whole."""
-    found = parse(body, LabelStudioTasks)
-    config = read_label_config(found.label_config)
-    return Tasks(config, [_image_of(task, config, max_image_bytes) for task in found.tasks])
+    sent = parse(body, LabelStudioTasks)
+    config = read_label_config(sent.label_config)
+    return Tasks(config, [_image_of(task, config, max_image_bytes) for task in sent.tasks])
 
 
 def check_project(body: bytes) -> None:
@@ -151,56 +150,43 @@ def version_name(target: Target) -> str:
     return f"{target.model}:{target.version}"
 
 
-def prediction(found: Found, config: LabelConfig) -> Prediction:
-    """The classes that the configuration has a label for.
+def to_label_studio(prediction: Prediction, config: LabelConfig) -> LabelStudioPrediction:
+    """A region for each class present that the configuration labels.
 
-    Raises NotAMaskError if the model sent no mask.
+    Raises NotAMaskError if the response is not a mask.
     """
-    ids = decode_mask(found.prediction.png)
-    height, width = ids.shape
-    return Prediction(
-        result=[
-            Region(
-                id=f"class-{class_id}",
-                from_name=config.control,
-                to_name=config.image,
-                type="brushlabels",
-                original_width=width,
-                original_height=height,
-                image_rotation=0,
-                value=Stroke(format="rle", rle=brush_rle(ids == class_id), brushlabels=[label]),
-                score=score,
-            )
-            for class_id, label, score in _labelled(ids, found, config)
-        ],
-        score=float(found.prediction.confidence or 0),
-        model_version=version_name(found.target),
+    ids = decode_mask(prediction.response.png)
+    labelled = [row for row in classes_of(prediction, ids) if casefolded(row.name) in config.labels]
+    return LabelStudioPrediction(
+        result=[_region(row, ids, config) for row in labelled],
+        score=float(prediction.response.confidence or 0),
+        model_version=version_name(prediction.target),
         error=None,
     )
 
 
-def _labelled(
-    ids: NDArray[np.uint8], found: Found, config: LabelConfig
-) -> list[tuple[int, str, float]]:
-    """Id, label and score of each class that occurs and has a label, ascending by id.
+def _region(row: ClassRow, ids: NDArray[np.uint8], config: LabelConfig) -> LabelStudioRegion:
+    height, width = ids.shape
+    label = config.labels[casefolded(row.name)]
+    rle = brush_rle(ids == row.class_id)
+    return LabelStudioRegion(
+        id=f"class-{row.class_id}",
+        from_name=config.control,
+        to_name=config.image,
+        type="brushlabels",
+        original_width=width,
+        original_height=height,
+        image_rotation=0,
+        value=LabelStudioStroke(format="rle", rle=rle, brushlabels=[label]),
+        score=row.confidence,
+    )
 
-    What occurs is told by the mask: a class may have a confidence at the network's size and no
-    pixel at the picture's.
-    """
-    sure = class_confidences(found)
-    names = {each.class_id: folded(found.labels.get(each.class_id, "")) for each in regions(ids)}
-    return [
-        (class_id, config.labels[name], sure.get(class_id, 0.0))
-        for class_id, name in names.items()
-        if name in config.labels
-    ]
 
-
-def without_image(error: GatewayError, version: str) -> Prediction:
-    """The answer to a task whose image could not be segmented."""
-    return Prediction(result=[], score=None, model_version=version, error=error.detail)
+def without_image(error: GatewayError, version: str) -> LabelStudioPrediction:
+    """The prediction for a task whose image could not be segmented."""
+    return LabelStudioPrediction(result=[], score=None, model_version=version, error=error.detail)
 
 
 def document(results: Iterable[bytes], version: str) -> bytes:
-    """`Predictions` in JSON, of predictions that are in JSON already."""
+    """`LabelStudioPredictions` in JSON, of predictions that are in JSON already."""
     return b'{"results":[%b],"model_version":%b}' % (b",".join(results), to_json(version))

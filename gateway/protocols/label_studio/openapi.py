@@ -7,11 +7,11 @@ from gateway.openapi.headers import NOT_STORED
 from gateway.openapi.problems import Responses
 from gateway.openapi.schemas import EXAMPLE_PNG, Examples, Schemas, json_or_bytes
 from gateway.protocols.label_studio.messages import (
+    LabelStudioHealth,
+    LabelStudioPredictions,
     LabelStudioProject,
+    LabelStudioSetup,
     LabelStudioTasks,
-    Predictions,
-    Setup,
-    Up,
 )
 
 LABEL_CONFIG: Final = (
@@ -48,12 +48,12 @@ SCHEMAS: Final[Schemas] = (
     (LabelStudioProject, "validation"),
 )
 EXAMPLES: Final[Examples] = {
-    Up: {"status": "UP", "model_class": "deeplabv3"},
+    LabelStudioHealth: {"status": "UP", "model_class": "deeplabv3"},
     LabelStudioProject: {"project": "1.1764000000", "schema": LABEL_CONFIG},
-    Setup: {"model_version": "deeplabv3:1.0"},
+    LabelStudioSetup: {"model_version": "deeplabv3:1.0"},
     LabelStudioTasks: {
         "tasks": [{"id": 1, "data": {"image": f"data:image/png;base64,{EXAMPLE_PNG}"}}],
         "label_config": LABEL_CONFIG,
     },
-    Predictions: {"results": [_PREDICTION], "model_version": "deeplabv3:1.0"},
+    LabelStudioPredictions: {"results": [_PREDICTION], "model_version": "deeplabv3:1.0"},
 }

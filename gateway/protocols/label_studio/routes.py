@@ -11,7 +11,12 @@ from gateway.models.parameters import VERSION
 from gateway.openapi.problems import problems
 from gateway.protocols.label_studio import openapi
 from gateway.protocols.label_studio.annotator import Annotator
-from gateway.protocols.label_studio.messages import Predictions, Setup, Up, version_name
+from gateway.protocols.label_studio.messages import (
+    LabelStudioHealth,
+    LabelStudioPredictions,
+    LabelStudioSetup,
+    version_name,
+)
 
 _PROBLEMS: Final = problems(
     "image_too_large",
@@ -28,9 +33,9 @@ def routes(annotator: Annotator, model: str) -> APIRouter:
     router = APIRouter(prefix="/v1/label-studio", tags=["protocols"])
 
     @router.get("/health", summary="Does the back end live?", response_description="It does: UP.")
-    async def label_studio_health() -> Up:
+    async def label_studio_health() -> LabelStudioHealth:
         """Asked by Label Studio before anything else."""
-        return Up(status="UP", model_class=model)
+        return LabelStudioHealth(status="UP", model_class=model)
 
     @router.post(
         "/setup",
@@ -41,7 +46,7 @@ def routes(annotator: Annotator, model: str) -> APIRouter:
     )
     async def label_studio_setup(
         request: Request, response: Response, version: Annotated[str | None, VERSION] = None
-    ) -> Setup:
+    ) -> LabelStudioSetup:
         """Says which version answers, and refuses a labelling configuration without brushes.
 
         Nothing is remembered of the project, its host name or its access token.
@@ -49,12 +54,12 @@ def routes(annotator: Annotator, model: str) -> APIRouter:
         await annotator.check_project(request)
         target = await annotator.target(version)
         response.headers.update(model_headers(target.model, target.version))
-        return Setup(model_version=version_name(target))
+        return LabelStudioSetup(model_version=version_name(target))
 
     @router.post(
         "/predict",
         summary="Predict tasks",
-        response_model=Predictions,
+        response_model=LabelStudioPredictions,
         response_description="A prediction for each task, in their order.",
         responses=openapi.PREDICTED | _PROBLEMS,
         openapi_extra=openapi.TASKS,
@@ -67,8 +72,8 @@ def routes(annotator: Annotator, model: str) -> APIRouter:
         Each class for which the configuration's BrushLabels have a label becomes a region. A
         task whose image cannot be segmented gets an empty result and the reason in `error`.
         """
-        target, found = await annotator.predictions(request, version)
+        target, body = await annotator.predictions(request, version)
         headers = model_headers(target.model, target.version) | NOT_STORED
-        return Response(found, media_type=JSON, headers=headers)
+        return Response(body, media_type=JSON, headers=headers)
 
     return router

@@ -12,26 +12,26 @@ PLATFORM: Final = "torchserve_mar"
 EXTENSIONS: Final = ["binary_tensor_data"]
 
 
-class Live(BaseModel):
+class OpenInferenceLive(BaseModel):
     """Whether the gateway lives."""
 
     live: bool = Field(description="Always true.")
 
 
-class Ready(BaseModel):
+class OpenInferenceReady(BaseModel):
     """Whether the default version answers."""
 
     ready: bool = Field(description="Always true; 503 is answered otherwise.")
 
 
-class ModelReady(BaseModel):
+class OpenInferenceModelReady(BaseModel):
     """Whether a version answers."""
 
     name: str = Field(description="The model.")
     ready: bool = Field(description="Always true; 503 is answered otherwise.")
 
 
-class Server(BaseModel):
+class OpenInferenceServer(BaseModel):
     """What the server is."""
 
     name: str = Field(description="Always segserve.")
@@ -39,7 +39,7 @@ class Server(BaseModel):
     extensions: list[str] = Field(description="Parts of the protocol beyond its core.")
 
 
-class Tensor(BaseModel):
+class OpenInferenceTensor(BaseModel):
     """What a tensor is like."""
 
     name: str = Field(description="Its name in requests and answers.")
@@ -47,27 +47,27 @@ class Tensor(BaseModel):
     shape: list[int] = Field(description="-1 is any size.")
 
 
-class ModelMetadata(BaseModel):
+class OpenInferenceModelMetadata(BaseModel):
     """What a model takes and gives."""
 
     name: str = Field(description="The model.")
     versions: list[str] = Field(description="Its versions that are registered.")
     platform: str = Field(description="What runs it.")
-    inputs: list[Tensor] = Field(description="What it takes.")
-    outputs: list[Tensor] = Field(description="What it gives.")
+    inputs: list[OpenInferenceTensor] = Field(description="What it takes.")
+    outputs: list[OpenInferenceTensor] = Field(description="What it gives.")
 
 
-_INPUTS: Final = [Tensor(name=INPUT, datatype="BYTES", shape=[1])]
+_INPUTS: Final = [OpenInferenceTensor(name=INPUT, datatype="BYTES", shape=[1])]
 _OUTPUTS: Final = [
-    Tensor(name="mask", datatype="UINT8", shape=[-1, -1]),
-    Tensor(name="png", datatype="BYTES", shape=[1]),
-    Tensor(name="classes", datatype="BYTES", shape=[1]),
+    OpenInferenceTensor(name="mask", datatype="UINT8", shape=[-1, -1]),
+    OpenInferenceTensor(name="png", datatype="BYTES", shape=[1]),
+    OpenInferenceTensor(name="classes", datatype="BYTES", shape=[1]),
 ]
 
 
-def metadata(model: str, now: ModelStatus) -> ModelMetadata:
+def metadata(model: str, now: ModelStatus) -> OpenInferenceModelMetadata:
     """Of the model, whose versions all take and give the same."""
     versions = [known.version for known in now.versions]
-    return ModelMetadata(
+    return OpenInferenceModelMetadata(
         name=model, versions=versions, platform=PLATFORM, inputs=_INPUTS, outputs=_OUTPUTS
     )

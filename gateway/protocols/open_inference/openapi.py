@@ -13,9 +13,15 @@ from gateway.openapi.schemas import (
     reference,
 )
 from gateway.openapi.version import VERSION
-from gateway.protocols.open_inference.metadata import Live, ModelMetadata, ModelReady, Ready, Server
-from gateway.protocols.open_inference.requests import HEADER_LENGTH, InferenceRequest
-from gateway.protocols.open_inference.responses import InferenceResponse
+from gateway.protocols.open_inference.metadata import (
+    OpenInferenceLive,
+    OpenInferenceModelMetadata,
+    OpenInferenceModelReady,
+    OpenInferenceReady,
+    OpenInferenceServer,
+)
+from gateway.protocols.open_inference.requests import HEADER_LENGTH, OpenInferenceRequest
+from gateway.protocols.open_inference.responses import OpenInferenceResponse
 from gateway.segmentation.openapi import FACTS
 
 _LENGTH: Final = {
@@ -23,40 +29,44 @@ _LENGTH: Final = {
     # Not as an example of the header itself: the page at /docs would send it.
     "schema": {"type": "integer", "minimum": 1, "examples": [186]},
 }
-INFERENCE: Final = json_or_bytes(InferenceRequest, "application/octet-stream") | {
+INFERENCE: Final = json_or_bytes(OpenInferenceRequest, "application/octet-stream") | {
     "parameters": [_LENGTH | {"name": HEADER_LENGTH, "in": "header", "required": False}]
 }
 INFERRED: Final[Responses] = {
     200: {
         "headers": FACTS | NOT_STORED | {HEADER_LENGTH: _LENGTH},
         "content": {
-            "application/json": {"schema": reference(InferenceResponse)},
+            "application/json": {"schema": reference(OpenInferenceResponse)},
             "application/octet-stream": {"schema": BINARY},
         },
     }
 }
 
 SCHEMAS: Final[Schemas] = (
-    (InferenceResponse, "serialization"),
-    (InferenceRequest, "validation"),
+    (OpenInferenceResponse, "serialization"),
+    (OpenInferenceRequest, "validation"),
 )
 EXAMPLES: Final[Examples] = {
-    InferenceRequest: {
+    OpenInferenceRequest: {
         "id": "42",
         "inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], "data": [EXAMPLE_PNG]}],
         "outputs": [{"name": "mask"}],
     },
-    InferenceResponse: {
+    OpenInferenceResponse: {
         "model_name": "deeplabv3",
         "model_version": "1.0",
         "id": "42",
         "outputs": [{"name": "mask", "datatype": "UINT8", "shape": [1, 2], "data": [0, 15]}],
     },
-    Server: {"name": "segserve", "version": VERSION, "extensions": ["binary_tensor_data"]},
-    Live: {"live": True},
-    Ready: {"ready": True},
-    ModelReady: {"name": "deeplabv3", "ready": True},
-    ModelMetadata: {
+    OpenInferenceServer: {
+        "name": "segserve",
+        "version": VERSION,
+        "extensions": ["binary_tensor_data"],
+    },
+    OpenInferenceLive: {"live": True},
+    OpenInferenceReady: {"ready": True},
+    OpenInferenceModelReady: {"name": "deeplabv3", "ready": True},
+    OpenInferenceModelMetadata: {
         "name": "deeplabv3",
         "versions": ["1.0"],
         "platform": "torchserve_mar",

@@ -23,7 +23,7 @@ _NOT_OFFERED: Final[Any] = Field(
 )
 
 
-class InputParameters(BaseModel):
+class OpenInferenceInputParameters(BaseModel):
     """Where the image is, if not in the JSON."""
 
     binary_data_size: int | None = Field(
@@ -34,7 +34,7 @@ class InputParameters(BaseModel):
     shared_memory_region: str | None = _NOT_OFFERED
 
 
-class InferenceInput(BaseModel):
+class OpenInferenceInput(BaseModel):
     """The tensor that the model takes: one image file."""
 
     # In a body that is JSON alone, which is what the document's schema is of.
@@ -52,8 +52,9 @@ class InferenceInput(BaseModel):
             maxItems=1,
         ),
     )
-    parameters: InputParameters = Field(
-        default=InputParameters(), description="How it is sent, for clients that send it in binary."
+    parameters: OpenInferenceInputParameters = Field(
+        default=OpenInferenceInputParameters(),
+        description="How it is sent, for clients that send it in binary.",
     )
     data: list[str] | None = Field(
         default=None,
@@ -63,7 +64,7 @@ class InferenceInput(BaseModel):
     )
 
 
-class OutputParameters(BaseModel):
+class OpenInferenceOutputParameters(BaseModel):
     """How a tensor is wanted."""
 
     binary_data: bool | None = Field(default=None, description="In binary, behind the JSON.")
@@ -71,7 +72,7 @@ class OutputParameters(BaseModel):
     shared_memory_region: str | None = _NOT_OFFERED
 
 
-class InferenceOutput(BaseModel):
+class OpenInferenceOutput(BaseModel):
     """A tensor that is asked for."""
 
     name: str = Field(
@@ -79,34 +80,34 @@ class InferenceOutput(BaseModel):
         "list in JSON.",
         json_schema_extra={"enum": list(OUTPUTS)},
     )
-    parameters: OutputParameters = Field(
-        default=OutputParameters(), description="How it is wanted."
+    parameters: OpenInferenceOutputParameters = Field(
+        default=OpenInferenceOutputParameters(), description="How it is wanted."
     )
 
 
-class InferenceParameters(BaseModel):
+class OpenInferenceParameters(BaseModel):
     """How all tensors are wanted that say nothing themselves."""
 
     binary_data_output: bool = Field(default=False, description="In binary, behind the JSON.")
 
 
-class InferenceRequest(BaseModel):
+class OpenInferenceRequest(BaseModel):
     """An image, and the tensors that are asked for."""
 
     id: Annotated[str, Field(max_length=1024)] | None = Field(
         default=None, description="The client's own id, which comes back."
     )
-    parameters: InferenceParameters = Field(
-        default=InferenceParameters(), description="Of the whole request."
+    parameters: OpenInferenceParameters = Field(
+        default=OpenInferenceParameters(), description="Of the whole request."
     )
-    inputs: list[InferenceInput] = Field(max_length=1, min_length=1, description="The image.")
-    outputs: list[InferenceOutput] = Field(
+    inputs: list[OpenInferenceInput] = Field(max_length=1, min_length=1, description="The image.")
+    outputs: list[OpenInferenceOutput] = Field(
         default=[], max_length=len(OUTPUTS), description="The tensors to answer; all if empty."
     )
 
 
 @dataclass(frozen=True)
-class Output:
+class RequestedOutput:
     """One tensor that is asked for, and whether in binary or in JSON."""
 
     name: OutputName
@@ -114,24 +115,24 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Inference:
+class InferenceRequest:
     """What a request asks: an image, the tensors to answer with, and the client's own id."""
 
     image: bytes
-    outputs: tuple[Output, ...]
+    outputs: tuple[RequestedOutput, ...]
     identity: str | None
 
 
-def read_inference(body: bytes, header_length: str | None, max_image_bytes: int) -> Inference:
+def read_request(body: bytes, header_length: str | None, max_image_bytes: int) -> InferenceRequest:
     """The request in a body.
 
     header_length: of the JSON before binary tensors, as Inference-Header-Content-Length has it;
     None if all is JSON. Raises InvalidRequestError and ImageTooLargeError.
     """
     length = len(body) if header_length is None else _length(header_length, len(body))
-    found = parse(body[:length], InferenceRequest)
-    image = _image(found.inputs[0], memoryview(body)[length:], max_image_bytes)
-    return Inference(image, _outputs(found), found.id)
+    sent = parse(body[:length], OpenInferenceRequest)
+    image = _image(sent.inputs[0], memoryview(body)[length:], max_image_bytes)
+    return InferenceRequest(image, _outputs(sent), sent.id)
 
 
 def _length(header: str, size: int) -> int:
@@ -143,7 +144,7 @@ def _length(header: str, size: int) -> int:
     return length
 
 
-def _image(tensor: InferenceInput, binary: memoryview, max_bytes: int) -> bytes:
+def _image(tensor: OpenInferenceInput, binary: memoryview, max_bytes: int) -> bytes:
     if (tensor.name, tensor.datatype, tensor.shape) != (INPUT, "BYTES", [1]):
         raise InvalidRequestError(
             f"The input is {INPUT!r} of datatype BYTES and shape [1]: one image file."
@@ -172,14 +173,14 @@ def _element(binary: memoryview, size: int, max_bytes: int) -> bytes:
     return bytes(binary[LENGTH_BYTES:])
 
 
-def _outputs(found: InferenceRequest) -> tuple[Output, ...]:
-    usual = found.parameters.binary_data_output
-    if not found.outputs:
-        return tuple(Output(name, usual) for name in OUTPUTS)
-    return tuple(_output(each, usual) for each in found.outputs)
+def _outputs(sent: OpenInferenceRequest) -> tuple[RequestedOutput, ...]:
+    usual = sent.parameters.binary_data_output
+    if not sent.outputs:
+        return tuple(RequestedOutput(name, usual) for name in OUTPUTS)
+    return tuple(_output(each, usual) for each in sent.outputs)
 
 
-def _output(asked: InferenceOutput, usual: bool) -> Output:
+def _output(asked: OpenInferenceOutput, usual: bool) -> RequestedOutput:
     name = next((name for name in OUTPUTS if name == asked.name), None)
     if name is None:
         raise InvalidRequestError(
@@ -188,4 +189,4 @@ def _output(asked: InferenceOutput, usual: bool) -> Output:
     if asked.parameters.classification or asked.parameters.shared_memory_region is not None:
         raise InvalidRequestError("Neither classification nor shared memory is offered.")
     binary = asked.parameters.binary_data
-    return Output(name, usual if binary is None else binary)
+    return RequestedOutput(name, usual if binary is None else binary)

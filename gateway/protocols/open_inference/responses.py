@@ -12,10 +12,14 @@ from pydantic import BaseModel, Field
 
 from gateway.errors import TooManyPixelsError
 from gateway.masks.grey_png import decode_mask
-from gateway.masks.regions import regions
-from gateway.protocols.open_inference.requests import LENGTH_BYTES, Inference, Output, OutputName
-from gateway.segmentation.prediction import Found
-from gateway.segmentation.results import class_confidences
+from gateway.protocols.open_inference.requests import (
+    LENGTH_BYTES,
+    InferenceRequest,
+    OutputName,
+    RequestedOutput,
+)
+from gateway.segmentation.prediction import Prediction
+from gateway.segmentation.results import classes_of
 
 # Four characters a pixel: a mask of more is asked for in binary, or as `png`.
 MAX_JSON_PIXELS: Final = 4_000_000
@@ -23,7 +27,7 @@ MAX_JSON_PIXELS: Final = 4_000_000
 _NUMBERS: Final = np.array([f"{value:>3}," for value in range(256)], dtype="S4")
 
 
-class OutputTensor(BaseModel):
+class OpenInferenceOutputTensor(BaseModel):
     """A tensor of an answer."""
 
     name: OutputName = Field(description="Its name.")
@@ -39,18 +43,20 @@ class OutputTensor(BaseModel):
     )
 
 
-class InferenceResponse(BaseModel):
+class OpenInferenceResponse(BaseModel):
     """The tensors that were asked for."""
 
     model_name: str = Field(description="The model that answered.")
     model_version: str = Field(description="The version of it that answered.")
     id: str | None = Field(default=None, description="The request's, if it had one.")
-    outputs: list[OutputTensor] = Field(description="In the order in which they were asked for.")
+    outputs: list[OpenInferenceOutputTensor] = Field(
+        description="In the order in which they were asked for."
+    )
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The body of an answer; header_length: of its JSON, None if there is nothing else."""
+class EncodedResponse:
+    """A response body; header_length: bytes of its JSON, None if there is nothing else."""
 
     body: bytes
     header_length: int | None
@@ -66,26 +72,26 @@ class _Tensor:
     binary: bytes
 
 
-def answer(found: Found, asked: Inference) -> Answer:
+def encode_response(prediction: Prediction, asked: InferenceRequest) -> EncodedResponse:
     """The tensors that are asked for, in that order.
 
-    Raises NotAMaskError if the model sent no mask, TooManyPixelsError for a mask that is too large
-    for JSON.
+    Raises NotAMaskError if the response is not a mask, TooManyPixelsError for a mask that is too
+    large for JSON.
     """
-    ids = decode_mask(found.prediction.png)
+    ids = decode_mask(prediction.response.png)
     fields: dict[str, Any] = {
-        "model_name": found.target.model,
-        "model_version": found.target.version,
+        "model_name": prediction.target.model,
+        "model_version": prediction.target.version,
         **({} if asked.identity is None else {"id": asked.identity}),
     }
-    tensors = [(output, _tensor(output, ids, found)) for output in asked.outputs]
+    tensors = [(output, _tensor(output, ids, prediction)) for output in asked.outputs]
     listed = b",".join(_listed(output, tensor) for output, tensor in tensors)
     header = json.dumps(fields).encode()[:-1] + b', "outputs": [' + listed + b"]}"
     binary = [tensor.binary for output, tensor in tensors if output.binary]
-    return Answer(b"".join((header, *binary)), len(header) if binary else None)
+    return EncodedResponse(b"".join((header, *binary)), len(header) if binary else None)
 
 
-def _listed(output: Output, tensor: _Tensor) -> bytes:
+def _listed(output: RequestedOutput, tensor: _Tensor) -> bytes:
     """A tensor in the answer's JSON."""
     fields: dict[str, Any] = {
         "name": output.name,
@@ -98,13 +104,13 @@ def _listed(output: Output, tensor: _Tensor) -> bytes:
     return json.dumps(fields).encode()[:-1] + b', "data": [' + tensor.data + b"]}"
 
 
-def _tensor(output: Output, ids: NDArray[np.uint8], found: Found) -> _Tensor:
+def _tensor(output: RequestedOutput, ids: NDArray[np.uint8], prediction: Prediction) -> _Tensor:
     if output.name == "mask":
         return _mask(ids, output.binary)
     if output.name == "png":
-        png = found.prediction.png
+        png = prediction.response.png
         return _bytes(png, base64.b64encode(png).decode("ascii"))
-    text = json.dumps(_classes(ids, found))
+    text = json.dumps(_classes(ids, prediction))
     return _bytes(text.encode(), text)
 
 
@@ -124,14 +130,13 @@ def _bytes(content: bytes, text: str) -> _Tensor:
     return _Tensor("BYTES", (1,), json.dumps(text).encode(), length + content)
 
 
-def _classes(ids: NDArray[np.uint8], found: Found) -> list[dict[str, Any]]:
-    sure = class_confidences(found)
+def _classes(ids: NDArray[np.uint8], prediction: Prediction) -> list[dict[str, Any]]:
     return [
         {
-            "id": region.class_id,
-            "name": found.labels.get(region.class_id, str(region.class_id)),
-            "pixels": region.pixels,
-            "mean_confidence": sure.get(region.class_id, 0.0),
+            "id": row.class_id,
+            "name": row.name,
+            "pixels": row.region.pixels,
+            "mean_confidence": row.confidence,
         }
-        for region in regions(ids)
+        for row in classes_of(prediction, ids)
     ]

@@ -1,4 +1,4 @@
-"""Open Inference Protocol: images in tensors, as the clients of Triton and KServe send them."""
+"""POST /v2/models/.../infer: images in tensors, as the clients of Triton and KServe send them."""
 
 from dataclasses import replace
 from functools import partial
@@ -7,62 +7,39 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.admission.cpu_pool import Offload
-from gateway.admission.upload_budget import Buffer
+from gateway.admission.cpu_pool import CpuPool
+from gateway.admission.upload_budget import Upload
 from gateway.errors import UnreadableImageError
-from gateway.http.json_body import receive, room_for
 from gateway.http.responses import JSON, NOT_STORED
-from gateway.models.parameters import MODEL
+from gateway.models.parameters import MODEL, VERSION_IN_PATH
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
 from gateway.protocols.open_inference import openapi
-from gateway.protocols.open_inference.requests import HEADER_LENGTH, Inference, read_inference
-from gateway.protocols.open_inference.responses import Answer, answer
-from gateway.protocols.open_inference.routes_models import VERSION
-from gateway.segmentation.options import Wish
-from gateway.segmentation.pipeline import Pipeline
-from gateway.segmentation.prediction import Found
+from gateway.protocols.open_inference.requests import (
+    HEADER_LENGTH,
+    InferenceRequest,
+    read_request,
+)
+from gateway.protocols.open_inference.responses import EncodedResponse, encode_response
+from gateway.segmentation.options import SegmentationOptions
+from gateway.segmentation.pipeline import Pipeline, client_of
+from gateway.segmentation.prediction import Prediction
+from gateway.segmentation.results import encode_result
 
 
-class _Unpacking:
-    """Unpacks a request's image, and keeps what else was asked."""
-
-    def __init__(self, request: Request, max_image_bytes: int, offload: Offload) -> None:
-        self._request = request
-        self._max_bytes = max_image_bytes
-        self._offload = offload
-        self.asked = Inference(b"", (), None)
-
-    async def __call__(self, image: Buffer) -> None:
-        """Leaves the one element of the input in the buffer."""
-        header_length = self._request.headers.get(HEADER_LENGTH)
-        found = await self._offload.unpack(
-            image, lambda body: read_inference(body, header_length, self._max_bytes)
-        )
-        image.fill(found.image)
-        self.asked = replace(found, image=b"")
-        if image.size == 0:
-            raise UnreadableImageError("The image is empty. Send an image.")
-
-
-def _response(made: Answer, found: Found) -> Response:
-    headers = found.headers | NOT_STORED
-    if made.header_length is None:
-        return Response(made.body, media_type=JSON, headers=headers)
-    headers[HEADER_LENGTH] = str(made.header_length)
-    return Response(made.body, media_type="application/octet-stream", headers=headers)
-
-
-def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
-    """The endpoints, bound to what does the work."""
+def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
+    """The inference routes of /v2/models."""
     router = APIRouter(prefix="/v2/models", tags=["protocols"])
 
     async def infer(request: Request, model: str, version: str | None) -> Response:
-        wish = Wish(model, version, "labels", facts=True)
-        read = partial(receive, request, room_for(pipeline.max_image_bytes))
-        unpack = _Unpacking(request, pipeline.max_image_bytes, offload)
-        found = await pipeline.segment(request, wish, read, unpack)
-        made = await offload.read(found, lambda: answer(found, unpack.asked))
-        return _response(made, found)
+        clock = pipeline.clock()
+        options = SegmentationOptions(model, version, "labels", facts=True)
+        with pipeline.upload() as image:
+            with clock.stage("read"):
+                await pipeline.receive_body(request, image)
+                asked = await _unpack(request, image, pipeline.max_image_bytes, pool)
+            prediction = await pipeline.predict(client_of(request), image, options, clock)
+        encode = partial(encode_response, prediction, asked)
+        return _response(await encode_result(pool, prediction, clock, encode), prediction)
 
     documented: dict[str, Any] = {
         "response_class": Response,
@@ -87,9 +64,30 @@ def routes(pipeline: Pipeline, offload: Offload) -> APIRouter:
 
     @router.post("/{model}/versions/{version}/infer", summary="Infer with a version", **documented)
     async def model_version_infer(
-        request: Request, model: Annotated[str, MODEL], version: Annotated[str, VERSION]
+        request: Request, model: Annotated[str, MODEL], version: Annotated[str, VERSION_IN_PATH]
     ) -> Response:
         """The same with the version that is named."""
         return await infer(request, model, version)
 
     return router
+
+
+async def _unpack(
+    request: Request, image: Upload, max_bytes: int, pool: CpuPool
+) -> InferenceRequest:
+    """Leave only the image in the upload; return what else the request asks."""
+    header_length = request.headers.get(HEADER_LENGTH)
+    decode = partial(read_request, header_length=header_length, max_image_bytes=max_bytes)
+    sent = await pool.decode_body(image, decode)
+    image.fill(sent.image)
+    if image.size == 0:
+        raise UnreadableImageError("The image is empty. Send an image.")
+    return replace(sent, image=b"")
+
+
+def _response(encoded: EncodedResponse, prediction: Prediction) -> Response:
+    headers = prediction.headers | NOT_STORED
+    if encoded.header_length is None:
+        return Response(encoded.body, media_type=JSON, headers=headers)
+    headers[HEADER_LENGTH] = str(encoded.header_length)
+    return Response(encoded.body, media_type="application/octet-stream", headers=headers)

@@ -2,24 +2,22 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from gateway.errors import ModelUnavailableError
 from gateway.models.catalogue import Catalogue
-from gateway.models.parameters import MODEL, VERSION_PATTERN
+from gateway.models.parameters import MODEL, VERSION_IN_PATH
 from gateway.openapi.problems import problems
 from gateway.openapi.version import VERSION as API_VERSION
 from gateway.protocols.open_inference.metadata import (
     EXTENSIONS,
-    Live,
-    ModelMetadata,
-    ModelReady,
-    Ready,
-    Server,
+    OpenInferenceLive,
+    OpenInferenceModelMetadata,
+    OpenInferenceModelReady,
+    OpenInferenceReady,
+    OpenInferenceServer,
     metadata,
 )
-
-VERSION = Path(description="Version of the model.", examples=["1.0"], pattern=VERSION_PATTERN)
 
 _NO_MODEL = problems(
     "model_unavailable",
@@ -35,19 +33,19 @@ class _Models:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
-    async def metadata(self, model: str, version: str | None) -> ModelMetadata:
+    async def metadata(self, model: str, version: str | None) -> OpenInferenceModelMetadata:
         await self._find(model, version)
         return metadata(model, await self._catalogue.status())
 
-    async def ready(self, model: str, version: str | None) -> ModelReady:
+    async def ready(self, model: str, version: str | None) -> OpenInferenceModelReady:
         """Raises ModelUnavailableError while no worker is ready."""
         workers = await self._find(model, version)
         if workers == 0:
             raise ModelUnavailableError(f"{model} has no worker that is ready.")
-        return ModelReady(name=model, ready=True)
+        return OpenInferenceModelReady(name=model, ready=True)
 
-    async def default_ready(self) -> Ready:
-        return Ready(ready=(await self.ready(self._catalogue.model, None)).ready)
+    async def default_ready(self) -> OpenInferenceReady:
+        return OpenInferenceReady(ready=(await self.ready(self._catalogue.model, None)).ready)
 
     async def _find(self, model: str, version: str | None) -> int:
         """The workers of a version, or of the default one, that are ready."""
@@ -62,14 +60,14 @@ def routes(catalogue: Catalogue) -> APIRouter:
     models = _Models(catalogue)
 
     @router.get("", summary="The server", response_description="Its name and version.")
-    async def server_metadata() -> Server:
+    async def server_metadata() -> OpenInferenceServer:
         """What answers here, in the words of the Open Inference Protocol, version 2."""
-        return Server(name="segserve", version=API_VERSION, extensions=EXTENSIONS)
+        return OpenInferenceServer(name="segserve", version=API_VERSION, extensions=EXTENSIONS)
 
     @router.get("/health/live", summary="Does the server live?", response_description="It does.")
-    async def server_live() -> Live:
+    async def server_live() -> OpenInferenceLive:
         """As /healthz: answers as long as the gateway does."""
-        return Live(live=True)
+        return OpenInferenceLive(live=True)
 
     @router.get(
         "/health/ready",
@@ -77,7 +75,7 @@ def routes(catalogue: Catalogue) -> APIRouter:
         response_description="The default version has workers that are ready.",
         responses=problems("model_unavailable"),
     )
-    async def server_ready() -> Ready:
+    async def server_ready() -> OpenInferenceReady:
         """As /readyz: asks TorchServe for the workers of the default version."""
         return await models.default_ready()
 
@@ -87,7 +85,7 @@ def routes(catalogue: Catalogue) -> APIRouter:
         response_description="Its versions and tensors.",
         responses=_NO_MODEL,
     )
-    async def model_metadata(model: Annotated[str, MODEL]) -> ModelMetadata:
+    async def model_metadata(model: Annotated[str, MODEL]) -> OpenInferenceModelMetadata:
         """The input `image` and the outputs `mask`, `png` and `classes`."""
         return await models.metadata(model, None)
 
@@ -98,8 +96,8 @@ def routes(catalogue: Catalogue) -> APIRouter:
         responses=_NO_MODEL,
     )
     async def model_version_metadata(
-        model: Annotated[str, MODEL], version: Annotated[str, VERSION]
-    ) -> ModelMetadata:
+        model: Annotated[str, MODEL], version: Annotated[str, VERSION_IN_PATH]
+    ) -> OpenInferenceModelMetadata:
         """The same for all versions; 404 for one that is not registered."""
         return await models.metadata(model, version)
 
@@ -109,7 +107,7 @@ def routes(catalogue: Catalogue) -> APIRouter:
         response_description="The default version has workers that are ready.",
         responses=_NO_MODEL,
     )
-    async def model_ready(model: Annotated[str, MODEL]) -> ModelReady:
+    async def model_ready(model: Annotated[str, MODEL]) -> OpenInferenceModelReady:
         """503 while the default version has no worker that is ready."""
         return await models.ready(model, None)
 
@@ -120,8 +118,8 @@ def routes(catalogue: Catalogue) -> APIRouter:
         responses=_NO_MODEL,
     )
     async def model_version_ready(
-        model: Annotated[str, MODEL], version: Annotated[str, VERSION]
-    ) -> ModelReady:
+        model: Annotated[str, MODEL], version: Annotated[str, VERSION_IN_PATH]
+    ) -> OpenInferenceModelReady:
         """503 while the version has no worker that is ready."""
         return await models.ready(model, version)
 

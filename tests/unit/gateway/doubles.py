@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 
+import aiohttp
 import httpx
 import numpy as np
 import uvicorn
+from aiohttp.client_reqrep import ConnectionKey
+from fastapi import FastAPI
 from PIL import Image
 from starlette.types import ASGIApp
 from yarl import URL
@@ -19,7 +22,7 @@ from gateway.app import create_app
 from gateway.http.server import ProblemProtocol
 from gateway.masks.grey_png import encode_grey
 from gateway.settings import Settings
-from gateway.torchserve.transport import Answer, Patience, Transport
+from gateway.torchserve.transport import Response, Timeouts
 
 BOUNDARY = "----boundary"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
@@ -95,7 +98,22 @@ class Clock:
         return self.now
 
 
-class TorchServeDouble(Transport):
+def refused() -> aiohttp.ClientConnectorError:
+    """What aiohttp raises where nothing listens."""
+    key = ConnectionKey("127.0.0.1", 8080, False, True, None, None, None)
+    return aiohttp.ClientConnectorError(key, ConnectionRefusedError("refused"))
+
+
+# What aiohttp raises where httpx raises the key.
+_SAME_FAILURE: Mapping[type[httpx.HTTPError], Callable[[], aiohttp.ClientError]] = {
+    httpx.ConnectError: refused,
+    httpx.ConnectTimeout: aiohttp.ConnectionTimeoutError,
+    httpx.ReadError: aiohttp.ClientOSError,
+    httpx.ReadTimeout: aiohttp.SocketTimeoutError,
+}
+
+
+class TorchServeDouble(httpx.AsyncBaseTransport):
     """TorchServe's two APIs without a network; what it answers can be changed at any time."""
 
     def __init__(self) -> None:
@@ -113,19 +131,24 @@ class TorchServeDouble(Transport):
         return mask_answer(form=request.headers.get("X-Segserve-Form", "{}"))
 
     async def post(
-        self, url: URL, headers: Mapping[str, str], body: AsyncIterator[bytes], patience: Patience
-    ) -> Answer:
+        self, url: URL, headers: Mapping[str, str], body: AsyncIterator[bytes], timeouts: Timeouts
+    ) -> Response:
+        """The inference API."""
+        if self.down is not None:
+            raise _SAME_FAILURE[type(self.down)]()
         request = httpx.Request("POST", str(url), headers=dict(headers), content=body)
-        answer = await self.handle_async_request(request)
-        return Answer(answer.status_code, answer.headers, await answer.aread())
+        await request.aread()
+        self.predictions.append(request)
+        answer = await self.predict(request)
+        return Response(answer.status_code, answer.headers, await answer.aread())
+
+    async def close(self) -> None:
+        """Nothing to close."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The management API."""
         if self.down is not None:
             raise self.down
-        if request.url.port == 8080:
-            await request.aread()
-            self.predictions.append(request)
-            return await self.predict(request)
         self.questions.append(request.url.raw_path.decode())
         await self.answers.wait()
         return self._describe(request.url)
@@ -146,9 +169,14 @@ def settings(**changes: Any) -> Settings:
     return Settings.model_validate(Settings.model_construct().model_dump() | changes)
 
 
-def client(torchserve: Transport, **changes: Any) -> httpx.AsyncClient:
+def application(torchserve: TorchServeDouble, **changes: Any) -> FastAPI:
+    """A gateway with these settings, which talks to the given TorchServe."""
+    return create_app(settings(**changes), torchserve, torchserve)
+
+
+def client(torchserve: TorchServeDouble, **changes: Any) -> httpx.AsyncClient:
     """A client of a gateway in this process, which talks to the given TorchServe."""
-    app = create_app(settings(**changes), torchserve)
+    app = application(torchserve, **changes)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
 

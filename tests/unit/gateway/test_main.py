@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from gateway.keys.store import KeyFile
+from gateway.keys.store import KeyStore
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def test_an_open_address_without_keys_is_one_line_and_an_exit(tmp_path: Path) ->
 
 def test_with_a_key_it_starts_and_asks_for_it(tmp_path: Path) -> None:
     """Also on loopback, where it is told to."""
-    _, key = KeyFile(tmp_path / "keys.json").add("app", "user")
+    _, key = KeyStore(tmp_path / "keys.json").add("app", "user")
     with gateway(PORT="0", AUTH="on", KEYS_FILE=str(tmp_path / "keys.json")) as process:
         url = _url(process)
         paths = ("/healthz", "/v1/models")

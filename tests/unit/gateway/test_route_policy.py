@@ -2,9 +2,8 @@
 
 import pytest
 
-from gateway.app import create_app
 from gateway.route_policy import POLICIES, Policy, is_counted, policy_of
-from tests.unit.gateway.doubles import TorchServeDouble, settings
+from tests.unit.gateway.doubles import TorchServeDouble, application
 
 
 @pytest.mark.parametrize(
@@ -44,7 +43,7 @@ def test_a_path_has_one_policy(path: str, expected: Policy) -> None:
 
 def test_every_entry_of_the_table_is_a_route() -> None:
     """A route that is renamed takes its entry along."""
-    app = create_app(settings(), TorchServeDouble())
+    app = application(TorchServeDouble())
     paths = [*app.openapi()["paths"], "/docs", "/docs/assets/", "/openapi.json"]
     for entry in POLICIES:
         prefix = entry.removesuffix("*")

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.admission.cpu_pool import Offload, T
-from gateway.admission.upload_budget import Memory
+from gateway.admission.cpu_pool import CpuPool, T
+from gateway.admission.upload_budget import UploadBudget
 from tests.unit.gateway.doubles import TorchServeDouble, client
 from tests.unit.gateway.protocols.label_studio.tasks import tasks, uri
 
@@ -30,13 +30,13 @@ REQUESTS = [
 @pytest.mark.parametrize(("pixels", "inline"), [(640 * 480, True), (12_000_000, False)])
 async def test_only_large_work_is_moved_to_a_thread(pixels: int, inline: bool) -> None:
     """To hand over small work takes as long as to do it."""
-    thread = await Offload().run(pixels, threading.get_ident)
+    thread = await CpuPool().run(pixels, threading.get_ident)
     assert (thread == threading.get_ident()) == inline
 
 
 async def test_two_at_once_and_the_loop_goes_on() -> None:
     """The third waits; meanwhile others are served."""
-    offload, running, most = Offload(), 0, 0
+    pool, running, most = CpuPool(), 0, 0
     lock = threading.Lock()
 
     def work() -> None:
@@ -48,7 +48,7 @@ async def test_two_at_once_and_the_loop_goes_on() -> None:
         with lock:
             running -= 1
 
-    running_tasks = [asyncio.create_task(offload.run(10**7, work)) for _ in range(5)]
+    running_tasks = [asyncio.create_task(pool.run(10**7, work)) for _ in range(5)]
     turns = 0
     while not all(task.done() for task in running_tasks):
         await asyncio.sleep(0.001)
@@ -63,19 +63,19 @@ async def test_a_failure_is_the_callers() -> None:
     def fails() -> None:
         raise ValueError("no")
 
-    offload = Offload()
+    pool = CpuPool()
     for _ in range(3):
         with pytest.raises(ValueError, match="no"):
-            await offload.run(10**7, fails)
+            await pool.run(10**7, fails)
 
 
 async def test_a_body_stays_in_the_budget_until_it_is_unpacked() -> None:
     """No number of bodies that wait for their turn takes more than all uploads may have."""
-    offload, memory, free = Offload(), Memory(10**7), threading.Event()
-    before = [asyncio.create_task(offload.run(10**7, free.wait)) for _ in range(2)]
-    with memory.buffer() as body:
+    pool, memory, free = CpuPool(), UploadBudget(10**7), threading.Event()
+    before = [asyncio.create_task(pool.run(10**7, free.wait)) for _ in range(2)]
+    with memory.upload() as body:
         body.fill(bytes(2_000_000))
-        unpacking = asyncio.create_task(offload.unpack(body, len))
+        unpacking = asyncio.create_task(pool.decode_body(body, len))
         await asyncio.sleep(0.05)
         assert (memory.held, unpacking.done()) == (2_000_000, False)
         free.set()
@@ -84,7 +84,7 @@ async def test_a_body_stays_in_the_budget_until_it_is_unpacked() -> None:
     await asyncio.gather(*before)
 
 
-class LateTurns(Offload):
+class LateTurns(CpuPool):
     """Nobody's turn comes before it is said to."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ async def test_a_body_that_waits_for_its_turn_is_held_in_the_budget_and_is_no_sl
 ) -> None:
     """However long it waits; in the end it is answered, and nothing of it is left."""
     turns = LateTurns()
-    monkeypatch.setattr("gateway.app.Offload", lambda: turns)
+    monkeypatch.setattr("gateway.app.CpuPool", lambda: turns)
     async with client(torchserve, upload_deadline_s=0.1) as gateway:
         request = gateway.build_request("POST", path, json=fields)
         answering = asyncio.create_task(gateway.send(request))

@@ -5,9 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.app import create_app
 from gateway.http.cors import EXPOSED
-from tests.unit.gateway.doubles import TorchServeDouble, client, send, settings
+from tests.unit.gateway.doubles import TorchServeDouble, application, client, send
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +69,7 @@ async def test_a_star_is_every_origin() -> None:
 
 def test_every_header_of_ours_can_be_read() -> None:
     """Those that the document names, beside what any script may read."""
-    document: dict[str, Any] = create_app(settings(), TorchServeDouble()).openapi()
+    document: dict[str, Any] = application(TorchServeDouble()).openapi()
     named = {
         name
         for operations in document["paths"].values()

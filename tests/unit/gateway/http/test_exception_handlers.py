@@ -4,14 +4,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from gateway.app import create_app
-from tests.unit.gateway.doubles import TorchServeDouble, settings
+from tests.unit.gateway.doubles import TorchServeDouble, application
 
 pytestmark = pytest.mark.anyio
 
 
 def _broken_gateway() -> FastAPI:
-    app = create_app(settings(), TorchServeDouble())
+    app = application(TorchServeDouble())
 
     @app.get("/broken")
     async def broken() -> None:

@@ -5,7 +5,7 @@ import base64
 import pytest
 from pydantic import BaseModel, Field
 
-from gateway.admission.upload_budget import Memory
+from gateway.admission.upload_budget import UploadBudget
 from gateway.errors import ImageTooLargeError, InvalidRequestError
 from gateway.http.json_body import MAX_VALUES, decode_base64, is_object, narrowed, parse
 
@@ -103,7 +103,7 @@ def test_an_image_may_not_be_larger_because_it_is_encoded(size: int) -> None:
 )
 def test_json_is_told_from_images_by_its_beginning(body: bytes, expected: bool) -> None:
     """No image format begins with a brace."""
-    with Memory(100).buffer() as buffer:
+    with UploadBudget(100).upload() as buffer:
         if body:
             buffer.append(memoryview(body))
         assert is_object(buffer) is expected

@@ -9,9 +9,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from gateway.app import create_app
 from gateway.http.response_headers import add_security_headers
-from tests.unit.gateway.doubles import TorchServeDouble, send, serving, settings
+from tests.unit.gateway.doubles import TorchServeDouble, application, send, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -46,7 +45,7 @@ async def test_a_mask_has_them(gateway: httpx.AsyncClient) -> None:
 
 async def test_a_refusal_in_front_of_the_routes_has_them(tmp_path: Any) -> None:
     """Of whoever has no key."""
-    app = create_app(settings(auth="on", keys_file=tmp_path / "keys.json"), TorchServeDouble())
+    app = application(TorchServeDouble(), auth="on", keys_file=tmp_path / "keys.json")
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as gateway:
         answer = await gateway.get("/v1/models")
@@ -56,7 +55,7 @@ async def test_a_refusal_in_front_of_the_routes_has_them(tmp_path: Any) -> None:
 
 async def test_a_fault_of_ours_has_them() -> None:
     """Starlette answers it outside of every middleware."""
-    app: FastAPI = create_app(settings(), TorchServeDouble())
+    app: FastAPI = application(TorchServeDouble())
 
     @app.get("/broken")
     async def broken() -> None:
@@ -72,7 +71,7 @@ async def test_a_fault_of_ours_has_them() -> None:
 def test_what_is_no_request_has_them_too() -> None:
     """Bytes that are not HTTP."""
     with (
-        serving(create_app(settings(), TorchServeDouble())) as port,
+        serving(application(TorchServeDouble())) as port,
         socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
     ):
         connection.sendall(b"\x00\x01\r\n\r\n")

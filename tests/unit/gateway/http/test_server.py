@@ -16,23 +16,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.app import create_app
 from gateway.http.server import MAX_HEAD_BYTES, ProblemProtocol
 from tests.unit.gateway.doubles import (
     FORM_TYPE,
     TorchServeDouble,
+    application,
     form,
     mask_answer,
     part,
     serving,
-    settings,
 )
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """The port of a gateway whose uploads may take half a second."""
-    app = create_app(settings(upload_deadline_s=0.5, max_image_bytes=2**20), TorchServeDouble())
+    app = application(TorchServeDouble(), upload_deadline_s=0.5, max_image_bytes=2**20)
     with serving(app) as found:
         yield found
 
@@ -247,7 +246,7 @@ def test_a_client_that_left_the_queue_costs_no_prediction() -> None:
     torchserve.predict = slow
     body = post(form(part(b"a photo")))
     with (
-        serving(create_app(settings(max_concurrency=1), torchserve)) as port,
+        serving(application(torchserve, max_concurrency=1)) as port,
         socket.create_connection(("127.0.0.1", port), timeout=5) as patient,
     ):
         patient.sendall(body)
@@ -292,7 +291,7 @@ def test_a_long_upload_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ProblemProtocol, "max_head_s", 0.3)
     request = post(form(part(b"photo")))
     with (
-        serving(create_app(settings(), TorchServeDouble())) as port,
+        serving(application(TorchServeDouble())) as port,
         socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
     ):
         connection.sendall(request[:-20])

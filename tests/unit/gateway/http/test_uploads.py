@@ -4,7 +4,7 @@ import pytest
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from gateway.admission.upload_budget import Memory
+from gateway.admission.upload_budget import UploadBudget
 from gateway.errors import (
     GatewayError,
     ImageTooLargeError,
@@ -49,7 +49,7 @@ class Upload:
         return {"type": "http.request", "body": piece, "more_body": more}
 
     async def read(self, budget: int = 10_000, *, raw: bool = False) -> bytes:
-        with Memory(budget).buffer() as image:
+        with UploadBudget(budget).upload() as image:
             await read_image(self.request, LIMIT, image, raw=raw)
             return b"".join(image.blocks)
 

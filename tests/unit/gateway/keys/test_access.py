@@ -15,11 +15,11 @@ from fastapi.routing import iter_route_contexts
 from starlette.types import Receive, Scope, Send
 
 from gateway.app import create_app
-from gateway.keys.access import Access, asks_for_keys, why_not_open
-from gateway.keys.cache import Register
-from gateway.keys.principal import ANYBODY, VISITOR, Principal
-from gateway.keys.store import KeyFile
-from tests.unit.gateway.doubles import TorchServeDouble, serving, settings
+from gateway.keys.access import Access, requires_keys, startup_refusal
+from gateway.keys.cache import KeyCache
+from gateway.keys.principal import ANONYMOUS, ANONYMOUS_ADMIN, Principal
+from gateway.keys.store import KeyStore
+from tests.unit.gateway.doubles import TorchServeDouble, application, serving, settings
 
 pytestmark = pytest.mark.anyio
 
@@ -49,36 +49,37 @@ def routes_of(app: FastAPI) -> list[tuple[str, str]]:
     return sorted(found)
 
 
-ROUTES = routes_of(create_app(settings(), TorchServeDouble()))
+ROUTES = routes_of(application(TorchServeDouble()))
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> KeyFile:
+def file(tmp_path_factory: pytest.TempPathFactory) -> KeyStore:
     """A file of keys."""
-    return KeyFile(tmp_path_factory.mktemp("keys") / "keys.json")
+    return KeyStore(tmp_path_factory.mktemp("keys") / "keys.json")
 
 
 @pytest.fixture(scope="module")
-def user(file: KeyFile) -> str:
+def user(file: KeyStore) -> str:
     """A key with the role user."""
     return file.add("app", "user")[1]
 
 
 @pytest.fixture(scope="module")
-def admin(file: KeyFile) -> str:
+def admin(file: KeyStore) -> str:
     """A key with the role admin."""
     return file.add("boss", "admin")[1]
 
 
 @pytest.fixture(scope="module")
-def protected(file: KeyFile, user: str, admin: str) -> FastAPI:
+def protected(file: KeyStore, user: str, admin: str) -> FastAPI:
     """A gateway that asks for these keys; pages of one origin may ask it."""
     return _asking(file)
 
 
-def _asking(file: KeyFile) -> FastAPI:
+def _asking(file: KeyStore) -> FastAPI:
     wanted = settings(auth="on", keys_file=file.path, cors_origins="https://app.test")
-    return create_app(wanted, TorchServeDouble())
+    torchserve = TorchServeDouble()
+    return create_app(wanted, torchserve, torchserve)
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ async def test_where_no_keys_are_asked_for_others_are_no_admins(
 
 async def _open_to(folder: Path, client: str, host: str, method: str, path: str) -> httpx.Response:
     """What a gateway without keys answers to a client."""
-    app = create_app(settings(keys_file=folder / "keys.json"), TorchServeDouble())
+    app = application(TorchServeDouble(), keys_file=folder / "keys.json")
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(client, 1234))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as gateway:
         return await gateway.request(method, path, headers={"Host": host})
@@ -276,7 +277,7 @@ async def test_a_preflight_needs_no_key(gateway: httpx.AsyncClient) -> None:
     assert refused.headers["Access-Control-Allow-Origin"] == "https://app.test"
 
 
-async def _principal(access_of: Register | None, path: str, key: str) -> Principal:
+async def _principal(access_of: KeyCache | None, path: str, key: str) -> Principal:
     """Whom the application behind the middleware sees."""
     found: list[Principal] = []
 
@@ -294,13 +295,13 @@ async def _principal(access_of: Register | None, path: str, key: str) -> Princip
 
 async def test_the_application_learns_who_asks(tmp_path: Path) -> None:
     """Id, name, role and limits, never the key."""
-    file = KeyFile(tmp_path / "keys.json")
+    file = KeyStore(tmp_path / "keys.json")
     key, presented = file.add("app", "user", "5/second", 2)
-    register = Register(file)
+    register = KeyCache(file)
     expected = Principal(key.id, "app", "user", "5/second", 2)
     assert await _principal(register, "/v1/models", presented) == expected
-    assert await _principal(register, "/healthz", presented) == VISITOR
-    assert await _principal(None, "/v1/models", presented) == ANYBODY
+    assert await _principal(register, "/healthz", presented) == ANONYMOUS
+    assert await _principal(None, "/v1/models", presented) == ANONYMOUS_ADMIN
 
 
 @pytest.mark.parametrize(
@@ -324,22 +325,22 @@ def test_keys_are_asked_for_where_others_could_come(
 ) -> None:
     """And then there must be one."""
     wanted = settings(auth=auth, host=host, keys_file=tmp_path / "keys.json")
-    assert asks_for_keys(wanted) == expected
-    assert (why_not_open(wanted) is not None) == expected
-    KeyFile(wanted.keys_file).add("boss", "admin")
-    assert why_not_open(wanted) is None
+    assert requires_keys(wanted) == expected
+    assert (startup_refusal(wanted) is not None) == expected
+    KeyStore(wanted.keys_file).add("boss", "admin")
+    assert startup_refusal(wanted) is None
 
 
 def test_a_damaged_file_is_a_reason_not_to_start(tmp_path: Path) -> None:
     """With keys that nobody can read, nobody could come in."""
     (tmp_path / "keys.json").write_text("{")
-    reason = why_not_open(settings(auth="on", keys_file=tmp_path / "keys.json"))
+    reason = startup_refusal(settings(auth="on", keys_file=tmp_path / "keys.json"))
     assert reason is not None
     assert "cannot be read" in reason
 
 
 @pytest.fixture(scope="module")
-def port(file: KeyFile) -> Iterator[int]:
+def port(file: KeyStore) -> Iterator[int]:
     """Such a gateway on a real socket."""
     with serving(_asking(file)) as found:
         yield found
@@ -352,7 +353,7 @@ def test_a_refused_upload_still_gets_its_answer(port: int) -> None:
     assert httpx.post(url, files=files, trust_env=False).status_code == 401
 
 
-def test_a_key_that_was_added_or_revoked_counts_within_seconds(port: int, file: KeyFile) -> None:
+def test_a_key_that_was_added_or_revoked_counts_within_seconds(port: int, file: KeyStore) -> None:
     """Without a restart, on a gateway that is running."""
     key, presented = file.add("late", "user")
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from gateway.keys.command import main
-from gateway.keys.store import KeyFile
+from gateway.keys.store import KeyStore
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyFile:
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyStore:
     """The file that the command changes."""
     path = tmp_path / "keys.json"
     monkeypatch.setenv("SEGSERVE_GATEWAY_KEYS_FILE", str(path))
-    return KeyFile(path)
+    return KeyStore(path)
 
 
-def test_add_prints_the_key_and_nothing_else(file: KeyFile) -> None:
+def test_add_prints_the_key_and_nothing_else(file: KeyStore) -> None:
     """So that a script can keep it: KEY=$(python -m gateway.keys add ...)."""
     done = subprocess.run(
         [sys.executable, "-m", "gateway.keys", "add", "--name", "app", "--rate", "600/minute"],
@@ -34,7 +34,7 @@ def test_add_prints_the_key_and_nothing_else(file: KeyFile) -> None:
     assert (key.name, key.role, key.rate, key.concurrency) == ("app", "user", "600/minute", None)
 
 
-def test_list_shows_all_but_the_digests(file: KeyFile, capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_shows_all_but_the_digests(file: KeyStore, capsys: pytest.CaptureFixture[str]) -> None:
     """A line for each."""
     key, _ = file.add("app", "admin", None, 4)
     main(["list"])
@@ -49,7 +49,7 @@ def test_list_shows_all_but_the_digests(file: KeyFile, capsys: pytest.CaptureFix
     ]
 
 
-def test_revoke_takes_a_key_back(file: KeyFile) -> None:
+def test_revoke_takes_a_key_back(file: KeyStore) -> None:
     """Also the last one: who sits at the machine decides."""
     key, _ = file.add("app", "admin")
     main(["revoke", key.id])
@@ -65,7 +65,7 @@ def test_revoke_takes_a_key_back(file: KeyFile) -> None:
         (["add", "--name", "app", "--concurrency", "0"], "concurrency"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(file: KeyFile, arguments: list[str], told: str) -> None:
+def test_what_cannot_be_done_is_one_line(file: KeyStore, arguments: list[str], told: str) -> None:
     """No traceback for a slip, and no key."""
     with pytest.raises(SystemExit, match=told) as ended:
         main(arguments)
@@ -77,7 +77,7 @@ def test_what_cannot_be_done_is_one_line(file: KeyFile, arguments: list[str], to
     "arguments", [[], ["add"], ["revoke"], ["add", "--name", "a", "--role", "x"]]
 )
 def test_a_wrong_command_says_how(
-    file: KeyFile, arguments: list[str], capsys: pytest.CaptureFixture[str]
+    file: KeyStore, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Usage and an exit status."""
     with pytest.raises(SystemExit):

@@ -14,11 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.app import create_app
 from gateway.keys import quotas as module
 from gateway.keys.quotas import Rates
-from gateway.keys.store import KeyFile
-from tests.unit.gateway.doubles import TorchServeDouble, client, mask_answer, send, settings
+from gateway.keys.store import KeyStore
+from tests.unit.gateway.doubles import TorchServeDouble, application, client, mask_answer, send
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +70,7 @@ async def test_after_the_time_to_wait_a_request_passes() -> None:
 
 async def test_addresses_are_counted_each_for_itself() -> None:
     """Of IPv6 the network of a client, which may take any address in it."""
-    app = create_app(settings(rate_limit="1/day"), TorchServeDouble())
+    app = application(TorchServeDouble(), rate_limit="1/day")
     seen: dict[str, int] = {}
     for address in (
         "10.0.0.1",
@@ -102,7 +101,7 @@ async def test_keys_are_counted_each_for_itself_and_may_have_their_own_rate(
     tmp_path: Path,
 ) -> None:
     """All from one address."""
-    file = KeyFile(tmp_path / "keys.json")
+    file = KeyStore(tmp_path / "keys.json")
     keys = [file.add("a", "user"), file.add("b", "user"), file.add("c", "user", "3/day")]
     wanted = {"auth": "on", "keys_file": file.path, "rate_limit": "1/day"}
     async with client(TorchServeDouble(), **wanted) as gateway:
@@ -112,7 +111,7 @@ async def test_keys_are_counted_each_for_itself_and_may_have_their_own_rate(
 
 async def test_a_key_has_its_limit_where_the_gateway_has_none(tmp_path: Path) -> None:
     """And the others none."""
-    file = KeyFile(tmp_path / "keys.json")
+    file = KeyStore(tmp_path / "keys.json")
     limited, free = file.add("a", "user", "1/day"), file.add("b", "user")
     async with client(TorchServeDouble(), auth="on", keys_file=file.path) as gateway:
         assert await statuses(gateway, 2, **{"X-API-Key": limited[1]}) == [200, 429]
@@ -124,7 +123,7 @@ async def test_requests_at_once_are_limited_and_places_come_back(
     tmp_path: Path, own: int | None, gateways: int, expected: int
 ) -> None:
     """The gateway's number or the key's own; 429 at once, not after waiting."""
-    file = KeyFile(tmp_path / "keys.json")
+    file = KeyStore(tmp_path / "keys.json")
     _, key = file.add("a", "user", None, own)
     _, other = file.add("b", "user")
     torchserve = Slow()

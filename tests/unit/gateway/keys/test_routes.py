@@ -7,20 +7,20 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.keys.store import KeyFile
+from gateway.keys.store import KeyStore
 from tests.unit.gateway.doubles import TorchServeDouble, client
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> KeyFile:
+def file(tmp_path: Path) -> KeyStore:
     """The file of the gateway's keys."""
-    return KeyFile(tmp_path / "keys.json")
+    return KeyStore(tmp_path / "keys.json")
 
 
 @pytest.fixture
-async def gateway(file: KeyFile, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def gateway(file: KeyStore, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client with an admin's key, of a gateway that asks for keys."""
     _, admin = file.add("boss", "admin")
     async with client(TorchServeDouble(), auth="on", keys_file=tmp_path / "keys.json") as found:
@@ -29,7 +29,7 @@ async def gateway(file: KeyFile, tmp_path: Path) -> AsyncIterator[httpx.AsyncCli
 
 
 async def test_the_list_shows_all_but_secrets_and_digests(
-    gateway: httpx.AsyncClient, file: KeyFile
+    gateway: httpx.AsyncClient, file: KeyStore
 ) -> None:
     """What an admin needs to know of a key."""
     file.add("app", "user", "600/minute", 4)
@@ -92,7 +92,7 @@ async def test_a_name_is_all_that_a_key_needs(gateway: httpx.AsyncClient) -> Non
     ],
 )
 async def test_a_senseless_wish_is_a_422(
-    gateway: httpx.AsyncClient, file: KeyFile, sent: dict[str, Any]
+    gateway: httpx.AsyncClient, file: KeyStore, sent: dict[str, Any]
 ) -> None:
     """And makes no key; neither does a form that any page could send without a preflight."""
     answer = await gateway.post("/v1/admin/keys", **sent)
@@ -100,7 +100,7 @@ async def test_a_senseless_wish_is_a_422(
     assert len(file.read()) == 1
 
 
-async def test_a_revoked_key_is_refused_at_once(gateway: httpx.AsyncClient, file: KeyFile) -> None:
+async def test_a_revoked_key_is_refused_at_once(gateway: httpx.AsyncClient, file: KeyStore) -> None:
     """By this gateway; by the others within seconds."""
     key, presented = file.add("app", "user")
     answer = await gateway.delete(f"/v1/admin/keys/{key.id}")
@@ -122,7 +122,7 @@ async def test_an_id_without_end_is_a_422(gateway: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
-async def test_the_last_admin_stays(gateway: httpx.AsyncClient, file: KeyFile) -> None:
+async def test_the_last_admin_stays(gateway: httpx.AsyncClient, file: KeyStore) -> None:
     """409: nobody could add another key."""
     (boss,) = file.read()
     file.add("app", "user")
@@ -131,7 +131,7 @@ async def test_the_last_admin_stays(gateway: httpx.AsyncClient, file: KeyFile) -
     assert boss in file.read()
 
 
-async def test_where_no_keys_are_asked_for_the_last_may_go(file: KeyFile, tmp_path: Path) -> None:
+async def test_where_no_keys_are_asked_for_the_last_may_go(file: KeyStore, tmp_path: Path) -> None:
     """Nobody is locked out of an open door."""
     key, _ = file.add("boss", "admin")
     async with client(TorchServeDouble(), keys_file=tmp_path / "keys.json") as gateway:

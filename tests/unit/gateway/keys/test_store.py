@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConflictError, InternalError, NotFoundError
-from gateway.keys.store import KeyFile
+from gateway.keys.store import KeyStore
 
 
 @pytest.fixture
@@ -20,21 +20,21 @@ def path(tmp_path: Path) -> Path:
 
 def test_without_a_file_there_are_no_keys(path: Path) -> None:
     """A gateway that never had a key is not broken."""
-    assert KeyFile(path).read() == []
-    assert KeyFile(path).stamp() is None
+    assert KeyStore(path).read() == []
+    assert KeyStore(path).stamp() is None
 
 
 def test_what_was_added_is_read_again(path: Path) -> None:
     """All that was said of it, in the order of making."""
-    file = KeyFile(path)
+    file = KeyStore(path)
     first, _ = file.add("app", "user", "600/minute", 4)
     second, _ = file.add("boss", "admin")
-    assert KeyFile(path).read() == [first, second]
+    assert KeyStore(path).read() == [first, second]
 
 
 def test_the_file_is_private_and_holds_no_secret(path: Path) -> None:
     """Mode 0600, digests only."""
-    _, presented = KeyFile(path).add("app", "user")
+    _, presented = KeyStore(path).add("app", "user")
     assert path.stat().st_mode & 0o777 == 0o600
     assert presented.rpartition("_")[2] not in path.read_text()
     assert sorted(json.loads(path.read_text())["keys"][0]) == [
@@ -50,7 +50,7 @@ def test_the_file_is_private_and_holds_no_secret(path: Path) -> None:
 
 def test_a_revoked_key_is_gone(path: Path) -> None:
     """The others stay."""
-    file = KeyFile(path)
+    file = KeyStore(path)
     first, _ = file.add("one", "user")
     second, _ = file.add("two", "user")
     file.revoke(first.id)
@@ -61,7 +61,7 @@ def test_a_revoked_key_is_gone(path: Path) -> None:
 
 def test_the_last_admin_may_be_kept(path: Path) -> None:
     """Whoever runs the gateway does not lock the door from outside."""
-    file = KeyFile(path)
+    file = KeyStore(path)
     admin, _ = file.add("boss", "admin")
     file.add("app", "user")
     with pytest.raises(ConflictError):
@@ -73,7 +73,7 @@ def test_the_last_admin_may_be_kept(path: Path) -> None:
 
 def test_every_change_has_another_stamp(path: Path) -> None:
     """Also one that follows at once, and one of permissions alone."""
-    file = KeyFile(path)
+    file = KeyStore(path)
     stamps = [file.stamp()]
     for name in "abc":
         file.add(name, "user")
@@ -91,9 +91,9 @@ def test_a_damaged_file_is_told_without_its_content(path: Path, content: str) ->
     path.parent.mkdir()
     path.write_text(content)
     with pytest.raises(InternalError, match=r"keys\.json, cannot be read"):
-        KeyFile(path).read()
+        KeyStore(path).read()
     with pytest.raises(InternalError):
-        KeyFile(path).add("app", "user")
+        KeyStore(path).add("app", "user")
     assert path.read_text() == content
 
 
@@ -101,14 +101,14 @@ def test_a_place_that_cannot_be_written_is_a_conflict(tmp_path: Path) -> None:
     """Of a mounted secret, for instance: nobody's fault, and nothing breaks."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ConflictError):
-        KeyFile(tmp_path / "file" / "keys.json").add("app", "user")
+        KeyStore(tmp_path / "file" / "keys.json").add("app", "user")
 
 
 def test_writers_at_once_lose_nothing(path: Path) -> None:
     """Threads of one process, as the admin's routes have them."""
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda number: KeyFile(path).add(f"n{number}", "user"), range(40)))
-    assert {key.id for key in KeyFile(path).read()} == {key.id for key, _ in made}
+        made = list(pool.map(lambda number: KeyStore(path).add(f"n{number}", "user"), range(40)))
+    assert {key.id for key in KeyStore(path).read()} == {key.id for key, _ in made}
     assert [found.name for found in path.parent.iterdir() if "lock" not in found.name] == [
         "keys.json"
     ]
@@ -117,9 +117,9 @@ def test_writers_at_once_lose_nothing(path: Path) -> None:
 def test_processes_at_once_lose_nothing(path: Path) -> None:
     """The command, and gateways beside each other."""
     code = (
-        "import sys, pathlib; from gateway.keys.store import KeyFile\n"
-        "for _ in range(5): KeyFile(pathlib.Path(sys.argv[1])).add('n', 'user')"
+        "import sys, pathlib; from gateway.keys.store import KeyStore\n"
+        "for _ in range(5): KeyStore(pathlib.Path(sys.argv[1])).add('n', 'user')"
     )
     running = [subprocess.Popen([sys.executable, "-c", code, str(path)]) for _ in range(3)]
     assert [process.wait(60) for process in running] == [0, 0, 0]
-    assert len(KeyFile(path).read()) == 15
+    assert len(KeyStore(path).read()) == 15

@@ -8,7 +8,7 @@ from PIL import Image
 
 from gateway.masks.colour_map import colour_map
 from gateway.masks.grey_png import NotAMaskError
-from gateway.masks.palettes import SEED
+from gateway.masks.palettes import DROP_IN
 from tests.unit.gateway.doubles import mask_png
 
 
@@ -28,26 +28,26 @@ def png_chunks(png: bytes) -> list[bytes]:
 def test_the_answer_is_an_indexed_png_of_the_same_size_and_ids() -> None:
     """Mode P, the mask's size, and each pixel's index its class id."""
     mask = mask_png((640, 480))
-    image = Image.open(io.BytesIO(colour_map(mask, SEED)))
+    image = Image.open(io.BytesIO(colour_map(mask, DROP_IN.table)))
     assert (image.mode, image.size) == ("P", (640, 480))
     assert image.tobytes() == Image.open(io.BytesIO(mask)).tobytes()
 
 
 def test_the_colours_are_the_palettes() -> None:
     """A viewer shows the contract's colours."""
-    image = Image.open(io.BytesIO(colour_map(mask_png(), SEED))).convert("RGB")
+    image = Image.open(io.BytesIO(colour_map(mask_png(), DROP_IN.table))).convert("RGB")
     assert (image.getpixel((0, 0)), image.getpixel((3, 0))) == ((15, 120, 210), (0, 0, 0))
 
 
 def test_the_chunks_are_in_order_with_valid_checksums() -> None:
     """Strict decoders read it too."""
-    assert png_chunks(colour_map(mask_png(), SEED)) == [b"IHDR", b"PLTE", b"IDAT", b"IEND"]
+    assert png_chunks(colour_map(mask_png(), DROP_IN.table)) == [b"IHDR", b"PLTE", b"IDAT", b"IEND"]
 
 
 def test_the_pixel_data_is_passed_on_unchanged() -> None:
     """Nothing is decoded: all from the first IDAT on is the handler's."""
     mask = mask_png((640, 480))
-    assert colour_map(mask, SEED).endswith(mask[33:])
+    assert colour_map(mask, DROP_IN.table).endswith(mask[33:])
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_the_pixel_data_is_passed_on_unchanged() -> None:
 def test_anything_else_is_refused(mask: bytes) -> None:
     """A wrong handler must not lead to a wrong mask."""
     with pytest.raises(NotAMaskError):
-        colour_map(mask, SEED)
+        colour_map(mask, DROP_IN.table)

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gateway.masks.palettes import PALETTES, SEED, hex_colour, safe_colour, seed_colour, voc_colour
+from gateway.masks.palettes import (
+    DROP_IN,
+    PALETTES,
+    Palette,
+    safe_colour,
+    seed_colour,
+    voc_colour,
+)
 
 # What dichromats see of linear red, green and blue: Machado, Oliveira and Fernandes, 2009.
 SIGHTS = {
@@ -73,14 +80,14 @@ def test_the_voc_palette_is_pascal_vocs(class_id: int, colour: tuple[int, int, i
 
 
 @pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
-def test_a_palette_has_a_colour_for_every_byte(palette: bytes) -> None:
+def test_a_palette_has_a_colour_for_every_byte(palette: Palette) -> None:
     """No pixel of an indexed PNG may lie beyond its palette."""
-    assert len(palette) == 3 * 256
+    assert len(palette.table) == 3 * 256
 
 
 def test_the_seed_palette_tells_all_voc_classes_apart() -> None:
     """Two classes of one colour could not be told apart."""
-    assert len({SEED[3 * i : 3 * i + 3] for i in range(21)}) == 21
+    assert len({DROP_IN.table[3 * i : 3 * i + 3] for i in range(21)}) == 21
 
 
 @pytest.mark.parametrize("sight", SIGHTS.values(), ids=SIGHTS)
@@ -118,4 +125,4 @@ def test_the_safe_palette_is_okabe_and_itos_darker_and_lighter(
 
 def test_a_colour_is_written_as_hex() -> None:
     """The legend writes colours as web pages do."""
-    assert hex_colour("seed", 15) == "#0f78d2"
+    assert DROP_IN.hex_colour(15) == "#0f78d2"

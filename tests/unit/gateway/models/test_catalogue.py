@@ -7,7 +7,7 @@ import pytest
 
 from gateway.errors import ModelUnavailableError, NotFoundError, OverloadedError
 from gateway.models.catalogue import KEPT_FRESH_S, Catalogue
-from gateway.torchserve.management import Management
+from gateway.torchserve.management import ManagementClient
 from tests.unit.gateway.doubles import STARTED, TorchServeDouble
 
 pytestmark = pytest.mark.anyio
@@ -51,7 +51,9 @@ def clock() -> Clock:
 
 def _catalogue(torchserve: TorchServeDouble, clock: Clock, ttl_s: float = 1.0) -> Catalogue:
     client = httpx.AsyncClient(transport=torchserve)
-    return Catalogue(Management(client, "http://127.0.0.1:8081", 5), "deeplabv3", ttl_s, clock)
+    return Catalogue(
+        ManagementClient(client, "http://127.0.0.1:8081", 5), "deeplabv3", ttl_s, clock
+    )
 
 
 @pytest.fixture
@@ -151,7 +153,9 @@ async def test_a_model_that_is_not_registered_yet_is_unavailable(
     torchserve: TorchServeDouble,
 ) -> None:
     """No client chose that name, so none is told 404."""
-    management = Management(httpx.AsyncClient(transport=torchserve), "http://127.0.0.1:8081", 5)
+    management = ManagementClient(
+        httpx.AsyncClient(transport=torchserve), "http://127.0.0.1:8081", 5
+    )
     with pytest.raises(ModelUnavailableError, match="no model other yet"):
         await Catalogue(management, "other", 1.0).status()
 

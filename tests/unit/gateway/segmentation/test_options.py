@@ -1,11 +1,11 @@
-"""A client's wish becomes the handler's form, with the model's own class ids."""
+"""Options become the handler's JSON, with the model's own class ids."""
 
 import json
 
 import pytest
 
 from gateway.errors import InvalidRequestError
-from gateway.segmentation.options import Render, Wish, class_ids, form_of
+from gateway.segmentation.options import SegmentationOptions, class_ids, to_handler_json
 
 LABELS = {0: "background", 8: "cat", 15: "person"}
 
@@ -33,24 +33,30 @@ def test_an_unknown_class_is_refused_with_those_there_are(name: str) -> None:
 
 
 @pytest.mark.parametrize("render", ["colour", "labels"])
-def test_a_plain_wish_needs_no_words(render: Render) -> None:
+def test_a_plain_options_needs_no_words(render: str) -> None:
     """The request to the model is the same as ever."""
-    wish = Wish(render=render, palette="voc")
-    assert not wish.needs_labels
-    assert form_of(wish, {}) is None
+    options = SegmentationOptions(render=render, palette="voc")
+    assert not options.needs_labels
+    assert to_handler_json(options, {}) is None
 
 
 @pytest.mark.parametrize(
-    ("wish", "form"),
+    ("options", "form"),
     [
-        (Wish(render="confidence"), {"render": "confidence"}),
-        (Wish(render="cutout"), {"render": "cutout"}),
-        (Wish(render="cutout", classes=("cat",)), {"render": "cutout", "classes": [8]}),
-        (Wish(classes=("person", "cat")), {"render": "labels", "classes": [8, 15]}),
-        (Wish(facts=True), {"render": "labels", "confidence": True}),
-        (Wish(facts=True, classes=("cat",)), {"render": "labels", "confidence": True}),
+        (SegmentationOptions(render="confidence"), {"render": "confidence"}),
+        (SegmentationOptions(render="cutout"), {"render": "cutout"}),
         (
-            Wish(render="overlay", opacity=0.25),
+            SegmentationOptions(render="cutout", classes=("cat",)),
+            {"render": "cutout", "classes": [8]},
+        ),
+        (SegmentationOptions(classes=("person", "cat")), {"render": "labels", "classes": [8, 15]}),
+        (SegmentationOptions(facts=True), {"render": "labels", "confidence": True}),
+        (
+            SegmentationOptions(facts=True, classes=("cat",)),
+            {"render": "labels", "confidence": True},
+        ),
+        (
+            SegmentationOptions(render="overlay", opacity=0.25),
             {
                 "render": "overlay",
                 "opacity": 0.25,
@@ -58,14 +64,14 @@ def test_a_plain_wish_needs_no_words(render: Render) -> None:
             },
         ),
         (
-            Wish(render="overlay", classes=("background",), palette="voc"),
+            SegmentationOptions(render="overlay", classes=("background",), palette="voc"),
             {"render": "overlay", "classes": [0], "opacity": 0.5, "colours": {"0": "000000"}},
         ),
     ],
 )
-def test_the_handlers_words(wish: Wish, form: dict[str, object]) -> None:
+def test_the_handlers_words(options: SegmentationOptions, form: dict[str, object]) -> None:
     """Colours are the gateway's, ids the model's; facts of some classes need the whole mask."""
-    text = form_of(wish, LABELS)
+    text = to_handler_json(options, LABELS)
     assert text is not None
     assert text.isascii()
     assert json.loads(text) == form

@@ -12,12 +12,11 @@ from pycocotools import mask as coco
 
 from gateway.masks.grey_png import NotAMaskError, encode_grey
 from gateway.segmentation import openapi
-from gateway.segmentation.options import Wish
-from gateway.segmentation.prediction import Found
-from gateway.segmentation.results import Detail, describe
-from gateway.segmentation.schemas import SegmentationFound
-from gateway.torchserve.inference import Prediction, Target
-from tests.unit.gateway.series import idle_clock
+from gateway.segmentation.options import SegmentationOptions
+from gateway.segmentation.prediction import Prediction
+from gateway.segmentation.results import ResultOptions, to_json
+from gateway.segmentation.schemas import SegmentationResult
+from gateway.torchserve.inference import PredictResponse, Target
 
 LABELS = {0: "background", 8: "cat", 15: "person"}
 
@@ -29,19 +28,21 @@ def _ids() -> NDArray[np.uint8]:
     return ids
 
 
-def _found(png: bytes | None = None) -> Found:
-    prediction = Prediction(
+def _prediction(png: bytes | None = None) -> Prediction:
+    response = PredictResponse(
         png=encode_grey(_ids()) if png is None else png,
         class_pixels="",
         timings="decode;dur=3.10, infer;dur=17.00",
         confidence="0.9312",
         class_confidence="0=0.9512,8=0.5000,15=0.8712",
     )
-    return Found(Target("deeplabv3", "1.0"), prediction, LABELS, 0.0251, idle_clock())
+    return Prediction(Target("deeplabv3", "1.0"), response, LABELS, 0.0251)
 
 
-def _describe(wish: Wish | None = None, **detail: Any) -> SegmentationFound:
-    return describe(_found(), wish or Wish(), Detail(**detail), "an-id")
+def _describe(options: SegmentationOptions | None = None, **detail: Any) -> SegmentationResult:
+    return to_json(
+        _prediction(), options or SegmentationOptions(), ResultOptions(**detail), "an-id"
+    )
 
 
 def test_the_document_names_its_origin_and_its_size() -> None:
@@ -54,7 +55,7 @@ def test_the_document_names_its_origin_and_its_size() -> None:
 
 def test_each_class_is_counted_named_and_coloured() -> None:
     """Ascending by id, background included; shares add up to one."""
-    told = _describe(Wish(palette="voc"))
+    told = _describe(SegmentationOptions(palette="voc"))
     assert [(found.id, found.name, found.colour) for found in told.classes] == [
         (0, "background", "#000000"),
         (8, "cat", "#400000"),
@@ -79,9 +80,9 @@ def test_the_run_lengths_are_cocos() -> None:
 
 def test_chosen_classes_alone_are_told() -> None:
     """By name or id; the others are background in the mask."""
-    told = _describe(Wish(classes=("person", "8", "cat")), mask=True)
+    told = _describe(SegmentationOptions(classes=("person", "8", "cat")), mask=True)
     assert [found.id for found in told.classes] == [8, 15]
-    told = _describe(Wish(classes=("person",)), mask=True)
+    told = _describe(SegmentationOptions(classes=("person",)), mask=True)
     mask = np.asarray(Image.open(io.BytesIO(base64.b64decode(told.mask or ""))))
     assert np.array_equal(mask, np.where(_ids() == 15, 15, 0))
     assert told.classes[0].pixels == 280
@@ -89,13 +90,18 @@ def test_chosen_classes_alone_are_told() -> None:
 
 def test_background_may_be_chosen() -> None:
     """Its facts are its own, not those of all that was not chosen."""
-    assert _describe(Wish(classes=("background",))).classes[0].pixels == 895
+    assert _describe(SegmentationOptions(classes=("background",))).classes[0].pixels == 895
 
 
 def test_a_class_that_is_not_there_is_not_told() -> None:
     """An empty list is an answer."""
-    only_background = _found(encode_grey(np.zeros((2, 2), dtype=np.uint8)))
-    assert describe(only_background, Wish(classes=("cat",)), Detail(), "an-id").classes == []
+    only_background = _prediction(encode_grey(np.zeros((2, 2), dtype=np.uint8)))
+    assert (
+        to_json(
+            only_background, SegmentationOptions(classes=("cat",)), ResultOptions(), "an-id"
+        ).classes
+        == []
+    )
 
 
 def test_mask_and_outlines_come_on_request() -> None:
@@ -112,17 +118,24 @@ def test_mask_and_outlines_come_on_request() -> None:
 def test_what_is_no_mask_is_not_described() -> None:
     """A model that answers with something else is told apart by the caller."""
     with pytest.raises(NotAMaskError):
-        describe(_found(b"\x89PNG\r\n\x1a\nnonsense"), Wish(), Detail(), "an-id")
+        to_json(
+            _prediction(b"\x89PNG\r\n\x1a\nnonsense"),
+            SegmentationOptions(),
+            ResultOptions(),
+            "an-id",
+        )
 
 
 def test_the_documented_example_is_true() -> None:
     """Its run lengths and outlines are those of its three pixels of a person."""
-    shown = SegmentationFound.model_validate(openapi.SEGMENTATION)
+    shown = SegmentationResult.model_validate(openapi.SEGMENTATION)
     ids = np.zeros((3, 4), dtype=np.uint8)
     ids[:, 0] = 15
     for found in shown.classes:
         decoded = coco.decode({"size": list(found.rle.size), "counts": found.rle.counts})
         assert np.array_equal(decoded, ids == found.id)
     mask = encode_grey(ids)
-    told = describe(_found(mask), Wish(), Detail(polygons=True, tolerance=0), "an-id")
+    told = to_json(
+        _prediction(mask), SegmentationOptions(), ResultOptions(polygons=True, tolerance=0), "an-id"
+    )
     assert [c.polygons for c in shown.classes] == [c.polygons for c in told.classes]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.requests import Request
 
-from gateway.admission.upload_budget import Memory
+from gateway.admission.upload_budget import UploadBudget
 from gateway.errors import OverloadedError
 from gateway.segmentation.batch import Batch, Item
 from tests.unit.gateway.doubles import (
@@ -227,7 +227,7 @@ def request_of(*pieces: bytes) -> Request:
 async def test_a_client_that_is_made_to_wait_is_not_slow(before: list[int]) -> None:
     """Whatever of the batch's own images is waited for, and whoever else wants the memory."""
     clock, ready = Clock(), asyncio.Event()
-    memory = Memory(1000, clock)
+    memory = UploadBudget(1000, clock)
     sizes: list[int] = []
 
     async def work(item: Item) -> bytes:
@@ -237,18 +237,23 @@ async def test_a_client_that_is_made_to_wait_is_not_slow(before: list[int]) -> N
 
     last = file(bytes(600))
     first = b"".join([*(file(bytes(size)) for size in before), last[:400]])
-    batch = Batch(memory, 1000, work)
-    reading = asyncio.create_task(batch.read(request_of(first, last[400:], form()), 10_000))
+    batch = Batch(memory, 1000)
+
+    async def read() -> None:
+        async for item in batch.read(request_of(first, last[400:], form()), 10_000):
+            batch.start(item, work(item))
+
+    reading = asyncio.create_task(read())
     while not sizes:
         await asyncio.sleep(0)
     clock.now += 60
-    with memory.buffer() as other, pytest.raises(OverloadedError):
+    with memory.upload() as other, pytest.raises(OverloadedError):
         other.append(memoryview(bytes(800)))
     ready.set()
     await reading
-    assert [line async for line in batch.answers()] == [b""] * (len(before) + 1)
+    assert [line async for line in batch.lines()] == [b""] * (len(before) + 1)
     assert sizes == [*before, 600]
-    assert memory.arriving == set()
+    assert memory.receiving == set()
 
 
 async def test_one_batch_leaves_turns_to_others(
@@ -289,11 +294,11 @@ async def test_a_fault_of_the_gateway_is_one_images_problem(
 
 async def test_an_image_given_up_for_others_is_its_own_lines_problem() -> None:
     """The rest of the batch goes on."""
-    memory = Memory(1000)
+    memory = UploadBudget(1000)
     item = Item(0, "slow.jpg", memory, 1000)
     item.append(memoryview(bytes(600)))
-    item.image.give_up()
+    item.image.evict()
     item.append(memoryview(bytes(10)))
     item.complete()
     assert isinstance(item.error, OverloadedError)
-    assert (memory.held, memory.arriving) == (0, set())
+    assert (memory.held, memory.receiving) == (0, set())

@@ -7,9 +7,15 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.app import create_app
 from gateway.telemetry.metrics import Metrics
-from tests.unit.gateway.doubles import TorchServeDouble, client, send, serving, settings
+from tests.unit.gateway.doubles import (
+    TorchServeDouble,
+    application,
+    client,
+    send,
+    serving,
+    settings,
+)
 from tests.unit.gateway.series import samples, scrape, value
 
 pytestmark = pytest.mark.anyio
@@ -160,7 +166,7 @@ async def test_the_process_is_measured(gateway: httpx.AsyncClient) -> None:
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """A gateway that really runs, so that what it does by itself happens."""
-    with serving(create_app(settings(), TorchServeDouble())) as found:
+    with serving(application(TorchServeDouble())) as found:
         yield found
 
 

@@ -9,12 +9,11 @@ from prometheus_client import CollectorRegistry
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.stages import STAGES, StageClock, Stages
 from gateway.telemetry.tracing import Tracing
-from gateway.torchserve.inference import Prediction, Target
+from gateway.torchserve.inference import PredictResponse
 from tests.unit.gateway.doubles import send, settings
 from tests.unit.gateway.series import samples, scrape, values
 
-TARGET = Target("deeplabv3", "1.0")
-PREDICTION = Prediction(b"", "0=9,15=3", "infer;dur=17.0", "0.9000", "15=0.5000")
+RESPONSE = PredictResponse(b"", "0=9,15=3", "infer;dur=17.0", "0.9000", "15=0.5000")
 LABELS = {0: "background", 15: "person"}
 SECONDS = "segserve_stage_duration_seconds_sum"
 
@@ -41,7 +40,7 @@ async def test_a_block_is_timed(clock: StageClock, metrics: Metrics) -> None:
     with clock.stage("read"):
         await asyncio.sleep(0.02)
     clock.took("queue", 3.0)
-    clock.answered(TARGET, PREDICTION)
+    clock.answered("deeplabv3", "1.0", RESPONSE)
     found = _stages(metrics.registry)
     assert found.keys() == {"read", "queue", "worker_infer"}
     assert 0.02 <= found["read"] < 1
@@ -56,7 +55,7 @@ def test_nothing_is_told_before_there_is_an_answer(clock: StageClock, metrics: M
 
 def test_stages_after_the_answer_are_told_too(clock: StageClock, metrics: Metrics) -> None:
     """Colouring comes after it."""
-    clock.answered(TARGET, PREDICTION)
+    clock.answered("deeplabv3", "1.0", RESPONSE)
     clock.took("colour", 0.5)
     assert _stages(metrics.registry)["colour"] == 0.5
 
@@ -65,13 +64,13 @@ def test_a_stage_that_fails_is_not_timed(clock: StageClock, metrics: Metrics) ->
     """It would pass for a fast one."""
     with pytest.raises(KeyError), clock.stage("infer"):
         raise KeyError
-    clock.answered(TARGET, PREDICTION)
+    clock.answered("deeplabv3", "1.0", RESPONSE)
     assert "infer" not in _stages(metrics.registry)
 
 
 def test_what_the_mask_shows_is_counted(clock: StageClock, metrics: Metrics) -> None:
     """Pixels and confidences by the names of the classes."""
-    clock.answered(TARGET, PREDICTION)
+    clock.answered("deeplabv3", "1.0", RESPONSE)
     pixels = values(metrics.registry, "segserve_class_pixels_total", "class")
     assert pixels == {"background": 9, "person": 3}
     assert values(metrics.registry, "segserve_confidence_sum", "version") == {"1.0": 0.9}
@@ -82,7 +81,7 @@ def test_what_the_mask_shows_is_counted(clock: StageClock, metrics: Metrics) -> 
 def test_without_labels_no_class_is_counted(metrics: Metrics) -> None:
     """They are asked for at the first scrape; until then a name would be a guess."""
     clock = Stages(metrics, Tracing(), lambda _: {}).clock()
-    clock.answered(TARGET, PREDICTION)
+    clock.answered("deeplabv3", "1.0", RESPONSE)
     assert values(metrics.registry, "segserve_class_pixels_total", "class") == {}
     assert values(metrics.registry, "segserve_images_total", "version") == {"1.0": 1}
 

@@ -38,7 +38,7 @@ def tracing(spans: InMemorySpanExporter) -> Tracing:
 
 def traced(torchserve: TorchServeDouble, tracing: Tracing) -> httpx.AsyncClient:
     """A client of a gateway that makes traces."""
-    app = create_app(settings(), torchserve, tracing)
+    app = create_app(settings(), torchserve, torchserve, tracing)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 

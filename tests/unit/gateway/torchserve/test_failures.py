@@ -1,5 +1,6 @@
 """Everything that can go wrong at TorchServe has one of our errors."""
 
+import aiohttp
 import httpx
 import pytest
 
@@ -15,37 +16,52 @@ from gateway.errors import (
     UnreadableImageError,
     UnsupportedFormatError,
 )
-from gateway.torchserve.failures import HANDLER, from_answer, from_transport
-from tests.unit.gateway.doubles import NO_WORKER, json_answer
+from gateway.torchserve.failures import HANDLER, from_response, from_transport
+from tests.unit.gateway.doubles import NO_WORKER, json_answer, refused
 
 
-def _all(kind: type[httpx.HTTPError]) -> list[type[httpx.HTTPError]]:
+def _all(kind: type[Exception]) -> list[type[Exception]]:
     return [kind] + [deeper for below in kind.__subclasses__() for deeper in _all(below)]
 
 
 @pytest.mark.parametrize("kind", _all(httpx.RequestError))
-def test_no_failure_of_the_transport_is_unmapped(kind: type[httpx.RequestError]) -> None:
+def test_no_failure_of_httpx_is_unmapped(kind: type[httpx.RequestError]) -> None:
     """Whatever httpx raises becomes a 503 or a 504."""
     error = from_transport(kind("broken"))
     assert isinstance(error, (ModelUnavailableError, DeadlineExceededError))
 
 
+@pytest.mark.parametrize("kind", _all(aiohttp.ClientError))
+def test_no_failure_of_aiohttp_is_unmapped(kind: type[aiohttp.ClientError]) -> None:
+    """Whatever aiohttp raises becomes a 503 or a 504."""
+    error = from_transport(kind.__new__(kind))
+    assert isinstance(error, (ModelUnavailableError, DeadlineExceededError))
+
+
 @pytest.mark.parametrize(
-    ("kind", "expected"),
+    ("failure", "expected"),
     [
-        (httpx.ConnectError, ModelUnavailableError),
-        (httpx.ConnectTimeout, ModelUnavailableError),
-        (httpx.ReadError, ModelUnavailableError),
-        (httpx.RemoteProtocolError, ModelUnavailableError),
-        (httpx.ReadTimeout, DeadlineExceededError),
-        (httpx.WriteTimeout, DeadlineExceededError),
+        (httpx.ConnectError("broken"), ModelUnavailableError),
+        (httpx.ConnectTimeout("broken"), ModelUnavailableError),
+        (httpx.ReadError("broken"), ModelUnavailableError),
+        (httpx.RemoteProtocolError("broken"), ModelUnavailableError),
+        (httpx.ReadTimeout("broken"), DeadlineExceededError),
+        (httpx.WriteTimeout("broken"), DeadlineExceededError),
+        (refused(), ModelUnavailableError),
+        (aiohttp.ConnectionTimeoutError(), ModelUnavailableError),
+        (aiohttp.ClientOSError(), ModelUnavailableError),
+        (aiohttp.ServerDisconnectedError(), ModelUnavailableError),
+        (aiohttp.ClientPayloadError(), ModelUnavailableError),
+        (aiohttp.SocketTimeoutError(), DeadlineExceededError),
+        (TimeoutError(), DeadlineExceededError),
     ],
+    ids=lambda each: getattr(each, "__name__", type(each).__name__),
 )
 def test_a_silent_server_is_told_from_a_missing_one(
-    kind: type[httpx.RequestError], expected: type[GatewayError]
+    failure: httpx.RequestError | aiohttp.ClientError | TimeoutError, expected: type[GatewayError]
 ) -> None:
     """Too slow is 504, not there is 503."""
-    assert type(from_transport(kind("broken"))) is expected
+    assert type(from_transport(failure)) is expected
 
 
 @pytest.mark.parametrize(
@@ -62,7 +78,7 @@ def test_the_handlers_verdict_is_passed_on(
     status: int, code: str, expected: type[GatewayError]
 ) -> None:
     """The image policy lives in the handler: its words reach the client, its status too."""
-    error = from_answer(json_answer(status, {"code": code, "detail": "Do this."}))
+    error = from_response(json_answer(status, {"code": code, "detail": "Do this."}))
     assert (type(error), error.detail, error.status) == (expected, "Do this.", status)
     assert HANDLER[code] is expected
 
@@ -93,7 +109,7 @@ def test_torchserves_own_errors_have_a_row(
 ) -> None:
     """Its type and message decide, since its status often does not."""
     answer = json_answer(status, {"code": status, "type": kind, "message": message})
-    assert type(from_answer(answer)) is expected
+    assert type(from_response(answer)) is expected
 
 
 @pytest.mark.parametrize(
@@ -110,4 +126,4 @@ def test_torchserves_own_errors_have_a_row(
 )
 def test_any_other_body_is_survived(status: int, body: bytes, expected: type[GatewayError]) -> None:
     """Nothing TorchServe sends makes the gateway fail."""
-    assert type(from_answer(httpx.Response(status, content=body))) is expected
+    assert type(from_response(httpx.Response(status, content=body))) is expected

@@ -1,13 +1,14 @@
 """The request that reaches TorchServe, and what is made of its answer."""
 
+import aiohttp
 import httpx
 import pytest
 
-from gateway.admission.upload_budget import Memory
+from gateway.admission.upload_budget import UploadBudget
 from gateway.errors import ModelUnavailableError
-from gateway.torchserve.inference import Prediction, Question, Target, TorchServe
-from gateway.torchserve.transport import Answer, Patience
-from tests.unit.gateway.doubles import TorchServeDouble, mask_answer, mask_png
+from gateway.torchserve.inference import InferenceClient, PredictRequest, PredictResponse, Target
+from gateway.torchserve.transport import Response, Timeouts
+from tests.unit.gateway.doubles import TorchServeDouble, mask_answer, mask_png, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -19,11 +20,13 @@ async def _predict(
     data: bytes = b"photo",
     form: str | None = None,
     target: Target = TARGET,
-) -> Prediction:
-    with Memory(len(data)).buffer() as image:
+) -> PredictResponse:
+    with UploadBudget(len(data)).upload() as image:
         image.append(memoryview(data))
-        found = TorchServe(torchserve, "http://127.0.0.1:8080/", Patience(connect_s=5, read_s=5))
-        return await found.predict(target, image, Question("an-id", form, 1234.5678))
+        found = InferenceClient(
+            torchserve, "http://127.0.0.1:8080/", Timeouts(connect_s=5, read_s=5)
+        )
+        return await found.predict(target, image, PredictRequest("an-id", form, 1234.5678))
 
 
 @pytest.mark.parametrize("size", [1, 1000, 1_000_000])
@@ -55,8 +58,8 @@ async def test_any_name_that_an_archive_may_have_can_be_asked_for(
 class _Odd(TorchServeDouble):
     """A model that is not ours may send any bytes, which aiohttp gives as half a character."""
 
-    async def post(self, *_: object) -> Answer:
-        return Answer(200, {"Server-Timing": "\udce9;dur=1"}, mask_png())
+    async def post(self, *_: object) -> Response:
+        return Response(200, {"Server-Timing": "\udce9;dur=1"}, mask_png())
 
 
 async def test_facts_that_cannot_be_passed_on_do_no_harm() -> None:
@@ -82,15 +85,17 @@ async def test_the_answer_is_the_mask_and_its_facts(torchserve: TorchServeDouble
     }
 
 
-@pytest.mark.parametrize("kind", [httpx.RemoteProtocolError, httpx.ReadError])
+@pytest.mark.parametrize(
+    "kind", [aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientPayloadError]
+)
 async def test_a_broken_connection_is_tried_once_more(
-    torchserve: TorchServeDouble, kind: type[httpx.RequestError]
+    torchserve: TorchServeDouble, kind: type[aiohttp.ClientError]
 ) -> None:
     """A connection that a restart closed in the pool costs no request; the image is sent again."""
 
     async def broken_once(request: httpx.Request) -> httpx.Response:
         if len(torchserve.predictions) == 1:
-            raise kind("closed")
+            raise kind
         return mask_answer()
 
     torchserve.predict = broken_once
@@ -99,15 +104,20 @@ async def test_a_broken_connection_is_tried_once_more(
 
 
 @pytest.mark.parametrize(
-    ("kind", "tries"), [(httpx.RemoteProtocolError, 2), (httpx.ConnectError, 1)]
+    ("failure", "tries"),
+    [
+        (aiohttp.ServerDisconnectedError(), 2),
+        (refused(), 1),
+        (aiohttp.ConnectionTimeoutError(), 1),
+    ],
 )
-async def test_it_is_not_tried_for_ever(
-    torchserve: TorchServeDouble, kind: type[httpx.RequestError], tries: int
+async def test_it_is_tried_twice_at_most(
+    torchserve: TorchServeDouble, failure: aiohttp.ClientError, tries: int
 ) -> None:
     """A server in trouble is not asked over and over."""
 
     async def broken(request: httpx.Request) -> httpx.Response:
-        raise kind("closed")
+        raise failure
 
     torchserve.predict = broken
     with pytest.raises(ModelUnavailableError):

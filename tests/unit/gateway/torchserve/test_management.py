@@ -6,19 +6,19 @@ import httpx
 import pytest
 
 from gateway.errors import ModelUnavailableError, NotFoundError
-from gateway.torchserve.management import Management, ModelStatus, VersionStatus
+from gateway.torchserve.management import ManagementClient, ModelStatus, VersionStatus
 from tests.unit.gateway.doubles import STARTED, TorchServeDouble, describe, json_answer
 
 pytestmark = pytest.mark.anyio
 
 
-def management(transport: httpx.AsyncBaseTransport) -> Management:
+def management(transport: httpx.AsyncBaseTransport) -> ManagementClient:
     """The module under test on a transport."""
     client = httpx.AsyncClient(transport=transport)
-    return Management(client, "http://127.0.0.1:8081", timeout_s=5)
+    return ManagementClient(client, "http://127.0.0.1:8081", timeout_s=5)
 
 
-def answering(answer: httpx.Response) -> Management:
+def answering(answer: httpx.Response) -> ManagementClient:
     """A management API that says one thing to every question."""
     return management(httpx.MockTransport(lambda _: answer))
 
@@ -76,3 +76,25 @@ async def test_a_version_without_a_description_has_no_labels() -> None:
 def test_the_doubles_clock_is_torchserves_format() -> None:
     """Milliseconds and a Z, as TorchServe writes them."""
     assert datetime.fromisoformat(STARTED).tzinfo is UTC
+
+
+@pytest.mark.parametrize("kind", [httpx.RemoteProtocolError, httpx.ReadError])
+async def test_a_connection_that_broke_is_made_anew(kind: type[httpx.RequestError]) -> None:
+    """TorchServe may close a kept-alive connection just as it is used; a second failure counts."""
+    asked = 0
+
+    def broken(times: int) -> httpx.MockTransport:
+        def answer(_: httpx.Request) -> httpx.Response:
+            nonlocal asked
+            asked += 1
+            if asked <= times:
+                raise kind("closed")
+            return json_answer(200, [describe("1.0", 1, {"labels": {"0": "cat"}})])
+
+        return httpx.MockTransport(answer)
+
+    assert await management(broken(1)).labels("deeplabv3", "1.0") == {0: "cat"}
+    asked = 0
+    with pytest.raises(ModelUnavailableError):
+        await management(broken(2)).labels("deeplabv3", "1.0")
+    assert asked == 2

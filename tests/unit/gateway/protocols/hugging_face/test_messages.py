@@ -11,7 +11,7 @@ from PIL import Image
 from gateway.errors import ImageTooLargeError, InvalidRequestError
 from gateway.masks.grey_png import NotAMaskError
 from gateway.protocols.hugging_face.messages import Inputs, read_inputs, segments
-from tests.unit.gateway.answers import IDS, found
+from tests.unit.gateway.answers import IDS, prediction
 
 PHOTO = base64.b64encode(b"a photo").decode()
 
@@ -64,7 +64,7 @@ def test_the_limit_is_of_the_images_own_bytes() -> None:
 
 def test_each_class_that_occurs_has_a_mask_of_its_own() -> None:
     """Ascending by id, background included, 255 at the class's pixels."""
-    answer = json.loads(segments(found(), 0.0))
+    answer = json.loads(segments(prediction(), 0.0))
     told = [(each["label"], each["score"]) for each in answer]
     assert told == [("background", 0.9512), ("cat", 0.4), ("person", 0.8712)]
     for each, class_id in zip(answer, (0, 8, 15), strict=True):
@@ -79,19 +79,19 @@ def test_each_class_that_occurs_has_a_mask_of_its_own() -> None:
 )
 def test_classes_below_the_threshold_are_left_out(threshold: float, labels: list[str]) -> None:
     """Whose mean confidence is lower."""
-    answer = json.loads(segments(found(), threshold))
+    answer = json.loads(segments(prediction(), threshold))
     assert [each["label"] for each in answer] == labels
 
 
 def test_a_class_without_a_name_is_called_by_its_id() -> None:
     """A model's labels may have gaps."""
-    answer = json.loads(segments(found(np.full((2, 2), 3, np.uint8), "3=0.5"), 0.0))
+    answer = json.loads(segments(prediction(np.full((2, 2), 3, np.uint8), "3=0.5"), 0.0))
     assert [each["label"] for each in answer] == ["3"]
 
 
 def test_an_answer_that_is_no_mask_is_noticed() -> None:
     """Whoever calls knows whose fault it is."""
-    broken = found()
-    object.__setattr__(broken.prediction, "png", b"no mask")
+    broken = prediction()
+    object.__setattr__(broken.response, "png", b"no mask")
     with pytest.raises(NotAMaskError):
         segments(broken, 0.0)

@@ -11,8 +11,7 @@ import pytest
 from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
-from gateway.app import create_app
-from tests.unit.gateway.doubles import TorchServeDouble, client, json_answer, serving, settings
+from tests.unit.gateway.doubles import TorchServeDouble, application, client, json_answer, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +22,7 @@ PHOTO = base64.b64encode(b"a photo").decode()
 @pytest.fixture
 def hugging_face(torchserve: TorchServeDouble) -> Iterator[InferenceClient]:
     """The library's client of a gateway on a real socket."""
-    with serving(create_app(settings(), torchserve)) as port:
+    with serving(application(torchserve)) as port:
         # A token of its own, so that it looks for nobody's.
         yield InferenceClient(model=f"http://127.0.0.1:{port}{PATH}", token="none")
 

@@ -9,14 +9,13 @@ import httpx
 import numpy as np
 import pytest
 
-from gateway.app import create_app
 from gateway.masks.grey_png import encode_grey
 from tests.unit.gateway.doubles import (
     TorchServeDouble,
+    application,
     client,
     json_answer,
     mask_answer,
-    settings,
 )
 from tests.unit.gateway.protocols.label_studio.tasks import tasks, uri
 
@@ -129,5 +128,5 @@ async def test_nothing_is_computed_for_a_client_that_has_left(torchserve: TorchS
         """Nobody is there."""
 
     scope = {"type": "http", "method": "POST", "path": PREDICT, "query_string": b"", "headers": []}
-    await create_app(settings(), torchserve)(scope, receive, send)
+    await application(torchserve)(scope, receive, send)
     assert (next(messages, None), torchserve.predictions) == (None, [])

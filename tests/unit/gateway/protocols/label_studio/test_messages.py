@@ -14,16 +14,16 @@ from gateway.errors import GatewayError, ImageTooLargeError, InvalidRequestError
 from gateway.protocols.label_studio.label_config import read_label_config
 from gateway.protocols.label_studio.messages import (
     MAX_TASKS,
-    Predictions,
+    LabelStudioPredictions,
     check_project,
     document,
-    prediction,
     read_tasks,
+    to_label_studio,
     version_name,
     without_image,
 )
 from gateway.torchserve.inference import Target
-from tests.unit.gateway.answers import IDS, LABELS, found
+from tests.unit.gateway.answers import IDS, LABELS, prediction
 from tests.unit.gateway.protocols.label_studio.tasks import XML, uri
 
 CONFIG = read_label_config(XML)
@@ -114,7 +114,7 @@ def test_a_project_without_brushes_is_refused() -> None:
 
 def test_a_prediction_is_what_label_studio_takes() -> None:
     """Its own library finds no fault, and reads back the pixels of each class."""
-    made = prediction(found(), CONFIG).model_dump()
+    made = to_label_studio(prediction(), CONFIG).model_dump()
     sdk: Any = LabelInterface(XML)
     assert sdk.validate_prediction(made, return_errors=True) == []
     strokes = {each["value"]["brushlabels"][0]: each for each in made["result"]}
@@ -127,7 +127,7 @@ def test_a_prediction_is_what_label_studio_takes() -> None:
 
 def test_only_labels_of_the_configuration_are_returned() -> None:
     """Background has none here; the scores are the model's confidences."""
-    made = prediction(found(), CONFIG)
+    made = to_label_studio(prediction(), CONFIG)
     told = [(each.id, each.value.brushlabels, each.score) for each in made.result]
     assert told == [("class-8", ["Pet"], 0.4), ("class-15", ["Person"], 0.8712)]
     assert (made.score, made.model_version, made.error) == (0.9312, "deeplabv3:1.0", None)
@@ -135,13 +135,13 @@ def test_only_labels_of_the_configuration_are_returned() -> None:
 
 def test_a_class_without_a_pixel_has_no_region() -> None:
     """The network may see it where the picture, which is thinner, has no pixel of it."""
-    made = prediction(found(np.where(IDS == 8, 0, IDS).astype(np.uint8)), CONFIG)
+    made = to_label_studio(prediction(np.where(IDS == 8, 0, IDS).astype(np.uint8)), CONFIG)
     assert [each.id for each in made.result] == ["class-15"]
 
 
 def test_a_class_without_a_confidence_has_a_region_all_the_same() -> None:
     """What is there is told by the mask."""
-    made = prediction(found(confidences="0=0.9512,15=0.8712"), CONFIG)
+    made = to_label_studio(prediction(confidences="0=0.9512,15=0.8712"), CONFIG)
     assert [(each.id, each.score) for each in made.result] == [
         ("class-8", 0.0),
         ("class-15", 0.8712),
@@ -150,14 +150,14 @@ def test_a_class_without_a_confidence_has_a_region_all_the_same() -> None:
 
 def test_blanks_around_a_classs_name_do_not_matter() -> None:
     """Neither does its case."""
-    made = prediction(replace(found(), labels=LABELS | {8: " Cat "}), CONFIG)
+    made = to_label_studio(replace(prediction(), labels=LABELS | {8: " Cat "}), CONFIG)
     assert [each.value.brushlabels for each in made.result] == [["Pet"], ["Person"]]
 
 
 def test_background_is_returned_if_it_has_a_label() -> None:
     """It is a class like others."""
     config = read_label_config(XML.replace("Tree", "Background"))
-    labels = [each.value.brushlabels for each in prediction(found(), config).result]
+    labels = [each.value.brushlabels for each in to_label_studio(prediction(), config).result]
     assert labels == [["Background"], ["Pet"], ["Person"]]
 
 
@@ -175,9 +175,9 @@ def test_an_answer_without_an_image_says_why() -> None:
 
 def test_a_document_is_made_of_predictions_in_json() -> None:
     """In their order, and the same as if it had been written at once."""
-    whole = Predictions(
+    whole = LabelStudioPredictions(
         results=[
-            prediction(found(), CONFIG),
+            to_label_studio(prediction(), CONFIG),
             without_image(ImageTooLargeError("Too large."), 'a "model":1'),
         ],
         model_version='a "model":1',

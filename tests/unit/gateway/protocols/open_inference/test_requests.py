@@ -7,12 +7,20 @@ from typing import Any
 import pytest
 
 from gateway.errors import ImageTooLargeError, InvalidRequestError
-from gateway.protocols.open_inference.requests import Inference, Output, read_inference
+from gateway.protocols.open_inference.requests import (
+    InferenceRequest,
+    RequestedOutput,
+    read_request,
+)
 
 PHOTO = b"a photo"
 TEXT = base64.b64encode(PHOTO).decode()
 ELEMENT = len(PHOTO).to_bytes(4, "little") + PHOTO
-ALL_JSON = (Output("mask", False), Output("png", False), Output("classes", False))
+ALL_JSON = (
+    RequestedOutput("mask", False),
+    RequestedOutput("png", False),
+    RequestedOutput("classes", False),
+)
 
 
 def tensor(**changes: Any) -> dict[str, Any]:
@@ -33,20 +41,20 @@ def binary(size: int = len(ELEMENT), **changes: Any) -> bytes:
 
 def test_an_image_in_json_is_read() -> None:
     """Without wishes all outputs are wanted, in JSON, as the protocol has it."""
-    assert read_inference(body(), None, 100) == Inference(PHOTO, ALL_JSON, None)
+    assert read_request(body(), None, 100) == InferenceRequest(PHOTO, ALL_JSON, None)
 
 
 def test_an_image_in_binary_is_read() -> None:
     """It follows the JSON, preceded by its length."""
     header = binary(id="42")
-    found = read_inference(header + ELEMENT, str(len(header)), 100)
-    assert found == Inference(PHOTO, ALL_JSON, "42")
+    found = read_request(header + ELEMENT, str(len(header)), 100)
+    assert found == InferenceRequest(PHOTO, ALL_JSON, "42")
 
 
 @pytest.mark.parametrize(
     ("fields", "outputs"),
     [
-        ({"outputs": [{"name": "png"}]}, [Output("png", False)]),
+        ({"outputs": [{"name": "png"}]}, [RequestedOutput("png", False)]),
         (
             {
                 "parameters": {"binary_data_output": True},
@@ -55,23 +63,27 @@ def test_an_image_in_binary_is_read() -> None:
                     {"name": "mask", "parameters": {"binary_data": False}},
                 ],
             },
-            [Output("png", True), Output("mask", False)],
+            [RequestedOutput("png", True), RequestedOutput("mask", False)],
         ),
         (
             {"outputs": [{"name": "classes", "parameters": {"binary_data": True}}]},
-            [Output("classes", True)],
+            [RequestedOutput("classes", True)],
         ),
         (
             {"parameters": {"binary_data_output": True}},
-            [Output("mask", True), Output("png", True), Output("classes", True)],
+            [
+                RequestedOutput("mask", True),
+                RequestedOutput("png", True),
+                RequestedOutput("classes", True),
+            ],
         ),
     ],
 )
 def test_the_outputs_that_are_asked_for_are_noted(
-    fields: dict[str, Any], outputs: list[Output]
+    fields: dict[str, Any], outputs: list[RequestedOutput]
 ) -> None:
     """In their order; what an output says of itself goes before what the request says of all."""
-    assert read_inference(body(**fields), None, 100).outputs == tuple(outputs)
+    assert read_request(body(**fields), None, 100).outputs == tuple(outputs)
 
 
 @pytest.mark.parametrize(
@@ -101,14 +113,14 @@ def test_the_outputs_that_are_asked_for_are_noted(
 def test_what_is_not_offered_is_refused(sent: bytes, detail: str) -> None:
     """In words that name what is."""
     with pytest.raises(InvalidRequestError, match=detail):
-        read_inference(sent, None, 100)
+        read_request(sent, None, 100)
 
 
 @pytest.mark.parametrize("length", ["", "-1", "1.5", "x", "1000", "9" * 5000])
 def test_the_length_of_the_json_must_be_one(length: str) -> None:
     """It is a header, and so the client's."""
     with pytest.raises(InvalidRequestError, match="Inference-Header-Content-Length"):
-        read_inference(body(), length, 100)
+        read_request(body(), length, 100)
 
 
 @pytest.mark.parametrize(
@@ -129,13 +141,13 @@ def test_lengths_that_do_not_agree_are_refused(size: int, rest: bytes) -> None:
     """The tensor's size, the element's length, and what is there."""
     header = binary(size)
     with pytest.raises(InvalidRequestError, match="binary_data_size"):
-        read_inference(header + rest, str(len(header)), 100)
+        read_request(header + rest, str(len(header)), 100)
 
 
 def test_the_limit_is_of_the_image() -> None:
     """In either form."""
     header = binary()
     with pytest.raises(ImageTooLargeError):
-        read_inference(header + ELEMENT, str(len(header)), len(PHOTO) - 1)
+        read_request(header + ELEMENT, str(len(header)), len(PHOTO) - 1)
     with pytest.raises(ImageTooLargeError):
-        read_inference(body(), None, len(PHOTO) - 1)
+        read_request(body(), None, len(PHOTO) - 1)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from gateway.errors import TooManyPixelsError
-from gateway.protocols.open_inference import responses as open_inference_answer
-from gateway.protocols.open_inference.requests import Inference, Output
-from gateway.protocols.open_inference.responses import MAX_JSON_PIXELS, answer
-from tests.unit.gateway.answers import IDS, found
+from gateway.protocols.open_inference import responses
+from gateway.protocols.open_inference.requests import InferenceRequest, RequestedOutput
+from gateway.protocols.open_inference.responses import MAX_JSON_PIXELS, encode_response
+from tests.unit.gateway.answers import IDS, prediction
 
 CLASSES = [
     {"id": 0, "name": "background", "pixels": 6, "mean_confidence": 0.9512},
@@ -20,14 +20,16 @@ CLASSES = [
 ]
 
 
-def asked(*outputs: Output, identity: str | None = None) -> Inference:
+def asked(*outputs: RequestedOutput, identity: str | None = None) -> InferenceRequest:
     """A request for these tensors."""
-    return Inference(b"", outputs, identity)
+    return InferenceRequest(b"", outputs, identity)
 
 
 def test_tensors_in_json_are_lists() -> None:
     """The mask row by row, bytes as base64, JSON as text."""
-    made = answer(found(), asked(*(Output(name, False) for name in ("mask", "png", "classes"))))
+    made = encode_response(
+        prediction(), asked(*(RequestedOutput(name, False) for name in ("mask", "png", "classes")))
+    )
     told: dict[str, Any] = json.loads(made.body)
     mask, png, classes = told.pop("outputs")
     assert made.header_length is None
@@ -39,13 +41,15 @@ def test_tensors_in_json_are_lists() -> None:
         "data": IDS.ravel().tolist(),
     }
     assert (png["datatype"], png["shape"]) == ("BYTES", [1])
-    assert base64.b64decode(png["data"][0]) == found().prediction.png
+    assert base64.b64decode(png["data"][0]) == prediction().response.png
     assert json.loads(classes["data"][0]) == CLASSES
 
 
 def test_tensors_in_binary_follow_the_json() -> None:
     """In the order in which they were asked for; bytes after their length."""
-    made = answer(found(), asked(Output("classes", True), Output("mask", True)))
+    made = encode_response(
+        prediction(), asked(RequestedOutput("classes", True), RequestedOutput("mask", True))
+    )
     assert made.header_length is not None
     header, rest = made.body[: made.header_length], made.body[made.header_length :]
     classes, mask = json.loads(header)["outputs"]
@@ -59,7 +63,9 @@ def test_tensors_in_binary_follow_the_json() -> None:
 
 def test_json_and_binary_may_be_mixed() -> None:
     """Only what is binary takes room behind the JSON."""
-    made = answer(found(), asked(Output("mask", False), Output("mask", True)))
+    made = encode_response(
+        prediction(), asked(RequestedOutput("mask", False), RequestedOutput("mask", True))
+    )
     first, second = json.loads(made.body[: made.header_length])["outputs"]
     assert "parameters" not in first
     assert second["parameters"] == {"binary_data_size": 12}
@@ -69,21 +75,23 @@ def test_json_and_binary_may_be_mixed() -> None:
 @pytest.mark.parametrize("identity", ["", "42", 'ä"\\'])
 def test_the_clients_id_comes_back(identity: str) -> None:
     """Whatever is in it."""
-    made = answer(found(), asked(Output("png", False), identity=identity))
+    made = encode_response(prediction(), asked(RequestedOutput("png", False), identity=identity))
     assert json.loads(made.body)["id"] == identity
 
 
 def test_every_class_id_has_its_number() -> None:
     """Also those of three digits."""
     ids = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    made = answer(found(ids), asked(Output("mask", False)))
+    made = encode_response(prediction(ids), asked(RequestedOutput("mask", False)))
     assert json.loads(made.body)["outputs"][0]["data"] == list(range(256))
 
 
 def test_a_mask_that_is_too_large_for_json_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would take many times the memory of what a client needs; binary has no such limit."""
     assert MAX_JSON_PIXELS == 4_000_000
-    monkeypatch.setattr(open_inference_answer, "MAX_JSON_PIXELS", IDS.size - 1)
+    monkeypatch.setattr(responses, "MAX_JSON_PIXELS", IDS.size - 1)
     with pytest.raises(TooManyPixelsError, match="`mask` with `binary_data`"):
-        answer(found(), asked(Output("mask", False)))
-    assert answer(found(), asked(Output("mask", True), Output("png", False))).header_length
+        encode_response(prediction(), asked(RequestedOutput("mask", False)))
+    assert encode_response(
+        prediction(), asked(RequestedOutput("mask", True), RequestedOutput("png", False))
+    ).header_length

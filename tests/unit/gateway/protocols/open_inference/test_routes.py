@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 
-from gateway.app import create_app
-from tests.unit.gateway.doubles import TorchServeDouble, client, serving, settings
+from tests.unit.gateway.doubles import TorchServeDouble, application, client, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +23,7 @@ PHOTO = base64.b64encode(b"a photo").decode()
 @pytest.fixture
 def server(torchserve: TorchServeDouble) -> Iterator[Any]:
     """Triton's client of a gateway on a real socket."""
-    with serving(create_app(settings(), torchserve)) as port:
+    with serving(application(torchserve)) as port:
         found = triton.InferenceServerClient(f"127.0.0.1:{port}")
         yield found
         found.close()
