@@ -2,6 +2,7 @@
 
 import binascii
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -63,7 +64,7 @@ async def read_json_body(request: Request, max_bytes: int, body: Upload) -> None
         raise InvalidRequestError(
             f"Content-Encoding {coding[:_SHOWN_CHARACTERS]!r} is not taken. Send the body as it is."
         )
-    async for chunk in limited(request, max_bytes, body_too_large(max_bytes)):
+    async for chunk in limited(request, max_bytes, partial(body_too_large, max_bytes)):
         body.append(memoryview(chunk))
 
 

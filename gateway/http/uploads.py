@@ -1,6 +1,7 @@
 """Reads images as they arrive, by form or as the body: once, in memory, never past the limits."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Final
 
 from starlette.requests import Request
@@ -50,23 +51,25 @@ def too_large(max_bytes: int) -> GatewayError:
     )
 
 
-async def limited(request: Request, max_bytes: int, error: GatewayError) -> AsyncIterator[bytes]:
-    """The pieces of a body; raises the error as soon as there are more bytes, or said to be."""
+async def limited(
+    request: Request, max_bytes: int, error: Callable[[], GatewayError]
+) -> AsyncIterator[bytes]:
+    """The chunks of a body; raises ``error()`` once more bytes are announced or received."""
     length = request.headers.get("Content-Length", "")
     if length.isdecimal() and int(length[:20]) > max_bytes:
-        raise error
+        raise error()
     received = 0
     async for chunk in request.stream():
         received += len(chunk)
         if received > max_bytes:
-            raise error
+            raise error()
         yield chunk
 
 
 async def _read_form(request: Request, max_bytes: int, image: Upload) -> None:
     file = _OneFile(max_bytes, image)
     form = Form(boundary_of(request), file, _MAX_PARTS)
-    async for chunk in limited(request, max_bytes + FORM_ALLOWANCE, too_large(max_bytes)):
+    async for chunk in limited(request, max_bytes + FORM_ALLOWANCE, partial(too_large, max_bytes)):
         form.feed(chunk)
     form.finish()
     if not file.found:
@@ -74,7 +77,7 @@ async def _read_form(request: Request, max_bytes: int, image: Upload) -> None:
 
 
 async def _read_body(request: Request, max_bytes: int, image: Upload) -> None:
-    async for chunk in limited(request, max_bytes, too_large(max_bytes)):
+    async for chunk in limited(request, max_bytes, partial(too_large, max_bytes)):
         image.append(memoryview(chunk))
 
 

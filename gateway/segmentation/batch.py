@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -22,6 +23,10 @@ MAX_FILES: Final = 100
 # Images of one request in the queue or at TorchServe at once: enough to keep the workers busy, and
 # few enough that other clients get slots between them.
 AT_ONCE: Final = 8
+
+
+def _batch_too_large(max_bytes: int) -> GatewayError:
+    return ImageTooLargeError(f"The request has more than {max_bytes} bytes. Send fewer files.")
 
 
 class Item:
@@ -114,9 +119,7 @@ class Batch:
         max_bytes in all, and ClientDisconnect; call `close` in any case.
         """
         form = Form(boundary_of(request), self._files, MAX_FILES)
-        error = ImageTooLargeError(
-            f"The request has more than {max_bytes} bytes. Send fewer files."
-        )
+        error = partial(_batch_too_large, max_bytes)
         async for chunk in limited(request, max_bytes + FORM_ALLOWANCE, error):
             await self._until_there_is_room(len(chunk))
             form.feed(chunk)

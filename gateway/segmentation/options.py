@@ -46,7 +46,7 @@ class SegmentationOptions:
 
 
 def casefolded(name: str) -> str:
-    """A class's name for comparison: stripped and case-casefolded."""
+    """A class's name for comparison: stripped and case-folded."""
     return name.strip().casefold()
 
 

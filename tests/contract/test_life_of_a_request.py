@@ -1,0 +1,126 @@
+"""The gateway's modules between a client's socket and TorchServe are few, and documented."""
+
+import ast
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import FrameType
+
+import httpx
+import pytest
+import uvicorn
+
+from gateway.app import create_app
+from gateway.http.server import ProblemProtocol
+from tests.unit.gateway.doubles import TorchServeDouble, mask_png, settings
+
+ROOT = Path(__file__).parents[2]
+GATEWAY = ROOT / "gateway"
+MOST = 16
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """asyncio is the event loop the gateway runs on."""
+    return "asyncio"
+
+
+class Trace:
+    """The gateway's modules whose code runs, in the order of their first call."""
+
+    def __init__(self) -> None:
+        self.modules: list[str] = []
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> None:
+        path = Path(frame.f_code.co_filename)
+        if event == "call" and path.is_relative_to(GATEWAY):
+            module = str(path.relative_to(GATEWAY).with_suffix(""))
+            if module not in self.modules:
+                self.modules.append(module)
+
+
+@asynccontextmanager
+async def torchserve(trace: Trace) -> AsyncIterator[str]:
+    """An inference API that ends the trace when an image has reached it."""
+
+    async def predict(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"Content-Length: (\d+)", head)
+        await reader.readexactly(int(length[1]) if length else 0)
+        sys.setprofile(None)
+        mask = mask_png()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(mask), mask))
+        writer.close()
+
+    server = await asyncio.start_server(predict, "127.0.0.1")
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
+async def gateway(inference_url: str) -> AsyncIterator[int]:
+    """The gateway as it is served, in this event loop; its port."""
+    app = create_app(settings(inference_url=inference_url), management=TorchServeDouble())
+    config = uvicorn.Config(
+        app, port=0, http=ProblemProtocol, ws="none", log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def documented() -> list[str]:
+    """The modules that docs/architecture.md names, in its order."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    section = text.split("## The life of a request", 1)[1].split("\n## ", 1)[0]
+    return re.findall(r"^\| \d+ \| `([\w/]+)\.py`", section, re.MULTILINE)
+
+
+async def test_a_request_crosses_the_documented_modules_and_no_others() -> None:
+    """From the socket to TorchServe, as the code really runs."""
+    trace = Trace()
+    async with torchserve(trace) as url, gateway(url) as port, httpx.AsyncClient() as client:
+        target = f"http://127.0.0.1:{port}/segmentation"
+        files = {"file": ("photo.jpg", b"photo", "image/jpeg")}
+        assert (await client.post(target, files=files)).status_code == 200  # imports and caches
+        sys.setprofile(trace)
+        try:
+            answer = await client.post(target, files=files)
+        finally:
+            sys.setprofile(None)
+    assert answer.status_code == 200
+    assert trace.modules == documented()
+    assert len(trace.modules) <= MOST
+
+
+def test_every_module_of_a_request_is_reached_by_imports() -> None:
+    """Walked from the application: no module is called by a name that its importers do not know."""
+    reached, ahead = set[str](), ["app"]
+    while ahead:
+        module = ahead.pop()
+        for name in _imported(GATEWAY / f"{module}.py") - reached:
+            reached.add(name)
+            ahead.append(name)
+    # uvicorn is given the protocol by the process that starts it.
+    assert set(documented()) - reached == {"http/server"}
+
+
+def _imported(path: Path) -> set[str]:
+    """The gateway's modules that a file imports, as paths below gateway/ without suffix."""
+    names = set[str]()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("gateway"):
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    found = {name.removeprefix("gateway.").replace(".", "/") for name in names}
+    return {name for name in found if (GATEWAY / f"{name}.py").is_file()}
