@@ -117,7 +117,7 @@ def create_app(
     )
     store = KeyStore(settings.keys_file)
     cache = KeyCache(store) if requires_keys(settings) else None
-    _add_middleware(app, settings, cache, counts)
+    _add_middleware(app, settings, cache, counts, tracing)
     _add_segmentation(app, serving)
     _add_protocols(app, settings, serving)
     _add_administration(app, serving.catalogue, counts, store, cache)
@@ -153,7 +153,11 @@ def _build_serving(
 
 
 def _add_middleware(
-    app: FastAPI, settings: Settings, cache: KeyCache | None, counts: Metrics
+    app: FastAPI,
+    settings: Settings,
+    cache: KeyCache | None,
+    counts: Metrics,
+    tracing: Tracing,
 ) -> None:
     """Add what is in front of every route, from the innermost to the outermost."""
     if cache is not None or settings.rate_limit or settings.key_concurrency:
@@ -163,7 +167,7 @@ def _add_middleware(
     app.add_middleware(LingeringClose)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
-    app.add_middleware(Telemetry, metrics=counts)
+    app.add_middleware(Telemetry, metrics=counts, is_traced=tracing.provider is not None)
     app.add_middleware(ResponseHeaders)
 
 

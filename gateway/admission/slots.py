@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from gateway.errors import OverloadedError
 
@@ -34,19 +32,39 @@ class Admission:
         if self._slots.locked() and self._waiting >= self._max_queue:
             raise OverloadedError(_DETAIL)
 
-    @asynccontextmanager
-    async def acquire_slot(self) -> AsyncIterator[float]:
-        """Hold a slot, granted in order of arrival; yields the seconds spent in the queue."""
+    def slot(self) -> "_Slot":
+        """A slot to hold during a block; yields the seconds spent in the queue.
+
+        Slots are granted in order of arrival. Raises OverloadedError if the queue is full.
+        """
+        return _Slot(self)
+
+    async def acquire_slot(self) -> None:
+        """Wait for a slot in the queue."""
         self.refuse_if_full()
-        arrived = time.perf_counter()
         self._waiting += 1
         try:
             await self._slots.acquire()
         finally:
             self._waiting -= 1
         self._in_use += 1
-        try:
-            yield time.perf_counter() - arrived
-        finally:
-            self._in_use -= 1
-            self._slots.release()
+
+    def release_slot(self) -> None:
+        """Give a slot to the next request in the queue."""
+        self._in_use -= 1
+        self._slots.release()
+
+
+class _Slot:
+    """A slot in use; a class, as it costs half of a generator."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+
+    async def __aenter__(self) -> float:
+        arrived = time.perf_counter()
+        await self._admission.acquire_slot()
+        return time.perf_counter() - arrived
+
+    async def __aexit__(self, *_: object) -> None:
+        self._admission.release_slot()

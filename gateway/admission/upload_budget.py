@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Self
 
 from gateway.errors import GatewayError, OverloadedError
 
@@ -39,18 +39,9 @@ class UploadBudget:
         """Bytes held by all uploads."""
         return self._held
 
-    @contextmanager
-    def upload(self) -> Iterator["Upload"]:
-        """An empty upload, cleared at the end of the block.
-
-        Cleared explicitly, because a traceback may keep a reference long after the request.
-        """
-        upload = Upload(self)
-        try:
-            yield upload
-        finally:
-            self.receiving.discard(upload)
-            upload.clear()
+    def upload(self) -> "Upload":
+        """An empty upload, for use as a context manager."""
+        return Upload(self)
 
     def has_room(self, size: int) -> bool:
         """Whether so many bytes are left."""
@@ -77,7 +68,10 @@ class UploadBudget:
 
 
 class Upload:
-    """The bytes of one upload, in blocks, and their share of the budget."""
+    """The bytes of one upload, in blocks, and their share of the budget.
+
+    A context manager that clears it: a traceback may keep a reference long after the request.
+    """
 
     def __init__(self, budget: UploadBudget) -> None:
         self._budget = budget
@@ -85,6 +79,13 @@ class Upload:
         self._last = self._window = budget.clock()
         self._size_before = self.size = 0
         self.blocks: list[bytearray] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._budget.receiving.discard(self)
+        self.clear()
 
     @contextmanager
     def receiving(self) -> Iterator[None]:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -70,7 +69,7 @@ async def answer(request: Request, exc: Exception) -> Response:
         _allow_all(request, response)
     if not isinstance(exc, (GatewayError, RequestValidationError, HTTPException)):
         # Starlette answers the unforeseen outside of every middleware, and logs its traceback.
-        add_request_id(MutableHeaders(raw=response.raw_headers), identity)
+        add_request_id(response.raw_headers, identity)
         add_security_headers(response.raw_headers)
     return response
 

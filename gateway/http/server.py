@@ -7,7 +7,6 @@ import asyncio
 from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from starlette.datastructures import MutableHeaders
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.errors import GatewayError, HeadersTooLargeError, MalformedHttpError
@@ -27,11 +26,11 @@ MAX_HEAD_S: Final = 20.0
 def _answer(error: GatewayError) -> bytes:
     identity = new_request_id()
     response = render(error, identity)
-    headers = MutableHeaders(raw=response.raw_headers)
+    headers = response.raw_headers
     add_request_id(headers, identity)
-    headers["Connection"] = "close"
-    add_security_headers(headers.raw)
-    lines = [name + b": " + value + b"\r\n" for name, value in headers.raw]
+    headers.append((b"connection", b"close"))
+    add_security_headers(headers)
+    lines = [name + b": " + value + b"\r\n" for name, value in headers]
     return b"".join((STATUS_LINE[error.status], *lines, b"\r\n", bytes(response.body)))
 
 

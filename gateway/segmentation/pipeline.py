@@ -6,8 +6,8 @@ another program's protocol.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
@@ -46,7 +46,7 @@ def client_of(request: Request) -> Client:
     return Client(request.state.request_id, request.is_disconnected)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Job:
     """An image to predict; expires: Unix time in seconds of its deadline."""
 
@@ -57,13 +57,8 @@ class _Job:
     expires: float
 
 
-@asynccontextmanager
-async def _deadline(seconds: float, detail: str) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except TimeoutError as exc:
-        raise DeadlineExceededError(detail) from exc
+def _too_slow(limit_s: float) -> DeadlineExceededError:
+    return DeadlineExceededError(f"The upload took longer than {limit_s:g} seconds.")
 
 
 class Pipeline:
@@ -112,20 +107,21 @@ class Pipeline:
 
     # Receive
 
-    @contextmanager
-    def upload(self) -> Iterator[Upload]:
+    def upload(self) -> Upload:
         """An empty upload for one image; raises OverloadedError while the queue is full."""
         self.refuse_if_full()
-        with self._budget.upload() as upload:
-            yield upload
+        return self._budget.upload()
 
     @asynccontextmanager
     async def receiving(self, upload: Upload) -> AsyncIterator[None]:
         """The block in which an upload is read, within its deadline."""
         limit = self._settings.upload_deadline_s
-        async with _deadline(limit, f"The upload took longer than {limit:g} seconds."):
-            with upload.receiving():
-                yield
+        try:
+            async with asyncio.timeout(limit):
+                with upload.receiving():
+                    yield
+        except TimeoutError as exc:
+            raise _too_slow(limit) from exc
 
     async def receive_body(self, request: Request, upload: Upload) -> None:
         """Read a body that holds an image, in base64 at most, and parameters."""
@@ -148,8 +144,11 @@ class Pipeline:
     ) -> AsyncIterator[AsyncIterator[Item]]:
         """The block in which a batch is read, within its deadline; yields its files."""
         limit = self._settings.batch_deadline_s
-        async with _deadline(limit, f"The upload took longer than {limit:g} seconds."):
-            yield batch.read(request, self._settings.max_batch_bytes)
+        try:
+            async with asyncio.timeout(limit):
+                yield batch.read(request, self._settings.max_batch_bytes)
+        except TimeoutError as exc:
+            raise _too_slow(limit) from exc
 
     # Predict
 
@@ -179,8 +178,12 @@ class Pipeline:
         self._catalogue.check_model(options.model)
         limit = self._settings.deadline_s
         job = _Job(client, image, options, clock, time.time() + limit)
-        async with _deadline(limit, f"No answer after {limit:g} seconds. Try again later."):
-            target, labels, response = await self._ask(job)
+        try:
+            async with asyncio.timeout(limit):
+                target, labels, response = await self._ask(job)
+        except TimeoutError as exc:
+            detail = f"No answer after {limit:g} seconds. Try again later."
+            raise DeadlineExceededError(detail) from exc
         clock.answered(target.model, target.version, response)
         return Prediction(target, response, labels, clock.seconds)
 
@@ -208,7 +211,7 @@ class Pipeline:
     async def _infer(self, job: _Job, target: Target, request: PredictRequest) -> PredictResponse:
         """Wait for a slot at TorchServe and use it; errors name the target."""
         try:
-            async with self._admission.acquire_slot() as waited_s:
+            async with self._admission.slot() as waited_s:
                 if waited_s > _LONG_WAIT_S and await job.client.is_gone():
                     raise ClientDisconnect
                 job.clock.took("queue", waited_s)

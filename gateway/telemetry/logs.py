@@ -31,6 +31,7 @@ def log_to_stderr(level: str, form: LogFormat) -> None:
     logging.basicConfig(level=level.upper(), handlers=[lines])
     # No line says which thread or process wrote it, and to find out takes a tenth of its time.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # nor which line of code logged
     # A line per request to TorchServe says nothing that ours does not.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     # A malformed form is the client's business: it is told.

@@ -45,6 +45,8 @@ class Metrics:
         self._tell_limits(settings)
 
     def _count_requests(self) -> None:
+        # Looked up once: bounded, as the labels are.
+        self._request_series: dict[tuple[str, str, int], Histogram] = {}
         self._requests = Histogram(
             "segserve_request_duration_seconds",
             "Seconds from the start of a request to the end of its answer.",
@@ -97,7 +99,11 @@ class Metrics:
         """It has its answer, or nobody waits for one any more."""
         self.in_flight.dec()
         known = method if method in _METHODS else _OTHER
-        self._requests.labels(route, known, status).observe(seconds)
+        key = (route, known, status)
+        series = self._request_series.get(key)
+        if series is None:
+            series = self._request_series[key] = self._requests.labels(*key)
+        series.observe(seconds)
 
     def failed(self, code: str) -> None:
         """A problem document with this code was sent."""

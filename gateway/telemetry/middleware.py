@@ -4,7 +4,6 @@ import logging
 import time
 from typing import Any, Final
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import InternalError
@@ -20,16 +19,17 @@ _MAX_PATH: Final = 200
 class Telemetry:
     """ASGI middleware that measures requests; only the one that adds headers is further out."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, is_traced: bool) -> None:
         self._app = app
         self._metrics = metrics
+        self._is_traced = is_traced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count the request, pass it on, and record it when its response has ended."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send)
+        exchange = _Exchange(scope, receive, send, is_traced=self._is_traced)
         self._metrics.in_flight.inc()
         try:
             await self._app(scope, exchange.receive, exchange.send)
@@ -47,14 +47,15 @@ class Telemetry:
             self._metrics.failed(code)
         if exchange.is_result and exchange.model and exchange.version:
             sending = now - exchange.answering
-            self._metrics.images.stage(exchange.model, exchange.version, "write", sending)
+            self._metrics.images.of(exchange.model, exchange.version).stage("write", sending)
         _log(exchange, route, seconds)
 
 
 class _Exchange:
     """One request and its answer, as they pass."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, is_traced: bool) -> None:
+        self.is_traced = is_traced
         self.started = time.perf_counter()
         self.answering = self.started
         self.scope = scope
@@ -85,9 +86,17 @@ class _Exchange:
     def _start(self, message: Message) -> None:
         self.answering = time.perf_counter()
         self.status = message["status"]
-        headers = Headers(raw=message["headers"])
-        self.model, self.version = headers.get("X-Model"), headers.get("X-Model-Version")
-        self.is_result = "X-Class-Pixels" in headers
+        for name, value in message["headers"]:
+            if name == b"x-model":
+                self.model = value.decode("latin-1")
+            elif name == b"x-model-version":
+                self.version = value.decode("latin-1")
+            elif name == b"x-class-pixels":
+                self.is_result = True
+        if self.is_traced:
+            self._annotate()
+
+    def _annotate(self) -> None:
         tracing.annotate(
             {
                 "segserve.request_id": self.identity,
@@ -118,7 +127,7 @@ def _log(exchange: _Exchange, route: str, seconds: float) -> None:
         "version": exchange.version,
         "code": exchange.state.get("error_code"),
         "key_id": getattr(exchange.state.get("principal"), "id", None),
-        "trace_id": tracing.trace_id(),
+        "trace_id": tracing.trace_id() if exchange.is_traced else None,
     }
     told = {name: value for name, value in fields.items() if value is not None}
     line = "%(method)s %(path)s %(status)d %(duration_ms).1f ms id=%(request_id)s"

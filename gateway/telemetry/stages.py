@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final, Protocol
 
+from gateway.telemetry.image_metrics import VersionMetrics
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.tracing import Tracing
 
@@ -54,7 +55,7 @@ class StageClock:
         self.started = time.perf_counter()
         self._stages = stages
         self._is_traced = stages.tracing.provider is not None
-        self._target: tuple[str, str] | None = None
+        self._version: VersionMetrics | None = None
         self._pending: list[tuple[str, float]] = []
 
     @property
@@ -62,37 +63,51 @@ class StageClock:
         """Seconds since the start."""
         return time.perf_counter() - self.started
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> AbstractContextManager[None]:
         """Time the block; within ``infer``, the request to TorchServe continues the trace."""
-        started = time.perf_counter()
-        if self._is_traced:
-            with self._stages.tracing.stage(name):
-                yield
-        else:
+        timed = _Timed(self, name)
+        return self._traced(name, timed) if self._is_traced else timed
+
+    @contextmanager
+    def _traced(self, name: str, timed: "_Timed") -> Iterator[None]:
+        with timed, self._stages.tracing.stage(name):
             yield
-        self._record(name, time.perf_counter() - started)
 
     def took(self, name: str, seconds: float) -> None:
         """Record a stage that ends now and was timed elsewhere."""
         if self._is_traced:
             self._stages.tracing.took(name, seconds)
-        self._record(name, seconds)
+        self.record(name, seconds)
 
     def answered(self, model: str, version: str, facts: Facts) -> None:
         """Note which version answered, and record what it reports."""
-        self._target = target = (model, version)
+        self._version = metrics = self._stages.metrics.images.of(model, version)
         for name, seconds in self._pending:
-            self._record(name, seconds)
-        images = self._stages.metrics.images
-        images.worker_timings(*target, facts.timings)
-        images.image(*target, facts.confidence)
+            metrics.stage(name, seconds)
+        metrics.worker_timings(facts.timings)
+        metrics.image(facts.confidence)
         # Empty until the first scrape, which fetches them.
         if labels := self._stages.labels(version):
-            images.classes(*target, facts.class_pixels, facts.class_confidence, labels)
+            metrics.classes(facts.class_pixels, facts.class_confidence, labels)
 
-    def _record(self, name: str, seconds: float) -> None:
-        if self._target is None:
+    def record(self, name: str, seconds: float) -> None:
+        """Count a stage's seconds, now or once a version has answered."""
+        if self._version is None:
             self._pending.append((name, seconds))
         else:
-            self._stages.metrics.images.stage(*self._target, name, seconds)
+            self._version.stage(name, seconds)
+
+
+class _Timed:
+    """Times a block that ends without an error; a class, as it costs half of a generator."""
+
+    def __init__(self, clock: StageClock, name: str) -> None:
+        self._clock = clock
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._clock.record(self._name, time.perf_counter() - self._started)

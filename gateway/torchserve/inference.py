@@ -121,10 +121,10 @@ def _endpoint(url: str, target: Target) -> URL:
     return URL(f"{url}/predictions/{quote(target.model)}/{quote(target.version)}", encoded=True)
 
 
-async def _body(image: Upload) -> AsyncIterator[bytes]:
-    """The image block by block, so that no layer below copies it whole."""
+async def _body(image: Upload) -> AsyncIterator[bytes | bytearray]:
+    """The image block by block, so that no layer copies it; nothing appends to it any more."""
     for block in image.blocks:
-        yield bytes(block)
+        yield block
 
 
 def _fact(response: Response, name: str) -> str:

@@ -6,6 +6,7 @@ all that the gateway does (decision record 0027).
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import aiohttp
@@ -33,7 +34,11 @@ class Transport(Protocol):
     """What carries requests to the inference API."""
 
     async def post(
-        self, url: URL, headers: Mapping[str, str], body: AsyncIterator[bytes], timeouts: Timeouts
+        self,
+        url: URL,
+        headers: Mapping[str, str],
+        body: AsyncIterator[bytes | bytearray],
+        timeouts: Timeouts,
     ) -> Response:
         """Send once and return the whole response; the headers hold the body's length.
 
@@ -44,6 +49,11 @@ class Transport(Protocol):
         """Close every connection."""
 
 
+@lru_cache
+def _limits(timeouts: Timeouts) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(connect=timeouts.connect_s, sock_read=timeouts.read_s)
+
+
 class AiohttpTransport:
     """A pool of connections, each used by one request at a time."""
 
@@ -52,12 +62,15 @@ class AiohttpTransport:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(
-        self, url: URL, headers: Mapping[str, str], body: AsyncIterator[bytes], timeouts: Timeouts
+        self,
+        url: URL,
+        headers: Mapping[str, str],
+        body: AsyncIterator[bytes | bytearray],
+        timeouts: Timeouts,
     ) -> Response:
         """As the protocol says; sending has no timeout, because every caller has a deadline."""
-        limits = aiohttp.ClientTimeout(connect=timeouts.connect_s, sock_read=timeouts.read_s)
         async with self._opened().post(
-            url, headers=headers, data=body, timeout=limits, allow_redirects=False
+            url, headers=headers, data=body, timeout=_limits(timeouts), allow_redirects=False
         ) as response:
             return Response(response.status, response.headers, await response.read())
 

@@ -45,7 +45,7 @@ def test_the_metrics_names_are_good_ones() -> None:
     metrics.failed("not_found")
     metrics.workers("deeplabv3", True, {"1.0": 2})
     of = ("deeplabv3", "1.0")
-    metrics.images.stage(*of, "read", 0.1)
-    metrics.images.image(*of, "0.9")
-    metrics.images.classes(*of, "0=1", "0=0.5", {0: "background"})
+    metrics.images.of(*of).stage("read", 0.1)
+    metrics.images.of(*of).image("0.9")
+    metrics.images.of(*of).classes("0=1", "0=0.5", {0: "background"})
     assert promtool("check", "metrics", given=metrics.exposition()) == ""

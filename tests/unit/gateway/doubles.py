@@ -131,13 +131,17 @@ class TorchServeDouble(httpx.AsyncBaseTransport):
         return mask_answer(form=request.headers.get("X-Segserve-Form", "{}"))
 
     async def post(
-        self, url: URL, headers: Mapping[str, str], body: AsyncIterator[bytes], timeouts: Timeouts
+        self,
+        url: URL,
+        headers: Mapping[str, str],
+        body: AsyncIterator[bytes | bytearray],
+        timeouts: Timeouts,
     ) -> Response:
         """The inference API."""
         if self.down is not None:
             raise _SAME_FAILURE[type(self.down)]()
-        request = httpx.Request("POST", str(url), headers=dict(headers), content=body)
-        await request.aread()
+        content = b"".join([block async for block in body])
+        request = httpx.Request("POST", str(url), headers=dict(headers), content=content)
         self.predictions.append(request)
         answer = await self.predict(request)
         return Response(answer.status_code, answer.headers, await answer.aread())

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def _hold(admission: Admission, release: asyncio.Event, log: list[str], name: str) -> None:
-    async with admission.acquire_slot():
+    async with admission.slot():
         log.append(name)
         await release.wait()
 
@@ -35,7 +35,7 @@ async def test_beyond_the_queue_is_refused_at_once() -> None:
     with pytest.raises(OverloadedError):
         admission.refuse_if_full()
     with pytest.raises(OverloadedError):
-        async with admission.acquire_slot():
+        async with admission.slot():
             pass
     release.set()
     await asyncio.gather(*tasks)
@@ -61,11 +61,11 @@ async def test_a_failure_gives_the_turn_back() -> None:
     admission = Admission(1, 0)
     for _ in range(3):
         with pytest.raises(ValueError, match="x"):
-            async with admission.acquire_slot():
+            async with admission.slot():
                 raise ValueError("x")
 
 
 async def test_without_a_queue_a_free_turn_is_still_taken() -> None:
     """A queue of zero refuses waiting, not working."""
-    async with Admission(1, 0).acquire_slot() as waited:
+    async with Admission(1, 0).slot() as waited:
         assert waited < 1

@@ -71,7 +71,7 @@ class Client:
     ) -> Response:
         """Send a body of these blocks."""
 
-        async def body() -> AsyncIterator[bytes]:
+        async def body() -> AsyncIterator[bytes | bytearray]:
             for block in blocks:
                 yield block
 
