@@ -5,12 +5,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import choices, comparison, legend, result, words
-from ui.answers import Readiness
-from ui.errors import GatewayError
-from ui.examples import EXAMPLES, thumbnails_css
-from ui.gateway_client import GatewayClient
+from ui import messages, result, state
+from ui.client.errors import GatewayError
+from ui.client.gateway_client import GatewayClient
+from ui.client.responses import Readiness
 from ui.settings import Settings
+from ui.widgets import comparison, legend
+from ui.widgets.examples import EXAMPLES, thumbnails_css
 
 TITLE = "DeepLabV3 image segmentation"
 # The service goes by the content. Browsers on Windows save photographs as jfif.
@@ -69,19 +70,19 @@ def _wait_until_ready() -> None:
     readiness = _readiness()
     if isinstance(readiness, Readiness):
         st.rerun()
-    st.warning(words.waiting(readiness))
+    st.warning(messages.waiting(readiness))
 
 
 def _inputs() -> None:
     upload, examples = st.columns(2, gap="large")
     with upload:
-        choices.uploader("Choose a photograph", FILE_TYPES, _settings())
+        state.uploader("Choose a photograph", FILE_TYPES, _settings())
         row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
         row.button(
             "Get segmentation map",
             type="primary",
-            disabled=choices.picture() is None,
-            on_click=choices.ask,
+            disabled=state.picture() is None,
+            on_click=state.ask,
         )
     with examples:
         st.html('<div class="label">Or try an example</div>')
@@ -92,29 +93,29 @@ def _inputs() -> None:
                 example.title,
                 key=f"example-{example.key}",
                 width="stretch",
-                on_click=choices.take_example,
+                on_click=state.take_example,
                 args=(example, _settings()),
             )
     # Last: it asks the gateway, for whose silence nothing else need wait.
     with row:
-        choices.version_chooser(_client())
+        state.version_chooser(_client())
 
 
 def _outputs() -> None:
-    picture = choices.picture()
+    picture = state.picture()
     if picture is None:
         return
-    outcome = choices.outcome()
-    if isinstance(outcome, result.Result) and not choices.asked():
+    outcome = state.outcome()
+    if isinstance(outcome, result.Result) and not state.asked():
         comparison.show(outcome, _settings().max_pixels)
         return
     _, segmented = comparison.columns(picture)
-    if choices.asked():
+    if state.asked():
         with segmented, st.spinner("Segmenting ..."):
-            choices.answer(_client())
+            state.answer(_client())
         st.rerun()
     elif isinstance(outcome, GatewayError):
-        segmented.error(words.problem(outcome))
+        segmented.error(messages.problem(outcome))
     else:
         segmented.html('<div class="empty">Press "Get segmentation map".</div>')
 
@@ -122,7 +123,7 @@ def _outputs() -> None:
 def _vocabulary(readiness: Readiness) -> None:
     labels = result.labels_or_none(_client(), readiness.model, readiness.version)
     if labels:
-        with st.expander("What this model can find", expanded=choices.picture() is None):
+        with st.expander("What this model can find", expanded=state.picture() is None):
             st.html(legend.vocabulary_html(labels))
 
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from ui import legend, overlay
-from ui.answers import Label, Segmentation
-from ui.errors import GatewayError, UnexpectedAnswerError
-from ui.gateway_client import GatewayClient
-from ui.pictures import CannotShowError, load_upright
+from ui.client.errors import GatewayError, UnexpectedAnswerError
+from ui.client.gateway_client import GatewayClient
+from ui.client.responses import Label, Segmentation
+from ui.imaging import overlay
+from ui.imaging.preview import CannotShowError, load_upright
+from ui.widgets import legend
 
 # What a large screen shows; a download is for closer looks. At 2500, every JPEG that has a preview
 # also stays within Settings.max_pixels for the download: the decoder halves from 5000 pixels on.

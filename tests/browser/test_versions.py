@@ -10,8 +10,8 @@ from tests.archives import renumbered
 from tests.browser import screen
 from tests.browser.conftest import OpenPage
 from tests.stack import ROOT, Stack
-from ui.answers import ModelVersion, Readiness
-from ui.gateway_client import GatewayClient
+from ui.client.gateway_client import GatewayClient
+from ui.client.responses import ModelVersion, Readiness
 
 SECOND = "1.0.1"
 

@@ -8,8 +8,8 @@ from PIL import Image
 from tests.unit.ui.conftest import Encode
 from tests.unit.ui.gateway_double import Answer, GatewayDouble, mask_png
 from ui import result
-from ui.errors import UnexpectedAnswerError
-from ui.gateway_client import GatewayClient
+from ui.client.errors import UnexpectedAnswerError
+from ui.client.gateway_client import GatewayClient
 
 LIMIT = 50_000_000
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from ui.answers import Label
+from ui.client.responses import Label
 
 BACKGROUND = "background"
 _PALETTE = "seed"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-_FOLDER = Path(__file__).parent / "examples"
+_FOLDER = Path(__file__).parents[1] / "examples"
 _THUMBNAIL_PX = (240, 180)
 
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from ui import result
-from ui.answers import ModelVersion
-from ui.errors import GatewayError
-from ui.examples import Example
-from ui.gateway_client import GatewayClient
+from ui.client.errors import GatewayError
+from ui.client.gateway_client import GatewayClient
+from ui.client.responses import ModelVersion
 from ui.settings import Settings
+from ui.widgets.examples import Example
 
 Outcome = result.Result | GatewayError
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.unit.ui.conftest import Encode
 from tests.unit.ui.gateway_double import mask_png, seed_colour
-from ui import overlay
+from ui.imaging import overlay
 
 PERSON_BOX = {15: (10, 0, 20, 20)}
 

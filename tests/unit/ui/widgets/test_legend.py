@@ -2,9 +2,9 @@
 
 import pytest
 
-from ui import legend
-from ui.answers import Label
-from ui.legend import Row
+from ui.client.responses import Label
+from ui.widgets import legend
+from ui.widgets.legend import Row
 
 LABELS = (
     Label(0, "background", {"seed": "#000000"}),

@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ui.answers import Label, Model, ModelVersion, Readiness
-from ui.errors import (
+from ui.client.errors import (
     GatewayError,
     RefusedError,
     TimedOutError,
@@ -16,7 +15,8 @@ from ui.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from ui.gateway_client import GatewayClient, parse_class_pixels
+from ui.client.gateway_client import GatewayClient, parse_class_pixels
+from ui.client.responses import Label, Model, ModelVersion, Readiness
 
 Handler = Callable[[httpx.Request], httpx.Response]
 

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from ui.examples import EXAMPLES, Example, thumbnails_css
+from ui.widgets.examples import EXAMPLES, Example, thumbnails_css
 
 EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.key)
 

@@ -15,8 +15,8 @@ from segserve_client.api.models import labels, list_models
 from segserve_client.api.segmentation import segmentation
 from segserve_client.types import File, Response
 
-from ui import errors
-from ui.answers import Label, Model, ModelVersion, Problem, Readiness, Segmentation
+from ui.client import errors
+from ui.client.responses import Label, Model, ModelVersion, Problem, Readiness, Segmentation
 
 Answer = TypeVar("Answer")
 

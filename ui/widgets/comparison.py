@@ -6,7 +6,9 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import legend, overlay, result, words
+from ui import messages, result
+from ui.imaging import overlay
+from ui.widgets import legend
 
 
 def columns(picture: result.Picture) -> tuple[DeltaGenerator, DeltaGenerator]:
@@ -42,13 +44,13 @@ def show(shown: result.Result, max_pixels: int) -> None:
         st.html(legend.rows_html(shown.rows))
     with facts:
         _downloads(shown, opacity, max_pixels)
-        st.caption(words.provenance(shown))
+        st.caption(messages.provenance(shown))
 
 
 def _opacity(shown: result.Result) -> float | None:
     """Ask how to draw the classes: None for the colours alone, else the overlay's opacity."""
     if not shown.can_overlay:
-        st.info(f"Shown without the photograph. {words.plain(shown.words)}")
+        st.info(f"Shown without the photograph. {messages.plain(shown.words)}")
         return None
     view, slider = st.columns([2, 3], vertical_alignment="bottom")
     kind = view.segmented_control(

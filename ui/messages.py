@@ -3,7 +3,7 @@
 import re
 import string
 
-from ui.errors import GatewayError
+from ui.client.errors import GatewayError
 from ui.result import Result
 
 _MARKDOWN = re.compile(f"([{re.escape(string.punctuation)}])")

@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from tests.unit.ui.conftest import press
 from tests.unit.ui.gateway_double import GatewayDouble, problem
-from ui.answers import Segmentation
-from ui.gateway_client import GatewayClient
+from ui.client.gateway_client import GatewayClient
+from ui.client.responses import Segmentation
 
 
 def segmentations(gateway: GatewayDouble) -> list[str]:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ui import words
-from ui.errors import RefusedError
+from ui import messages
+from ui.client.errors import RefusedError
 
 
 @pytest.mark.parametrize(
@@ -17,17 +17,17 @@ from ui.errors import RefusedError
 )
 def test_plain_disarms_markdown(text: str, expected: str) -> None:
     """Pictures, headings, directives, formulas and tags stay letters."""
-    assert expected == words.plain(text)
+    assert expected == messages.plain(text)
 
 
 def test_a_problem_has_title_detail_and_request_id() -> None:
     """All three reach the person, the title in bold."""
-    text = words.problem(RefusedError("Not a picture", "Send a JPEG", "req-1"))
+    text = messages.problem(RefusedError("Not a picture", "Send a JPEG", "req-1"))
     assert text == "**Not a picture**\n\nSend a JPEG\n\nRequest id: req\\-1"
 
 
 def test_waiting_says_that_the_page_keeps_looking() -> None:
     """A person need not reload."""
-    text = words.waiting(RefusedError("Not ready", "Wait", "req-1"))
+    text = messages.waiting(RefusedError("Not ready", "Wait", "req-1"))
     assert text.startswith("**Not ready**\n\nWait")
     assert "looks again" in text

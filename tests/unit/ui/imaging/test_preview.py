@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from tests.unit.ui.conftest import Encode
-from ui.pictures import CannotShowError, load_upright
+from ui.imaging.preview import CannotShowError, load_upright
 
 ORIENTATION = 0x0112
 
