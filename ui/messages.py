@@ -30,9 +30,9 @@ def _what(error: GatewayError) -> str:
 
 def provenance(result: Result) -> str:
     """Say which model version made a mask, its size, the time it took and its request id."""
-    answer, (width, height) = result.answer, result.size
+    response, (width, height) = result.response, result.mask_size
     return (
-        f"Made by **{plain(answer.model)}** version **{plain(answer.version)}** "
-        f"in {answer.elapsed_s * 1000:.0f} ms, {width} x {height} pixels.  \n"
-        f"Request id: {plain(answer.request_id)}"
+        f"Made by **{plain(response.model)}** version **{plain(response.version)}** "
+        f"in {response.elapsed_s * 1000:.0f} ms, {width} x {height} pixels.  \n"
+        f"Request id: {plain(response.request_id)}"
     )

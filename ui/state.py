@@ -8,6 +8,7 @@ from ui import result
 from ui.client.errors import GatewayError
 from ui.client.gateway_client import GatewayClient
 from ui.client.responses import ModelVersion
+from ui.imaging import input_image
 from ui.settings import Settings
 from ui.widgets.examples import Example
 
@@ -20,9 +21,9 @@ _WISH = "wish"
 _CHOOSER = "version"
 
 
-def picture() -> result.Picture | None:
+def picture() -> input_image.InputImage | None:
     """Give the picture on the table, uploaded or one of the examples."""
-    chosen: result.Picture | None = st.session_state.get(_PICTURE)
+    chosen: input_image.InputImage | None = st.session_state.get(_PICTURE)
     return chosen
 
 
@@ -62,7 +63,7 @@ def take_example(example: Example, settings: Settings) -> None:
     """Put an example on the table, clear the uploader, and ask at once."""
     st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
     data = example.path.read_bytes()
-    _put(result.choose(example.path.name, data, settings.max_pixels))
+    _put(input_image.load(example.path.name, data, settings.max_pixels))
     ask()
 
 
@@ -85,10 +86,10 @@ def _take_upload(key: str, settings: Settings) -> None:
     if upload is None:
         _put(None)
     else:
-        _put(result.choose(upload.name, upload.getvalue(), settings.max_pixels))
+        _put(input_image.load(upload.name, upload.getvalue(), settings.max_pixels))
 
 
-def _put(chosen: result.Picture | None) -> None:
+def _put(chosen: input_image.InputImage | None) -> None:
     st.session_state[_PICTURE] = chosen
     st.session_state[_OUTCOME] = None
     st.session_state[_ASKED] = False

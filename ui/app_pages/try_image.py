@@ -104,7 +104,7 @@ def _outputs() -> None:
 
 
 def _vocabulary(readiness: Readiness) -> None:
-    labels = result.labels_or_none(resources.client(), readiness.model, readiness.version)
+    labels = result.labels_or_empty(resources.client(), readiness.model, readiness.version)
     if labels:
         with st.expander("What this model can find", expanded=state.picture() is None):
             st.html(legend.vocabulary_html(labels))

@@ -7,20 +7,21 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui import messages, result
-from ui.imaging import overlay
+from ui.imaging.encoding import encode
+from ui.imaging.input_image import InputImage
 from ui.widgets import legend
 
 
-def columns(picture: result.Picture) -> tuple[DeltaGenerator, DeltaGenerator]:
+def columns(image: InputImage) -> tuple[DeltaGenerator, DeltaGenerator]:
     """Draw both headings and the original; give the columns to draw on."""
     original, segmented = st.columns(2, gap="large")
     original.subheader("Original", anchor=False)
     segmented.subheader("Segmented", anchor=False)
     with original.container(key="original"):
-        if picture.preview is None:
-            st.html(f'<div class="empty">No preview. {escape(picture.words)}</div>')
+        if image.preview is None:
+            st.html(f'<div class="empty">No preview. {escape(image.no_preview_reason)}</div>')
         else:
-            shown = overlay.encode(picture.preview, "JPEG")
+            shown = encode(image.preview, "JPEG")
             st.image(shown, output_format="JPEG", width="stretch", alt="The original picture")
     return original, segmented
 
@@ -29,11 +30,11 @@ def columns(picture: result.Picture) -> tuple[DeltaGenerator, DeltaGenerator]:
 @st.fragment
 def show(shown: result.Result, max_pixels: int) -> None:
     """Draw a result with all that belongs to it; max_pixels bounds what is decoded for it."""
-    _, segmented = columns(shown.picture)
+    _, segmented = columns(shown.image)
     with segmented:
-        image = st.container(key="segmented")
+        drawn = st.container(key="segmented")
         opacity = _opacity(shown)
-    image.image(
+    drawn.image(
         result.segmented_image(shown, opacity),
         width="stretch",
         alt="The picture with the classes in colour",
@@ -41,7 +42,7 @@ def show(shown: result.Result, max_pixels: int) -> None:
     classes, facts = st.columns(2, gap="large")
     with classes:
         st.html('<div class="label">Share of the picture</div>')
-        st.html(legend.rows_html(shown.rows))
+        st.html(legend.legend_html(shown.classes))
     with facts:
         _downloads(shown, opacity, max_pixels)
         st.caption(messages.provenance(shown))
@@ -50,7 +51,7 @@ def show(shown: result.Result, max_pixels: int) -> None:
 def _opacity(shown: result.Result) -> float | None:
     """Ask how to draw the classes: None for the colours alone, else the overlay's opacity."""
     if not shown.can_overlay:
-        st.info(f"Shown without the photograph. {messages.plain(shown.words)}")
+        st.info(f"Shown without the photograph. {messages.plain(shown.no_overlay_reason)}")
         return None
     view, slider = st.columns([2, 3], vertical_alignment="bottom")
     kind = view.segmented_control(
@@ -75,11 +76,11 @@ def _opacity(shown: result.Result) -> float | None:
 
 
 def _downloads(shown: result.Result, opacity: float | None, max_pixels: int) -> None:
-    stem = Path(shown.picture.name).stem
+    stem = Path(shown.image.name).stem
     with st.container(horizontal=True):
         st.download_button(
             "Download mask",
-            shown.answer.mask_png,
+            shown.response.mask_png,
             file_name=f"{stem}_mask.png",
             mime="image/png",
             on_click="ignore",
