@@ -1,151 +1,102 @@
-"""What a visitor has chosen and got, kept in Streamlit's session between reruns."""
-
-from collections.abc import Mapping, Sequence
+"""The session's state: selected image, result, version. The only module with session_state keys."""
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from ui import result
 from ui.client.errors import GatewayError
 from ui.client.gateway_client import GatewayClient
-from ui.client.responses import ModelVersion
-from ui.imaging import input_image
-from ui.settings import Settings
-from ui.widgets.examples import Example
+from ui.imaging.input_image import InputImage
+from ui.result import Result, segment
 
-Outcome = result.Result | GatewayError
-
-# The keys in st.session_state that are ours and not a widget's.
-_PICTURE, _OUTCOME, _ASKED, _UPLOADS = "picture", "outcome", "asked", "uploads"
-_WISH = "wish"
-# The chooser's own: Streamlit forgets it whenever the chooser is not drawn.
-_CHOOSER = "version"
+# Our own keys.
+_IMAGE, _RESULT, _PENDING = "image", "result", "pending"
+_VERSION, _UPLOADER_NUMBER = "version", "uploader_number"
+# Keys of widgets. Streamlit deletes their values when a script run does not draw them.
+VERSION_CHOOSER, VIEW, OPACITY = "version_chooser", "view", "opacity"
 
 
-def picture() -> input_image.InputImage | None:
-    """Give the picture on the table, uploaded or one of the examples."""
-    chosen: input_image.InputImage | None = st.session_state.get(_PICTURE)
-    return chosen
+def image() -> InputImage | None:
+    """Return the selected image: the upload or an example."""
+    selected: InputImage | None = st.session_state.get(_IMAGE)
+    return selected
 
 
-def outcome() -> Outcome | None:
-    """Give what came of the last question about this picture."""
-    came: Outcome | None = st.session_state.get(_OUTCOME)
-    return came
+def result() -> Result | GatewayError | None:
+    """Return the result of the last request for this image, or the error."""
+    last: Result | GatewayError | None = st.session_state.get(_RESULT)
+    return last
 
 
-def asked() -> bool:
-    """Whether a segmentation is wanted and not yet answered."""
-    return bool(st.session_state.get(_ASKED))
+def is_pending() -> bool:
+    """Whether a segmentation is requested and has neither result nor error yet."""
+    return bool(st.session_state.get(_PENDING))
 
 
-def ask() -> None:
-    """Want a segmentation of the picture on the table."""
-    st.session_state[_OUTCOME] = None
-    st.session_state[_ASKED] = True
+def request() -> None:
+    """Request a segmentation of the selected image; complete_request sends it."""
+    st.session_state[_RESULT] = None
+    st.session_state[_PENDING] = True
 
 
-def answer(client: GatewayClient) -> None:
-    """Ask the gateway and keep the outcome, good or bad."""
+def complete_request(client: GatewayClient) -> None:
+    """Send the pending request and keep the result or the error."""
     try:
-        came: Outcome = result.segment(client, st.session_state[_PICTURE], _wish())
+        last: Result | GatewayError = segment(client, st.session_state[_IMAGE], selected_version())
     except GatewayError as error:
-        came = error
+        last = error
     except Exception:
-        # A fault of ours: asked again at every rerun, it would only show again.
-        st.session_state[_ASKED] = False
+        # A bug of the page: sent again at every rerun, the request would only fail again.
+        st.session_state[_PENDING] = False
         raise
-    # An interrupted script ends here, still asked: its rerun asks for what is chosen by then.
-    st.session_state[_OUTCOME] = came
-    st.session_state[_ASKED] = False
+    # An interrupted script ends before this line, and the request stays pending: the next rerun
+    # sends it with the image and version that are selected by then.
+    st.session_state[_RESULT] = last
+    st.session_state[_PENDING] = False
 
 
-def take_example(example: Example, settings: Settings) -> None:
-    """Put an example on the table, clear the uploader, and ask at once."""
-    st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
-    data = example.path.read_bytes()
-    _put(input_image.load(example.path.name, data, settings.max_pixels))
-    ask()
+def select_image(selected: InputImage | None) -> None:
+    """Replace the image and drop the result of the previous one."""
+    st.session_state[_IMAGE] = selected
+    st.session_state[_RESULT] = None
+    st.session_state[_PENDING] = False
 
 
-def uploader(label: str, types: Sequence[str], settings: Settings) -> None:
-    """Offer the uploader; a new file replaces what is on the table."""
-    # A widget cannot be emptied by code, but a new key makes a new and empty one.
-    key = f"upload-{st.session_state.get(_UPLOADS, 0)}"
-    st.file_uploader(
-        label,
-        type=types,
-        max_upload_size=settings.max_image_mb,
-        key=key,
-        on_change=_take_upload,
-        args=(key, settings),
-    )
+def select_example(example: InputImage) -> None:
+    """Select an example, empty the uploader and request the segmentation."""
+    st.session_state[_UPLOADER_NUMBER] = st.session_state.get(_UPLOADER_NUMBER, 0) + 1
+    select_image(example)
+    request()
 
 
-def _take_upload(key: str, settings: Settings) -> None:
-    upload = st.session_state[key]
-    if upload is None:
-        _put(None)
-    else:
-        _put(input_image.load(upload.name, upload.getvalue(), settings.max_pixels))
+def uploader_key() -> str:
+    """Return the uploader's key; a new key makes a new, empty uploader."""
+    return f"upload-{st.session_state.get(_UPLOADER_NUMBER, 0)}"
 
 
-def _put(chosen: input_image.InputImage | None) -> None:
-    st.session_state[_PICTURE] = chosen
-    st.session_state[_OUTCOME] = None
-    st.session_state[_ASKED] = False
+def uploaded_file() -> UploadedFile | None:
+    """Return the file in the uploader."""
+    upload: UploadedFile | None = st.session_state[uploader_key()]
+    return upload
 
 
-def _wish() -> str | None:
-    """Give the version that was chosen; None for the default, whichever it is by now."""
-    wish: str | None = st.session_state.get(_WISH)
-    return wish
+def selected_version() -> str | None:
+    """Return the selected version; None follows the default, also when that changes."""
+    version: str | None = st.session_state.get(_VERSION)
+    return version
 
 
-def version_chooser(client: GatewayClient) -> None:
-    """Offer the versions of the model if there are several, ready or not."""
-    versions = _versions(client)
-    _forget_if_gone(versions)
-    if len(versions) < 2:
-        return
-    shown = next((each for each in versions if each.version == _wish()), versions[0])
-    if st.session_state.get(_CHOOSER) != _version_words(shown):
-        st.session_state[_CHOOSER] = _version_words(shown)
-    wishes = {_version_words(each): None if each.default else each.version for each in versions}
-    st.selectbox(
-        "Model version",
-        list(wishes),
-        key=_CHOOSER,
-        on_change=_choose,
-        args=(wishes,),
-        width=220,
-    )
+def select_version(version: str | None) -> None:
+    """Select a version, or None for the default."""
+    st.session_state[_VERSION] = version
 
 
-def _forget_if_gone(versions: Sequence[ModelVersion]) -> None:
-    # Without a list nobody knows.
-    if versions and _wish() not in [each.version for each in versions]:
-        st.session_state[_WISH] = None
+def chosen_label() -> str:
+    """Return the option that the version chooser shows."""
+    label: str = st.session_state[VERSION_CHOOSER]
+    return label
 
 
-def _choose(wishes: Mapping[str, str | None]) -> None:
-    # A browser may still show the words of an earlier list, which is no choice.
-    shown = st.session_state[_CHOOSER]
-    if shown in wishes:
-        st.session_state[_WISH] = wishes[shown]
-
-
-def _versions(client: GatewayClient) -> Sequence[ModelVersion]:
-    """List the versions, the default first; none if the gateway does not say."""
-    try:
-        models = client.models()
-    except GatewayError:
-        return ()
-    # A gateway serves one model.
-    versions = models[0].versions if models else ()
-    return sorted(versions, key=lambda each: not each.default)
-
-
-def _version_words(version: ModelVersion) -> str:
-    if not version.ready:
-        return f"{version.version} (not ready)"
-    return f"{version.version} (default)" if version.default else version.version
+def show_label(label: str) -> None:
+    """Make the version chooser, which is not drawn yet, show an option."""
+    if st.session_state.get(VERSION_CHOOSER) != label:
+        st.session_state[VERSION_CHOOSER] = label

@@ -1,31 +1,31 @@
-"""The page to try the model: choose an image, get its segmentation."""
+"""The page to try the model: select an image and look at its segmentation."""
 
 from html import escape
 
 import streamlit as st
 
-from ui import messages, resources, result, state
+from ui import messages, resources, state
 from ui.client.errors import GatewayError
 from ui.client.responses import Readiness
-from ui.widgets import comparison, legend
-from ui.widgets.examples import EXAMPLES, thumbnails_css
+from ui.result import Result, labels_or_empty
+from ui.widgets import comparison, examples, uploader, version_chooser
+from ui.widgets.legend import vocabulary_html
 
 TITLE = "DeepLabV3 image segmentation"
 # The service goes by the content. Browsers on Windows save photographs as jfif.
 FILE_TYPES = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "tif", "tiff", "bmp", "avif"]
-_LOOK_AGAIN_S = 3
+_POLL_S = 3
 
 
 def show() -> None:
     """Draw the page."""
-    st.html(thumbnails_css())
     readiness = _readiness()
     _header(readiness)
     if isinstance(readiness, GatewayError):
         _wait_until_ready()
     with st.container(border=True):
         _inputs()
-    _outputs()
+    _output()
     if isinstance(readiness, Readiness):
         _vocabulary(readiness)
 
@@ -48,7 +48,7 @@ def _header(readiness: Readiness | GatewayError) -> None:
     status.html(f'<div class="{css}"><span class="dot"></span>{escape(text)}</div>')
 
 
-@st.fragment(run_every=_LOOK_AGAIN_S)
+@st.fragment(run_every=_POLL_S)
 def _wait_until_ready() -> None:
     readiness = _readiness()
     if isinstance(readiness, Readiness):
@@ -57,54 +57,43 @@ def _wait_until_ready() -> None:
 
 
 def _inputs() -> None:
-    upload, examples = st.columns(2, gap="large")
-    with upload:
-        state.uploader("Choose a photograph", FILE_TYPES, resources.settings())
+    left, right = st.columns(2, gap="large")
+    with left:
+        uploader.show("Choose a photograph", FILE_TYPES, resources.settings())
         row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
         row.button(
             "Get segmentation map",
             type="primary",
-            disabled=state.picture() is None,
-            on_click=state.ask,
+            disabled=state.image() is None,
+            on_click=state.request,
         )
-    with examples:
-        st.html('<div class="label">Or try an example</div>')
-        with st.container(key="examples"):
-            columns = st.columns(len(EXAMPLES))
-        for column, example in zip(columns, EXAMPLES, strict=True):
-            column.button(
-                example.title,
-                key=f"example-{example.key}",
-                width="stretch",
-                on_click=state.take_example,
-                args=(example, resources.settings()),
-            )
-    # Last: it asks the gateway, for whose silence nothing else need wait.
+    with right:
+        examples.show(resources.settings())
+    # Last: it waits for the gateway, and nothing else here should.
     with row:
-        state.version_chooser(resources.client())
+        version_chooser.show(resources.client())
 
 
-def _outputs() -> None:
-    picture = state.picture()
-    if picture is None:
+def _output() -> None:
+    image, result = state.image(), state.result()
+    if image is None:
         return
-    outcome = state.outcome()
-    if isinstance(outcome, result.Result) and not state.asked():
-        comparison.show(outcome, resources.settings().max_pixels)
+    if isinstance(result, Result) and not state.is_pending():
+        comparison.show(result, resources.settings().max_pixels)
         return
-    _, segmented = comparison.columns(picture)
-    if state.asked():
+    _, segmented = comparison.columns(image)
+    if state.is_pending():
         with segmented, st.spinner("Segmenting ..."):
-            state.answer(resources.client())
+            state.complete_request(resources.client())
         st.rerun()
-    elif isinstance(outcome, GatewayError):
-        segmented.error(messages.problem(outcome))
+    elif isinstance(result, GatewayError):
+        segmented.error(messages.problem(result))
     else:
         segmented.html('<div class="empty">Press "Get segmentation map".</div>')
 
 
 def _vocabulary(readiness: Readiness) -> None:
-    labels = result.labels_or_empty(resources.client(), readiness.model, readiness.version)
+    labels = labels_or_empty(resources.client(), readiness.model, readiness.version)
     if labels:
-        with st.expander("What this model can find", expanded=state.picture() is None):
-            st.html(legend.vocabulary_html(labels))
+        with st.expander("What this model can find", expanded=state.image() is None):
+            st.html(vocabulary_html(labels))

@@ -1,4 +1,4 @@
-"""Original and Segmented side by side, with the legend, the opacity and the downloads."""
+"""Original and segmented image side by side, with legend, opacity and downloads."""
 
 from html import escape
 from pathlib import Path
@@ -6,14 +6,15 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import messages, result
+from ui import messages, state
 from ui.imaging.encoding import encode
 from ui.imaging.input_image import InputImage
-from ui.widgets import legend
+from ui.result import DOWNLOAD_PX, Result, overlay_png, segmented_image
+from ui.widgets.legend import legend_html
 
 
 def columns(image: InputImage) -> tuple[DeltaGenerator, DeltaGenerator]:
-    """Draw both headings and the original; give the columns to draw on."""
+    """Draw both headings and the original; return the two columns."""
     original, segmented = st.columns(2, gap="large")
     original.subheader("Original", anchor=False)
     segmented.subheader("Segmented", anchor=False)
@@ -21,66 +22,66 @@ def columns(image: InputImage) -> tuple[DeltaGenerator, DeltaGenerator]:
         if image.preview is None:
             st.html(f'<div class="empty">No preview. {escape(image.no_preview_reason)}</div>')
         else:
-            shown = encode(image.preview, "JPEG")
-            st.image(shown, output_format="JPEG", width="stretch", alt="The original picture")
+            jpeg = encode(image.preview, "JPEG")
+            st.image(jpeg, output_format="JPEG", width="stretch", alt="The original picture")
     return original, segmented
 
 
-# A fragment: the slider redraws from what is in memory, without asking the gateway again.
+# A fragment: moving the slider redraws from memory and sends the gateway nothing.
 @st.fragment
-def show(shown: result.Result, max_pixels: int) -> None:
-    """Draw a result with all that belongs to it; max_pixels bounds what is decoded for it."""
-    _, segmented = columns(shown.image)
+def show(result: Result, max_pixels: int) -> None:
+    """Draw a result; max_pixels limits what is decoded for the overlay to download."""
+    _, segmented = columns(result.image)
     with segmented:
-        drawn = st.container(key="segmented")
-        opacity = _opacity(shown)
-    drawn.image(
-        result.segmented_image(shown, opacity),
+        above_controls = st.container(key="segmented")
+        opacity = _opacity(result)
+    above_controls.image(
+        segmented_image(result, opacity),
         width="stretch",
         alt="The picture with the classes in colour",
     )
     classes, facts = st.columns(2, gap="large")
     with classes:
         st.html('<div class="label">Share of the picture</div>')
-        st.html(legend.legend_html(shown.classes))
+        st.html(legend_html(result.classes))
     with facts:
-        _downloads(shown, opacity, max_pixels)
-        st.caption(messages.provenance(shown))
+        _downloads(result, opacity, max_pixels)
+        st.caption(messages.provenance(result))
 
 
-def _opacity(shown: result.Result) -> float | None:
-    """Ask how to draw the classes: None for the colours alone, else the overlay's opacity."""
-    if not shown.can_overlay:
-        st.info(f"Shown without the photograph. {messages.plain(shown.no_overlay_reason)}")
+def _opacity(result: Result) -> float | None:
+    """Draw the controls; return the overlay's opacity, or None for the mask alone."""
+    if not result.can_overlay:
+        st.info(f"Shown without the photograph. {messages.plain(result.no_overlay_reason)}")
         return None
-    view, slider = st.columns([2, 3], vertical_alignment="bottom")
-    kind = view.segmented_control(
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    view = left.segmented_control(
         "View",
         ["Overlay", "Map"],
         default="Overlay",
         required=True,
-        key="view",
+        key=state.VIEW,
         label_visibility="collapsed",
     )
-    percent = slider.slider(
+    percent = right.slider(
         "Opacity",
         0,
         100,
         65,
         format="Opacity %d %%",
-        key="opacity",
-        disabled=kind == "Map",
+        key=state.OPACITY,
+        disabled=view == "Map",
         label_visibility="collapsed",
     )
-    return percent / 100 if kind == "Overlay" else None
+    return percent / 100 if view == "Overlay" else None
 
 
-def _downloads(shown: result.Result, opacity: float | None, max_pixels: int) -> None:
-    stem = Path(shown.image.name).stem
+def _downloads(result: Result, opacity: float | None, max_pixels: int) -> None:
+    stem = Path(result.image.name).stem
     with st.container(horizontal=True):
         st.download_button(
             "Download mask",
-            shown.response.mask_png,
+            result.response.mask_png,
             file_name=f"{stem}_mask.png",
             mime="image/png",
             on_click="ignore",
@@ -90,10 +91,10 @@ def _downloads(shown: result.Result, opacity: float | None, max_pixels: int) -> 
         if opacity is not None:
             st.download_button(
                 "Download overlay",
-                lambda: result.overlay_png(shown, opacity, max_pixels),
+                lambda: overlay_png(result, opacity, max_pixels),
                 file_name=f"{stem}_overlay.png",
                 mime="image/png",
                 on_click="ignore",
                 icon=":material/download:",
-                help=f"PNG of at most {result.DOWNLOAD_PX} pixels on its long side.",
+                help=f"PNG of at most {DOWNLOAD_PX} pixels on its long side.",
             )

@@ -69,3 +69,8 @@ def download_labels(page: AppTest) -> list[str]:
 def press(page: AppTest, label: str) -> AppTest:
     """Press a button by its label."""
     return next(each for each in page.button if each.label == label).click().run()
+
+
+def segmentations(gateway: GatewayDouble) -> list[str]:
+    """List the segmentations that the gateway was asked for, as paths with their query."""
+    return [path for path in gateway.asked if path.startswith("/segmentation")]

@@ -1,8 +1,11 @@
-"""The examples are there, small, and have a known origin."""
+"""The examples are small, have a known origin, and are segmented at one click."""
 
 import pytest
 from PIL import Image
+from streamlit.testing.v1 import AppTest
 
+from tests.unit.ui.conftest import press, segmentations
+from tests.unit.ui.gateway_double import GatewayDouble
 from ui.widgets.examples import EXAMPLES, Example, thumbnails_css
 
 EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.key)
@@ -29,3 +32,17 @@ def test_each_example_has_a_thumbnail(example: Example) -> None:
     """The style puts a picture on the button of each, and stays light."""
     assert f".st-key-example-{example.key} button" in thumbnails_css()
     assert len(thumbnails_css()) < 100_000
+
+
+def test_a_click_on_an_example_segments_it(page: AppTest, gateway: GatewayDouble) -> None:
+    """One click, one result."""
+    press(page.run(), "Cat")
+    assert segmentations(gateway) == ["/segmentation"]
+    assert [each.value for each in page.subheader] == ["Original", "Segmented"]
+
+
+def test_an_example_replaces_an_upload(page: AppTest, cat_jpeg: bytes) -> None:
+    """The uploader does not name a picture that is no longer on the table."""
+    page.run().file_uploader[0].upload("mine.jpg", cat_jpeg).run()
+    press(page, "Cat")
+    assert page.file_uploader[0].value is None
