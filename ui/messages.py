@@ -1,4 +1,4 @@
-"""Turns facts into Markdown for a person, with everything from outside shown as it is."""
+"""Messages in Markdown; text that comes from outside is escaped."""
 
 import re
 import string
@@ -9,30 +9,30 @@ from ui.result import Result
 _MARKDOWN = re.compile(f"([{re.escape(string.punctuation)}])")
 
 
-def plain(text: str) -> str:
-    """Escape text from outside, so that Markdown shows it and never obeys it."""
+def escape(text: str) -> str:
+    """Escape Markdown, and replace line breaks by spaces."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
 def problem(error: GatewayError) -> str:
-    """Say what went wrong, what to do, and the id under which the logs know it."""
-    return f"{_what(error)}\n\nRequest id: {plain(error.request_id)}"
+    """Format an error: what is wrong, what to do, the request id."""
+    return f"{_title_and_detail(error)}\n\nRequest id: {escape(error.request_id)}"
 
 
 def waiting(error: GatewayError) -> str:
-    """Say why nothing can be segmented yet, and that the page keeps looking."""
-    return f"{_what(error)} This page looks again every few seconds."
+    """Format the reason why the gateway is not ready; the page polls it."""
+    return f"{_title_and_detail(error)} This page looks again every few seconds."
 
 
-def _what(error: GatewayError) -> str:
-    return f"**{plain(error.title)}**\n\n{plain(error.detail)}"
+def _title_and_detail(error: GatewayError) -> str:
+    return f"**{escape(error.title)}**\n\n{escape(error.detail)}"
 
 
 def provenance(result: Result) -> str:
-    """Say which model version made a mask, its size, the time it took and its request id."""
+    """Format the origin of a mask: model, version, duration, size, request id."""
     response, (width, height) = result.response, result.mask_size
     return (
-        f"Made by **{plain(response.model)}** version **{plain(response.version)}** "
+        f"Made by **{escape(response.model)}** version **{escape(response.version)}** "
         f"in {response.elapsed_s * 1000:.0f} ms, {width} x {height} pixels.  \n"
-        f"Request id: {plain(response.request_id)}"
+        f"Request id: {escape(response.request_id)}"
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from ui.classes import ClassShare, class_shares, see_through_ids
-from ui.client.errors import GatewayError, UnexpectedAnswerError
+from ui.client.errors import GatewayError, unreadable_mask
 from ui.client.gateway_client import GatewayClient
 from ui.client.responses import Label, Segmentation
 from ui.imaging.encoding import encode
@@ -65,8 +65,7 @@ def _mask(response: Segmentation) -> Image.Image:
     try:
         return read_mask(response.mask_png)
     except BadMaskError as error:
-        title = "The gateway gave an answer that this page does not understand"
-        raise UnexpectedAnswerError(title, str(error), response.request_id) from error
+        raise unreadable_mask(str(error), response.request_id) from error
 
 
 def _fitted(mask: Image.Image, image: InputImage) -> tuple[Image.Image, str]:

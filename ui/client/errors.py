@@ -1,16 +1,21 @@
-"""What can go wrong between the page and the gateway, in words for the person at the page.
+"""The exceptions of gateway requests, with messages for the visitor.
 
 GatewayError
-|-- UnreachableError       nobody answers at the gateway's address
-|-- TimedOutError          the gateway was silent for longer than the page waits
-|-- RefusedError           the gateway says what is wrong with the request
-|-- UnavailableError       the gateway is well but cannot serve now; trying again may help
-`-- UnexpectedAnswerError  the answer is not one of Segserve's gateway
+|-- UnreachableError         no connection, or one that broke
+|-- TimedOutError            no response within the timeout
+|-- RefusedError             a problem document about the request: status 4xx but 429
+|-- UnavailableError         a problem document that suggests a retry: status 429 or 5xx
+`-- UnexpectedResponseError  a response that is not one of Segserve's gateway
 """
+
+_NOT_UNDERSTOOD = "The gateway gave an answer that this page does not understand"
 
 
 class GatewayError(Exception):
-    """A request that brought no result: a title, words that say what to do, a request id."""
+    """A request without a result.
+
+    title: what is wrong; detail: what to do about it; request_id: the id in the gateway's log.
+    """
 
     def __init__(self, title: str, detail: str, request_id: str) -> None:
         super().__init__(f"{title}: {detail}")
@@ -20,27 +25,27 @@ class GatewayError(Exception):
 
 
 class UnreachableError(GatewayError):
-    """Nobody answers at the gateway's address."""
+    """No connection to the gateway, or one that broke."""
 
 
 class TimedOutError(GatewayError):
-    """The gateway was silent for longer than the page waits."""
+    """No response within the timeout."""
 
 
 class RefusedError(GatewayError):
-    """The gateway says what is wrong with the request; sending it again will not help."""
+    """The gateway refuses the request; a retry will not help."""
 
 
 class UnavailableError(GatewayError):
-    """The gateway is well but cannot serve now; trying again may help."""
+    """The gateway cannot serve at the moment; a retry may help."""
 
 
-class UnexpectedAnswerError(GatewayError):
-    """The answer is not one of Segserve's gateway."""
+class UnexpectedResponseError(GatewayError):
+    """The response is not one of Segserve's gateway."""
 
 
 def timed_out(timeout_s: float, request_id: str) -> TimedOutError:
-    """Nothing came within timeout_s seconds."""
+    """Build the error for a timeout of timeout_s seconds."""
     return TimedOutError(
         "The gateway takes too long",
         f"It was silent for {timeout_s:g} seconds, so the page stopped waiting. "
@@ -50,7 +55,7 @@ def timed_out(timeout_s: float, request_id: str) -> TimedOutError:
 
 
 def unreachable(base_url: str, request_id: str) -> UnreachableError:
-    """No connection came about."""
+    """Build the error for a connection that could not be made."""
     return UnreachableError(
         "The gateway does not answer",
         f'Nothing answers at {base_url}. Start Segserve with "make run", '
@@ -60,7 +65,7 @@ def unreachable(base_url: str, request_id: str) -> UnreachableError:
 
 
 def broken_off(base_url: str, request_id: str) -> UnreachableError:
-    """A connection ended before the answer did."""
+    """Build the error for a connection that ended before the response did."""
     return UnreachableError(
         "The connection to the gateway broke",
         f"{base_url} was reached, but no complete answer came back. Try again; "
@@ -70,7 +75,8 @@ def broken_off(base_url: str, request_id: str) -> UnreachableError:
 
 
 def locked_out(request_id: str) -> RefusedError:
-    """The gateway asks for a key; not in its own words: a person at the page sends no headers."""
+    """Build the error for a missing or wrong API key."""
+    # Not with the gateway's message, which is about headers: a visitor sends none.
     return RefusedError(
         "The gateway does not know this page",
         'It asks for a key. Make one with "python -m gateway.keys add --name page" '
@@ -79,11 +85,16 @@ def locked_out(request_id: str) -> RefusedError:
     )
 
 
-def unexpected(address: str, status: int, request_id: str) -> UnexpectedAnswerError:
-    """Something answered at the address that the page cannot read."""
-    return UnexpectedAnswerError(
-        "The gateway gave an answer that this page does not understand",
+def unexpected(address: str, status: int, request_id: str) -> UnexpectedResponseError:
+    """Build the error for a response that the page cannot parse."""
+    return UnexpectedResponseError(
+        _NOT_UNDERSTOOD,
         f"{address} answered {status}. Check that "
         "SEGSERVE_UI_GATEWAY_URL is Segserve's gateway, of the same release as this page.",
         request_id,
     )
+
+
+def unreadable_mask(reason: str, request_id: str) -> UnexpectedResponseError:
+    """Build the error for a response whose mask the page cannot decode."""
+    return UnexpectedResponseError(_NOT_UNDERSTOOD, reason, request_id)

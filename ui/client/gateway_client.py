@@ -1,4 +1,4 @@
-"""The only file that knows the gateway: asks by the generated client, and words every failure."""
+"""The gateway client: requests through the generated client, every failure as a GatewayError."""
 
 import time
 import uuid
@@ -18,16 +18,16 @@ from segserve_client.types import File, Response
 from ui.client import errors
 from ui.client.responses import Label, Model, ModelVersion, Problem, Readiness, Segmentation
 
-Answer = TypeVar("Answer")
+Parsed = TypeVar("Parsed")
 
-# Questions about the model are answered from the gateway's memory: a page must not hang on them.
-_QUESTION_TIMEOUT_S = 3.0
-# What the generated parsers, which trust the document, raise at answers of another shape.
-_UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+# The gateway has readiness, versions and labels in memory: a page must not hang on them.
+_METADATA_TIMEOUT_S = 3.0
+# The generated parsers trust the OpenAPI document; at a response of another shape they raise these.
+_PARSER_ERRORS = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class GatewayClient:
-    """Asks the gateway; every failure is a GatewayError. Safe to share between threads."""
+    """A client of the gateway that may be shared between threads; it raises GatewayError only."""
 
     def __init__(
         self,
@@ -38,53 +38,53 @@ class GatewayClient:
     ) -> None:
         self.base_url = base_url
         self.timeout_s = timeout_s
-        self._question_timeout_s = min(timeout_s, _QUESTION_TIMEOUT_S)
+        self._metadata_timeout_s = min(timeout_s, _METADATA_TIMEOUT_S)
         self._connections = transport or httpx.HTTPTransport(trust_env=False)
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
     def readiness(self) -> Readiness:
-        """Say which version serves by default; UnavailableError while none does."""
-        with self._request(self._question_timeout_s) as client:
-            found = _expected(documented.Readiness, ready.sync(client=client))
-            return Readiness(found.model, found.version)
+        """Request the default version; UnavailableError while it does not serve."""
+        with self._request(self._metadata_timeout_s) as client:
+            parsed = _checked(documented.Readiness, ready.sync(client=client))
+            return Readiness(parsed.model, parsed.version)
 
     def models(self) -> tuple[Model, ...]:
-        """List what is registered, ready or not."""
-        with self._request(self._question_timeout_s) as client:
-            found = _expected(documented.Models, list_models.sync(client=client))
-            return tuple(_model(each) for each in found.models)
+        """Request the models with all their versions, ready or not."""
+        with self._request(self._metadata_timeout_s) as client:
+            parsed = _checked(documented.Models, list_models.sync(client=client))
+            return tuple(_model(each) for each in parsed.models)
 
     def labels(self, model: str, version: str) -> tuple[Label, ...]:
-        """List the classes of one version."""
-        with self._request(self._question_timeout_s) as client:
-            answer = labels.sync(model, client=client, version=version)
-            found = _expected(documented.Labels, answer)
-            return tuple(Label(each.id, each.name, each.colours.to_dict()) for each in found.labels)
+        """Request the classes of one version."""
+        with self._request(self._metadata_timeout_s) as client:
+            response = labels.sync(model, client=client, version=version)
+            parsed = _checked(documented.Labels, response)
+            return tuple(_label(each) for each in parsed.labels)
 
     def segment(self, image: bytes, version: str | None) -> Segmentation:
-        """Segment an encoded image with the given version, or with the default one."""
+        """Segment an encoded image with the given version; None is the default."""
         started = time.monotonic()
         file = File(BytesIO(image), "picture", "application/octet-stream")
         with self._request(self.timeout_s) as client:
-            answer = segmentation.sync_detailed(
+            response = segmentation.sync_detailed(
                 client=client, body=documented.ImageForm(file), version=version or None
             )
-            return _segmentation(answer, time.monotonic() - started)
+            return _segmentation(response, time.monotonic() - started)
 
     @contextmanager
     def _request(self, timeout_s: float) -> Iterator[AuthenticatedClient]:
-        """Lend a client for one request, and put into words what becomes of it."""
+        """Open a generated client for one request and translate its failures."""
         request_id = uuid.uuid4().hex
-        answers: list[httpx.Response] = []
-        # One for each request, because generated functions take no headers and no time-out;
-        # the connections stay. The gateway is given by address: no proxy of the environment.
+        responses: list[httpx.Response] = []
+        # One per request, because generated functions take neither headers nor a timeout; the
+        # connections are shared. trust_env=False: the gateway is reached without a proxy.
         http = httpx.Client(
             base_url=self.base_url,
             transport=self._connections,
             trust_env=False,
             timeout=timeout_s,
             headers={**self._headers, "X-Request-ID": request_id},
-            event_hooks={"response": [answers.append, _refuse]},
+            event_hooks={"response": [responses.append, _raise_for_status]},
         )
         try:
             yield AuthenticatedClient(self.base_url, token="").set_httpx_client(http)
@@ -94,27 +94,31 @@ class GatewayClient:
             raise errors.unreachable(self.base_url, request_id) from error
         except httpx.HTTPError as error:
             raise errors.broken_off(self.base_url, request_id) from error
-        except _UNREADABLE as error:
-            raise _unexpected(answers[-1]) from error
+        except _PARSER_ERRORS as error:
+            raise _unexpected(responses[-1]) from error
 
 
-def _expected(kind: type[Answer], answer: object) -> Answer:
-    if not isinstance(answer, kind):
-        raise TypeError(type(answer))
-    return answer
+def _checked(schema: type[Parsed], parsed: object) -> Parsed:
+    if not isinstance(parsed, schema):
+        raise TypeError(type(parsed))
+    return parsed
 
 
-def _model(found: documented.Model) -> Model:
-    versions = (ModelVersion(each.version, each.default, each.ready) for each in found.versions)
-    return Model(found.name, tuple(versions))
+def _model(parsed: documented.Model) -> Model:
+    versions = (ModelVersion(each.version, each.default, each.ready) for each in parsed.versions)
+    return Model(parsed.name, tuple(versions))
 
 
-def _segmentation(answer: Response[Any], elapsed_s: float) -> Segmentation:
-    headers = answer.headers
+def _label(parsed: documented.Label) -> Label:
+    return Label(parsed.id, parsed.name, parsed.colours.to_dict())
+
+
+def _segmentation(response: Response[Any], elapsed_s: float) -> Segmentation:
+    headers = response.headers
     if headers["Content-Type"] != "image/png":
         raise ValueError(headers["Content-Type"])
     return Segmentation(
-        mask_png=answer.content,
+        mask_png=response.content,
         class_pixels=parse_class_pixels(headers["X-Class-Pixels"]),
         model=headers["X-Model"],
         version=headers["X-Model-Version"],
@@ -124,7 +128,7 @@ def _segmentation(answer: Response[Any], elapsed_s: float) -> Segmentation:
 
 
 def parse_class_pixels(header: str) -> dict[int, int]:
-    """Read '0=195000,15=67144' as pixels by class id; ValueError for anything else."""
+    """Parse '0=195000,15=67144' into pixels by class id; ValueError for anything else."""
     counts = {}
     for item in header.split(","):
         class_id, _, pixels = item.partition("=")
@@ -132,23 +136,23 @@ def parse_class_pixels(header: str) -> dict[int, int]:
     return counts
 
 
-def _refuse(response: httpx.Response) -> None:
-    """Raise what any answer but 200 means, before a generated parser sees it."""
+def _raise_for_status(response: httpx.Response) -> None:
+    """Raise the error for any status but 200, before a generated parser sees the response."""
     if response.status_code != httpx.codes.OK:
         response.read()
-        raise _refusal(response)
+        raise _error(response)
 
 
-def _refusal(response: httpx.Response) -> errors.GatewayError:
+def _error(response: httpx.Response) -> errors.GatewayError:
     status = response.status_code
     if status == httpx.codes.UNAUTHORIZED:
         return errors.locked_out(_request_id(response))
     if not response.headers.get("Content-Type", "").startswith("application/problem+json"):
         return _unexpected(response)
-    found = documented.Problem.from_dict(response.json())
-    problem = Problem(found.title, found.detail, found.request_id)
-    later = status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR
-    kind = errors.UnavailableError if later else errors.RefusedError
+    parsed = documented.Problem.from_dict(response.json())
+    problem = Problem(parsed.title, parsed.detail, parsed.request_id)
+    retry = status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR
+    kind = errors.UnavailableError if retry else errors.RefusedError
     return kind(problem.title, problem.detail, problem.request_id)
 
 
@@ -158,6 +162,7 @@ def _unexpected(response: httpx.Response) -> errors.GatewayError:
 
 
 def _request_id(response: httpx.Response) -> str:
-    """The gateway's, or the one that was sent where something else answered."""
-    told: str = response.headers.get("X-Request-ID", response.request.headers["X-Request-ID"])
-    return told
+    """Read the gateway's request id; the one that was sent if the response has none."""
+    sent = response.request.headers["X-Request-ID"]
+    request_id: str = response.headers.get("X-Request-ID", sent)
+    return request_id

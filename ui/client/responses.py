@@ -1,4 +1,4 @@
-"""What the gateway tells the page, as frozen values whose types are checked when they are made."""
+"""The gateway's responses as frozen values, type-checked on construction."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Readiness:
-    """The default model and version as GET /readyz reports them when they serve."""
+    """The model and version that serve by default."""
 
     model: str
     version: str
@@ -15,7 +15,7 @@ class Readiness:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One version of a model; ready means that its workers are up."""
+    """A version of a model; ready: its workers are up."""
 
     version: str
     default: bool
@@ -32,7 +32,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Label:
-    """A class of the model: its id in the mask, its name, '#rrggbb' for each palette."""
+    """A class of the model: its id in the mask, its name, its colour ('#rrggbb') by palette."""
 
     id: int
     name: str
@@ -41,7 +41,11 @@ class Label:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """A mask and the facts that came with it; class_pixels counts the pixels of each class id."""
+    """A mask and the response's headers.
+
+    mask_png: an indexed PNG of the image's size; class_pixels: the number of pixels by class id;
+    elapsed_s: seconds from sending the request to the end of the response.
+    """
 
     mask_png: bytes
     class_pixels: Mapping[int, int]
@@ -53,7 +57,7 @@ class Segmentation:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why there is no answer, as the gateway words it."""
+    """A problem document (RFC 9457) of the gateway."""
 
     title: str
     detail: str

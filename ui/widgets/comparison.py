@@ -52,7 +52,7 @@ def show(result: Result, max_pixels: int) -> None:
 def _opacity(result: Result) -> float | None:
     """Draw the controls; return the overlay's opacity, or None for the mask alone."""
     if not result.can_overlay:
-        st.info(f"Shown without the photograph. {messages.plain(result.no_overlay_reason)}")
+        st.info(f"Shown without the photograph. {messages.escape(result.no_overlay_reason)}")
         return None
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     view = left.segmented_control(

@@ -15,9 +15,9 @@ from ui.client.errors import RefusedError
         (":red[x] $x$ <b>", r"\:red\[x\] \$x\$ \<b\>"),
     ],
 )
-def test_plain_disarms_markdown(text: str, expected: str) -> None:
+def test_escape_disarms_markdown(text: str, expected: str) -> None:
     """Pictures, headings, directives, formulas and tags stay letters."""
-    assert expected == messages.plain(text)
+    assert expected == messages.escape(text)
 
 
 def test_a_problem_has_title_detail_and_request_id() -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 from tests.unit.ui.conftest import Encode
 from tests.unit.ui.gateway_double import Answer, GatewayDouble, mask_png
 from ui import result
-from ui.client.errors import UnexpectedAnswerError
+from ui.client.errors import UnexpectedResponseError
 from ui.client.gateway_client import GatewayClient
 from ui.imaging import input_image
 
@@ -65,7 +65,7 @@ def test_a_png_that_is_no_mask_is_refused_with_its_request_id(
 ) -> None:
     """An answer is not shown because it happens to be a picture."""
     gateway.segmentation = Answer(200, "image/png", b"no png")
-    with pytest.raises(UnexpectedAnswerError, match="cannot be read") as caught:
+    with pytest.raises(UnexpectedResponseError, match="cannot be read") as caught:
         result.segment(client, input_image.load("cat.jpg", cat_jpeg, LIMIT), None)
     assert caught.value.request_id == "req-1"
 

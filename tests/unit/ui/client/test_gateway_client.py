@@ -12,7 +12,7 @@ from ui.client.errors import (
     RefusedError,
     TimedOutError,
     UnavailableError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
     UnreachableError,
 )
 from ui.client.gateway_client import GatewayClient, parse_class_pixels
@@ -179,7 +179,7 @@ def test_a_lost_connection_is_unreachable(raised: Exception, words: str) -> None
 )
 def test_an_answer_of_something_else_is_never_a_mask(gateway: GatewayClient) -> None:
     """An error body is not shown as a picture; the words say what to check."""
-    with pytest.raises(UnexpectedAnswerError, match="SEGSERVE_UI_GATEWAY_URL"):
+    with pytest.raises(UnexpectedResponseError, match="SEGSERVE_UI_GATEWAY_URL"):
         gateway.segment(b"jpeg", None)
 
 
@@ -232,7 +232,7 @@ def test_labels_are_those_of_the_version_asked_for() -> None:
 )
 def test_an_answer_of_another_shape_is_unexpected(body: bytes) -> None:
     """JSON of something else does not reach the page."""
-    with pytest.raises(UnexpectedAnswerError, match="/v1/models answered 200"):
+    with pytest.raises(UnexpectedResponseError, match="/v1/models answered 200"):
         answering(200, content=body).models()
 
 
@@ -240,11 +240,11 @@ def test_an_answer_of_another_shape_is_unexpected(body: bytes) -> None:
 def test_a_value_of_another_type_is_unexpected(wrong: object) -> None:
     """Generated parsers look at names only; the page draws what it gets."""
     model = {"name": "deeplabv3", "default_version": "1.0", "versions": [VERSION]}
-    with pytest.raises(UnexpectedAnswerError):
+    with pytest.raises(UnexpectedResponseError):
         answering(200, json={**READY, "version": wrong}).readiness()
-    with pytest.raises(UnexpectedAnswerError):
+    with pytest.raises(UnexpectedResponseError):
         answering(200, json={"models": [{**model, "name": wrong}]}).models()
-    with pytest.raises(UnexpectedAnswerError):
+    with pytest.raises(UnexpectedResponseError):
         answering(503, headers=PROBLEM, json={**REFUSAL, "detail": wrong}).models()
 
 
