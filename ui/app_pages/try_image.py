@@ -12,8 +12,6 @@ from ui.widgets import comparison, examples, uploader, version_chooser
 from ui.widgets.legend import vocabulary_html
 
 TITLE = "DeepLabV3 image segmentation"
-# The service goes by the content. Browsers on Windows save photographs as jfif.
-FILE_TYPES = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "tif", "tiff", "bmp", "avif"]
 _POLL_S = 3
 
 
@@ -59,7 +57,7 @@ def _wait_until_ready() -> None:
 def _inputs() -> None:
     left, right = st.columns(2, gap="large")
     with left:
-        uploader.show("Choose a photograph", FILE_TYPES, resources.settings())
+        uploader.show("Choose a photograph", resources.settings())
         row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
         row.button(
             "Get segmentation map",

@@ -8,8 +8,10 @@ import zlib
 import numpy as np
 from PIL import Image, ImageOps
 
-# Only what the service takes: the rarer a decoder, the likelier it is to be a trap.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
+from ui.imaging.formats import EXTENSIONS
+
+# Only these: a decoder that is hardly used is more likely to have a vulnerability.
+_FORMATS = tuple(EXTENSIONS)
 
 # Everything Pillow's decoders were seen to raise for broken or hostile files.
 _DECODER_ERRORS = (

@@ -1,19 +1,18 @@
 """The uploader: one file, which replaces the selected image."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from ui import state
 from ui.imaging import input_image
+from ui.imaging.formats import EXTENSIONS
 from ui.settings import Settings
 
 
-def show(label: str, types: Sequence[str], settings: Settings) -> None:
+def show(label: str, settings: Settings) -> None:
     """Draw the uploader."""
     st.file_uploader(
         label,
-        type=types,
+        type=[extension for each in EXTENSIONS.values() for extension in each],
         max_upload_size=settings.max_image_mb,
         key=state.uploader_key(),
         on_change=_select_upload,
