@@ -13,7 +13,7 @@ from ui.imaging.encoding import encode
 from ui.imaging.input_image import PREVIEW_PX, InputImage
 from ui.imaging.mask import BadMaskError, match_size, palette_colours, read_mask, shrink
 from ui.imaging.overlay import blend
-from ui.imaging.preview import load_upright
+from ui.imaging.preview import decode_upright
 
 # Every JPEG that has a preview also stays within Settings.max_pixels at this size: the decoder
 # halves from 5000 pixels on.
@@ -96,6 +96,6 @@ def segmented_image(result: Result, opacity: float | None) -> bytes:
 
 def overlay_png(result: Result, opacity: float, max_pixels: int) -> bytes:
     """Draw the overlay to download, at most DOWNLOAD_PX pixels on its long side."""
-    image = load_upright(result.image.data, DOWNLOAD_PX, max_pixels)
+    image = decode_upright(result.image.data, DOWNLOAD_PX, max_pixels)
     mask = match_size(read_mask(result.response.mask_png), image)
     return encode(blend(image, mask, opacity, result.see_through), "PNG")

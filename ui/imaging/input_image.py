@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from ui.imaging.preview import CannotShowError, load_upright
+from ui.imaging.preview import PreviewError, decode_upright
 
 # What a large screen shows; the downloaded overlay is for a closer look.
 PREVIEW_PX = 1280
@@ -28,6 +28,6 @@ class InputImage:
 def load(name: str, data: bytes, max_pixels: int) -> InputImage:
     """Decode a file for its preview; whether it is accepted is the gateway's decision."""
     try:
-        return InputImage(name, data, load_upright(data, PREVIEW_PX, max_pixels))
-    except CannotShowError as error:
+        return InputImage(name, data, decode_upright(data, PREVIEW_PX, max_pixels))
+    except PreviewError as error:
         return InputImage(name, data, None, str(error))
