@@ -1,4 +1,4 @@
-"""What the page says when there is no gateway, no model, or more than one version."""
+"""The page without a gateway, without a model, and with more than one version."""
 
 from playwright.sync_api import Browser, expect
 
@@ -15,7 +15,7 @@ new MutationObserver(() => {
 
 
 def test_without_a_gateway_the_page_says_what_to_do(open_page: OpenPage) -> None:
-    """The page opens; a click gives words, not a stack trace."""
+    """The page opens; a click gives a message, not a stack trace."""
     with running_page("http://127.0.0.1:9") as url:
         page = open_page(url)
         expect(page.get_by_role("alert")).to_contain_text("Nothing answers at http://127.0.0.1:9")

@@ -36,6 +36,6 @@ def test_no_pixels_at_all_is_an_empty_legend() -> None:
 
 
 def test_the_background_is_see_through_by_its_name() -> None:
-    """Models may number their classes as they like; without the name, id 0 is taken."""
+    """Models may number their classes as they like; without the name it is id 0."""
     assert see_through_ids((Label(7, "background", {}),)) == {7}
     assert see_through_ids(()) == {0}

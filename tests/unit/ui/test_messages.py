@@ -1,4 +1,4 @@
-"""Text from outside is shown as it is, never obeyed."""
+"""Text from outside is escaped."""
 
 import pytest
 
@@ -16,18 +16,18 @@ from ui.client.errors import RefusedError
     ],
 )
 def test_escape_disarms_markdown(text: str, expected: str) -> None:
-    """Pictures, headings, directives, formulas and tags stay letters."""
+    """Images, headings, directives, formulas and tags are shown as text."""
     assert expected == messages.escape(text)
 
 
 def test_a_problem_has_title_detail_and_request_id() -> None:
-    """All three reach the person, the title in bold."""
+    """All three are shown, the title in bold."""
     text = messages.problem(RefusedError("Not a picture", "Send a JPEG", "req-1"))
     assert text == "**Not a picture**\n\nSend a JPEG\n\nRequest id: req\\-1"
 
 
 def test_waiting_says_that_the_page_keeps_looking() -> None:
-    """A person need not reload."""
+    """No reload is needed."""
     text = messages.waiting(RefusedError("Not ready", "Wait", "req-1"))
     assert text.startswith("**Not ready**\n\nWait")
     assert "looks again" in text

@@ -15,7 +15,7 @@ from ui.client.responses import Segmentation
 def test_an_upload_waits_for_the_button(
     page: AppTest, gateway: GatewayDouble, cat_jpeg: bytes
 ) -> None:
-    """Choosing shows the picture; only the button sends it."""
+    """Selecting a file shows it; only the button sends it."""
     page.run().file_uploader[0].upload("cat.jpg", cat_jpeg).run()
     assert len(page.get("image")) == 1
     assert segmentations(gateway) == []
@@ -29,7 +29,7 @@ Segment = Callable[[GatewayClient, bytes, str | None], Segmentation]
 
 @pytest.fixture
 def interrupted(page: AppTest, gateway: GatewayDouble, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """Show a result; the connection drops while the same picture is segmented once more."""
+    """Show a result; the connection drops while the same image is segmented once more."""
     gateway.versions = ("1.0", "1.1")
     press(page.run(), "Cat")
     with monkeypatch.context() as patched:
@@ -38,23 +38,23 @@ def interrupted(page: AppTest, gateway: GatewayDouble, monkeypatch: pytest.Monke
 
 
 def _dropping(segment: Segment) -> Segment:
-    """Segment, but the visitor is gone when the answer comes."""
+    """Segment, but stop the script when the response arrives, as a closed connection does."""
 
     def dropped(client: GatewayClient, image: bytes, version: str | None) -> Segmentation:
-        answer = segment(client, image, version)
+        response = segment(client, image, version)
         context = get_script_run_ctx()
         assert context is not None
         assert context.script_requests is not None
         context.script_requests.request_stop()
-        return answer
+        return response
 
     return dropped
 
 
-def test_an_interrupted_segmentation_is_asked_again(
+def test_an_interrupted_segmentation_is_requested_again(
     interrupted: AppTest, gateway: GatewayDouble
 ) -> None:
-    """When the visitor is back; once, and the older result does not stand for its answer."""
+    """At the next rerun, once; the older result is not shown in its place."""
     assert not interrupted.caption[1:]
     interrupted.run()
     assert segmentations(gateway) == ["/segmentation"] * 3
@@ -63,27 +63,27 @@ def test_an_interrupted_segmentation_is_asked_again(
     assert segmentations(gateway) == ["/segmentation"] * 3
 
 
-def test_a_version_chosen_meanwhile_is_the_one_asked(
+def test_a_version_selected_meanwhile_is_the_one_requested(
     interrupted: AppTest, gateway: GatewayDouble
 ) -> None:
-    """What is asked again is what is chosen by then."""
+    """The request uses the selection at the time it is sent."""
     interrupted.selectbox[0].select("1.1").run()
     assert segmentations(gateway)[2:] == ["/segmentation?version=1.1"]
     assert "version **1\\.1**" in interrupted.caption[-1].value
 
 
-def test_a_refused_picture_is_sent_once(page: AppTest, gateway: GatewayDouble) -> None:
-    """An error is an answer too."""
+def test_a_refused_image_is_sent_once(page: AppTest, gateway: GatewayDouble) -> None:
+    """An error completes the request."""
     gateway.segmentation = problem(503, "Overloaded", "Try again.")
     press(page.run(), "Cat")
     assert "Overloaded" in page.run().error[0].value
     assert segmentations(gateway) == ["/segmentation"]
 
 
-def test_a_fault_of_the_page_is_no_question_without_end(
+def test_a_bug_of_the_page_is_not_requested_endlessly(
     page: AppTest, gateway: GatewayDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What raises is not tried again by itself, and no older result stands in its place."""
+    """An exception ends the request, and no older result is shown in its place."""
     press(page.run(), "Cat")
 
     def fail(*_: object) -> Segmentation:

@@ -1,4 +1,4 @@
-"""The first screen: what a visitor finds, and the messages while nothing can be segmented."""
+"""The first screen: the widgets, and the messages while the gateway is not ready."""
 
 import pytest
 import streamlit as st
@@ -9,7 +9,7 @@ from tests.unit.ui.gateway_double import GatewayDouble
 
 
 def test_a_visitor_finds_title_uploader_button_and_examples(page: AppTest) -> None:
-    """The contract's page, before anything was chosen."""
+    """Before anything is selected."""
     page.run()
     assert page.title[0].value == "DeepLabV3 image segmentation"
     assert page.file_uploader[0].label == "Choose a photograph"
@@ -19,7 +19,7 @@ def test_a_visitor_finds_title_uploader_button_and_examples(page: AppTest) -> No
 
 
 @pytest.mark.parametrize("name", ["cat.jpe", "cat.jfif", "CAT.JFIF"])
-def test_a_jpeg_is_taken_by_every_name_that_people_meet(
+def test_a_jpeg_is_accepted_by_each_of_its_extensions(
     page: AppTest, cat_jpeg: bytes, name: str
 ) -> None:
     """Browsers on Windows save photographs as .jfif."""
@@ -28,24 +28,24 @@ def test_a_jpeg_is_taken_by_every_name_that_people_meet(
     assert len(image_urls(page)) == 1
 
 
-def test_a_ready_gateway_is_said_with_the_version_that_serves(page: AppTest) -> None:
-    """The status is visible without a click."""
+def test_the_status_names_the_version_that_serves(page: AppTest) -> None:
+    """It is visible without a click."""
     page.run()
     assert "Ready: deeplabv3 1.0" in html(page)
     assert not page.warning
 
 
 def test_the_classes_of_the_model_are_listed(page: AppTest) -> None:
-    """A visitor learns what to look for; the names are the model's, not the page's."""
+    """The names are the model's, not the page's."""
     page.run()
     assert page.expander[0].label == "What this model can find"
     assert "person" in html(page)
 
 
-def test_a_model_that_is_not_ready_is_said_in_the_gateways_words(
+def test_a_model_that_is_not_ready_has_the_gateways_message(
     page: AppTest, gateway: GatewayDouble
 ) -> None:
-    """The page stays usable and says what to wait for."""
+    """The page stays usable meanwhile."""
     gateway.ready = False
     page.run()
     assert "Not ready" in html(page)
@@ -54,7 +54,7 @@ def test_a_model_that_is_not_ready_is_said_in_the_gateways_words(
 
 
 def test_the_page_opens_without_a_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody at the gateway's address: words with the address and the remedy."""
+    """The message has the address and what to do about it."""
     monkeypatch.setenv("SEGSERVE_UI_GATEWAY_URL", "http://127.0.0.1:9")
     st.cache_resource.clear()
     page = AppTest.from_file(APP, default_timeout=20).run()

@@ -1,4 +1,4 @@
-"""Every answer of a gateway, and every way of not answering, has a value or words."""
+"""Every response, and every failure to respond, becomes a value or a GatewayError."""
 
 import json
 from collections.abc import Callable
@@ -42,29 +42,29 @@ VERSION = {"version": "1.0", "default": True, "ready": False, "workers": 0, "loa
 
 
 def client(handler: Handler) -> GatewayClient:
-    """Make a client whose gateway is a function."""
+    """Build a client whose gateway is a function."""
     return GatewayClient("http://gateway", 60, httpx.MockTransport(handler))
 
 
-def answering(status: int, **content: Any) -> GatewayClient:
-    """Make a client whose gateway always gives the same answer."""
+def responding(status: int, **content: Any) -> GatewayClient:
+    """Build a client whose gateway always sends the same response."""
     return client(lambda request: httpx.Response(status, **content))
 
 
 def problem(status: int, code: str) -> GatewayClient:
-    """Make a client whose gateway refuses everything."""
-    return answering(status, headers=PROBLEM, json={**REFUSAL, "status": status, "code": code})
+    """Build a client whose gateway refuses everything."""
+    return responding(status, headers=PROBLEM, json={**REFUSAL, "status": status, "code": code})
 
 
-def test_a_mask_comes_with_its_facts() -> None:
+def test_a_mask_comes_with_the_values_of_its_headers() -> None:
     """The bytes stay as they are; the headers become values."""
-    answer = answering(200, headers=FACTS, content=b"png").segment(b"jpeg", None)
-    assert (answer.mask_png, answer.class_pixels) == (b"png", {0: 3, 15: 1})
-    assert (answer.model, answer.version, answer.request_id) == ("deeplabv3", "1.0", "req-1")
+    result = responding(200, headers=FACTS, content=b"png").segment(b"jpeg", None)
+    assert (result.mask_png, result.class_pixels) == (b"png", {0: 3, 15: 1})
+    assert (result.model, result.version, result.request_id) == ("deeplabv3", "1.0", "req-1")
 
 
 @pytest.mark.parametrize(("version", "query"), [(None, b""), ("1.1", b"version=1.1")])
-def test_the_picture_is_sent_as_the_contract_says(version: str | None, query: bytes) -> None:
+def test_the_image_is_sent_as_the_contract_says(version: str | None, query: bytes) -> None:
     """Multipart, field `file`, the bytes untouched, the version as a parameter if one is chosen."""
     seen = []
 
@@ -79,8 +79,8 @@ def test_the_picture_is_sent_as_the_contract_says(version: str | None, query: by
     assert b"\r\n\r\n\x00jpeg\xff\r\n" in body
 
 
-def test_a_picture_may_contain_what_ends_forms_elsewhere() -> None:
-    """The boundary is made by chance for each request: a fixed one could cut a picture."""
+def test_an_image_may_contain_what_ends_forms_elsewhere() -> None:
+    """Each request has a random boundary: a fixed one could be part of an image."""
     boundaries = []
 
     def gateway(request: httpx.Request) -> httpx.Response:
@@ -106,10 +106,10 @@ def test_a_picture_may_contain_what_ends_forms_elsewhere() -> None:
         (504, "deadline_exceeded", UnavailableError),
     ],
 )
-def test_a_problem_keeps_the_words_of_the_gateway(
+def test_a_problem_keeps_the_gateways_message(
     status: int, code: str, kind: type[GatewayError]
 ) -> None:
-    """Title, detail and request id reach the person as the gateway gave them."""
+    """Title, detail and request id are the gateway's."""
     with pytest.raises(kind) as caught:
         problem(status, code).segment(b"jpeg", None)
     error = caught.value
@@ -121,8 +121,8 @@ def test_a_problem_keeps_the_words_of_the_gateway(
     [httpx.ReadTimeout("slow"), httpx.ConnectTimeout("slow"), httpx.PoolTimeout("slow")],
     ids=lambda error: type(error).__name__,
 )
-def test_silence_becomes_a_time_out_in_words(raised: Exception) -> None:
-    """The words give the limit, and the id is the one that was sent."""
+def test_a_timeout_has_a_message(raised: Exception) -> None:
+    """The message has the limit, and the id is the one that was sent."""
     sent = []
 
     def gateway(request: httpx.Request) -> httpx.Response:
@@ -135,7 +135,7 @@ def test_silence_becomes_a_time_out_in_words(raised: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raised", "words"),
+    ("raised", "message"),
     [
         (httpx.ConnectError("refused"), "Nothing answers at http://gateway.*make run"),
         (httpx.RemoteProtocolError("closed"), "no complete answer"),
@@ -144,27 +144,27 @@ def test_silence_becomes_a_time_out_in_words(raised: Exception) -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_lost_connection_is_unreachable(raised: Exception, words: str) -> None:
-    """Whatever the network does becomes words that name the gateway's address."""
+def test_a_lost_connection_is_unreachable(raised: Exception, message: str) -> None:
+    """The message names the gateway's address."""
 
     def gateway(request: httpx.Request) -> httpx.Response:
         raise raised
 
-    with pytest.raises(UnreachableError, match=words):
+    with pytest.raises(UnreachableError, match=message):
         client(gateway).segment(b"jpeg", None)
 
 
 @pytest.mark.parametrize(
     "gateway",
     [
-        answering(500, text="Internal Server Error"),
-        answering(422, json={"detail": [{"loc": ["body", "file"]}]}),
-        answering(404, headers=PROBLEM, content=b"{"),
-        answering(503, headers=PROBLEM, json={"title": "of another"}),
-        answering(200, headers={**FACTS, "Content-Type": "text/html"}, content=b"<html>"),
-        answering(200, headers={"Content-Type": "image/png"}, content=b"png"),
-        answering(200, headers={**FACTS, "X-Class-Pixels": "many"}, content=b"png"),
-        answering(302, headers={"Location": "http://elsewhere"}),
+        responding(500, text="Internal Server Error"),
+        responding(422, json={"detail": [{"loc": ["body", "file"]}]}),
+        responding(404, headers=PROBLEM, content=b"{"),
+        responding(503, headers=PROBLEM, json={"title": "of another"}),
+        responding(200, headers={**FACTS, "Content-Type": "text/html"}, content=b"<html>"),
+        responding(200, headers={"Content-Type": "image/png"}, content=b"png"),
+        responding(200, headers={**FACTS, "X-Class-Pixels": "many"}, content=b"png"),
+        responding(302, headers={"Location": "http://elsewhere"}),
     ],
     ids=[
         "500",
@@ -177,42 +177,42 @@ def test_a_lost_connection_is_unreachable(raised: Exception, words: str) -> None
         "redirect",
     ],
 )
-def test_an_answer_of_something_else_is_never_a_mask(gateway: GatewayClient) -> None:
-    """An error body is not shown as a picture; the words say what to check."""
+def test_a_response_of_something_else_is_never_a_mask(gateway: GatewayClient) -> None:
+    """An error body is not shown as an image; the message says what to check."""
     with pytest.raises(UnexpectedResponseError, match="SEGSERVE_UI_GATEWAY_URL"):
         gateway.segment(b"jpeg", None)
 
 
 def test_readiness_names_what_serves() -> None:
     """A ready gateway says its default model and version."""
-    assert Readiness("deeplabv3", "1.0") == answering(200, json=READY).readiness()
+    assert Readiness("deeplabv3", "1.0") == responding(200, json=READY).readiness()
 
 
 def test_readiness_is_unavailable_while_no_version_serves() -> None:
-    """A gateway without a worker answers 503, whose words are kept."""
+    """A gateway without a worker sends 503, whose message is kept."""
     with pytest.raises(UnavailableError, match="What to do"):
         problem(503, "model_unavailable").readiness()
 
 
 def test_models_lists_versions() -> None:
-    """A newer gateway may say more than the page knows."""
+    """Fields that the page does not know are ignored."""
     version = {**VERSION, "since": "newer"}
     body = {"models": [{"name": "deeplabv3", "default_version": "1.0", "versions": [version]}]}
     expected = (Model("deeplabv3", (ModelVersion("1.0", default=True, ready=False),)),)
-    assert expected == answering(200, json=body).models()
+    assert expected == responding(200, json=body).models()
 
 
-def test_labels_are_those_of_the_version_asked_for() -> None:
+def test_labels_are_those_of_the_requested_version() -> None:
     """Names and colours come per version, because labels belong to the model."""
-    asked = []
+    requested = []
 
     def gateway(request: httpx.Request) -> httpx.Response:
-        asked.append(str(request.url))
+        requested.append(str(request.url))
         label = {"id": 8, "name": "cat", "colours": COLOURS}
         return httpx.Response(200, json={"model": "m", "version": "2.0", "labels": [label]})
 
     assert (Label(8, "cat", COLOURS),) == client(gateway).labels("m", "2.0")
-    assert asked == ["http://gateway/v1/models/m/labels?version=2.0"]
+    assert requested == ["http://gateway/v1/models/m/labels?version=2.0"]
 
 
 @pytest.mark.parametrize(
@@ -230,22 +230,22 @@ def test_labels_are_those_of_the_version_asked_for() -> None:
     ],
     ids=lambda body: body[:20],
 )
-def test_an_answer_of_another_shape_is_unexpected(body: bytes) -> None:
+def test_a_response_of_another_shape_is_unexpected(body: bytes) -> None:
     """JSON of something else does not reach the page."""
     with pytest.raises(UnexpectedResponseError, match="/v1/models answered 200"):
-        answering(200, content=body).models()
+        responding(200, content=body).models()
 
 
 @pytest.mark.parametrize("wrong", [None, 1, ["1.0"], {}], ids=json.dumps)
 def test_a_value_of_another_type_is_unexpected(wrong: object) -> None:
-    """Generated parsers look at names only; the page draws what it gets."""
+    """Generated parsers check names only; the page checks types."""
     model = {"name": "deeplabv3", "default_version": "1.0", "versions": [VERSION]}
     with pytest.raises(UnexpectedResponseError):
-        answering(200, json={**READY, "version": wrong}).readiness()
+        responding(200, json={**READY, "version": wrong}).readiness()
     with pytest.raises(UnexpectedResponseError):
-        answering(200, json={"models": [{**model, "name": wrong}]}).models()
+        responding(200, json={"models": [{**model, "name": wrong}]}).models()
     with pytest.raises(UnexpectedResponseError):
-        answering(503, headers=PROBLEM, json={**REFUSAL, "detail": wrong}).models()
+        responding(503, headers=PROBLEM, json={**REFUSAL, "detail": wrong}).models()
 
 
 def test_class_pixels_are_read_from_their_header() -> None:
@@ -255,7 +255,7 @@ def test_class_pixels_are_read_from_their_header() -> None:
 
 @pytest.mark.parametrize("header", ["", "0", "0=", "=1", "a=b", "0=1;1=2"])
 def test_other_class_pixels_are_refused(header: str) -> None:
-    """A header that does not say counts is a ValueError."""
+    """A header without counts is a ValueError."""
     with pytest.raises(ValueError, match="invalid literal"):
         parse_class_pixels(header)
 
@@ -276,8 +276,8 @@ def test_the_pages_key_goes_with_every_request(key: str | None, sent: str | None
     assert seen == [sent] * 3
 
 
-def test_a_page_without_a_key_says_who_can_help() -> None:
-    """The gateway's words are for those who send headers."""
+def test_a_page_without_a_key_says_how_to_set_one() -> None:
+    """The gateway's message is about headers, which visitors do not send."""
     with pytest.raises(RefusedError, match="SEGSERVE_UI_API_KEY") as caught:
-        answering(401, headers={"X-Request-ID": "req-9"}).models()
+        responding(401, headers={"X-Request-ID": "req-9"}).models()
     assert caught.value.request_id == "req-9"

@@ -16,7 +16,7 @@ def ids(mask: Image.Image) -> set[int]:
 
 
 def test_a_mask_is_read_with_its_class_ids_and_colours() -> None:
-    """read_mask keeps the indices, palette_colours says what each looks like."""
+    """read_mask keeps the indices, palette_colours their colours."""
     mask = masks.read_mask(mask_png((20, 20), PERSON_BOX))
     assert ids(mask) == {0, 15}
     assert masks.palette_colours(mask)[15] == "#{:02x}{:02x}{:02x}".format(*seed_colour(15))
@@ -25,13 +25,13 @@ def test_a_mask_is_read_with_its_class_ids_and_colours() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"hello", mask_png((20, 20), {})[:40]], ids=["empty", "text", "truncated"]
 )
-def test_what_is_no_png_is_no_mask(body: bytes) -> None:
-    """An unreadable answer becomes BadMaskError, never a picture."""
+def test_bytes_that_are_no_png_are_no_mask(body: bytes) -> None:
+    """They raise BadMaskError."""
     with pytest.raises(masks.BadMaskError, match="cannot be read"):
         masks.read_mask(body)
 
 
-def test_a_picture_that_is_not_indexed_is_no_mask(encode: Encode) -> None:
+def test_an_image_that_is_not_indexed_is_no_mask(encode: Encode) -> None:
     """An RGB PNG is refused."""
     with pytest.raises(masks.BadMaskError, match="not an indexed mask"):
         masks.read_mask(encode(Image.new("RGB", (4, 4))))
@@ -60,13 +60,13 @@ def test_shrink_limits_the_long_side(
     assert expected == masks.shrink(Image.new("P", size), long_side).size
 
 
-def test_a_mask_is_matched_to_the_preview_of_its_picture() -> None:
-    """A mask of the full size takes the exact size of the scaled-down picture."""
+def test_a_mask_is_matched_to_the_preview_of_its_image() -> None:
+    """A mask of the full size takes the exact size of the scaled-down image."""
     mask, preview = Image.new("P", (4000, 2999)), Image.new("RGB", (1280, 961))
     assert preview.size == masks.match_size(mask, preview).size
 
 
 def test_a_mask_of_another_shape_is_refused() -> None:
-    """An upright mask is not stretched over a picture that lies on its side."""
+    """An upright mask is not stretched over an image that lies on its side."""
     with pytest.raises(masks.BadMaskError, match="40 x 20 pixels"):
         masks.match_size(Image.new("P", (40, 20)), Image.new("RGB", (20, 40)))

@@ -17,10 +17,10 @@ PERSON_BOX = {15: (10, 0, 20, 20)}
 def test_blend_mixes_by_opacity_and_leaves_clear_classes_alone(
     opacity: float, expected: tuple[int, int, int]
 ) -> None:
-    """0 shows the picture, 1 the class's colour; the background always shows the picture."""
-    picture = Image.new("RGB", (20, 20), (200, 100, 0))
+    """0 shows the image, 1 the class's colour; the background always shows the image."""
+    image = Image.new("RGB", (20, 20), (200, 100, 0))
     mask = read_mask(mask_png((20, 20), PERSON_BOX))
-    mixed = blend(picture, mask, opacity, {0})
+    mixed = blend(image, mask, opacity, {0})
     assert mixed.getpixel((0, 0)) == (200, 100, 0)
     pixel = mixed.getpixel((15, 10))
     assert isinstance(pixel, tuple)
@@ -29,6 +29,6 @@ def test_blend_mixes_by_opacity_and_leaves_clear_classes_alone(
 
 def test_blend_colours_the_background_when_it_is_not_clear() -> None:
     """A model without a background class gets all its classes coloured."""
-    picture = Image.new("RGB", (20, 20), (200, 100, 0))
+    image = Image.new("RGB", (20, 20), (200, 100, 0))
     mask = read_mask(mask_png((20, 20), PERSON_BOX))
-    assert blend(picture, mask, 1.0, ()).getpixel((0, 0)) == seed_colour(0)
+    assert blend(image, mask, 1.0, ()).getpixel((0, 0)) == seed_colour(0)

@@ -1,4 +1,4 @@
-"""Pictures are shown upright, in colour and bounded; what cannot be shown is said in words."""
+"""The preview is upright, RGB and limited in size; other files raise a PreviewError."""
 
 import pytest
 from PIL import Image
@@ -10,15 +10,15 @@ ORIENTATION = 0x0112
 
 
 def halves(mode: str = "RGB", size: tuple[int, int] = (40, 20)) -> Image.Image:
-    """Make a picture whose left half is white and whose right half is black."""
-    picture = Image.new("L", size, 0)
-    picture.paste(255, (0, 0, size[0] // 2, size[1]))
-    return picture.convert(mode)
+    """Make an image whose left half is white and whose right half is black."""
+    image = Image.new("L", size, 0)
+    image.paste(255, (0, 0, size[0] // 2, size[1]))
+    return image.convert(mode)
 
 
-def brightness(picture: Image.Image, where: tuple[int, int]) -> int:
-    """Give the brightness of a pixel, 0 to 255."""
-    level = picture.convert("L").getpixel(where)
+def brightness(image: Image.Image, where: tuple[int, int]) -> int:
+    """Read the brightness of a pixel, 0 to 255."""
+    level = image.convert("L").getpixel(where)
     assert isinstance(level, int)
     return level
 
@@ -44,7 +44,7 @@ def brightness(picture: Image.Image, where: tuple[int, int]) -> int:
 def test_every_format_and_mode_is_shown_as_rgb(
     encode: Encode, mode: str, image_format: str
 ) -> None:
-    """Whatever the service takes, the page shows in its true brightness."""
+    """Each keeps its brightness."""
     shown = decode_upright(encode(halves(mode), image_format), 100, 10_000)
     assert (shown.mode, shown.size) == ("RGB", (40, 20))
     assert brightness(shown, (5, 10)) > 230
@@ -54,8 +54,8 @@ def test_every_format_and_mode_is_shown_as_rgb(
 @pytest.mark.parametrize("image_format", ["PNG", "TIFF"])
 def test_sixteen_bit_grey_keeps_its_tones(encode: Encode, image_format: str) -> None:
     """Half of 65535 is a middle grey, not white."""
-    picture = Image.new("I;16", (8, 8), 32896)
-    shown = decode_upright(encode(picture, image_format), 100, 10_000)
+    image = Image.new("I;16", (8, 8), 32896)
+    shown = decode_upright(encode(image, image_format), 100, 10_000)
     assert brightness(shown, (4, 4)) == 128
 
 
@@ -85,24 +85,24 @@ def test_a_damaged_exif_block_counts_as_upright(encode: Encode, block: bytes) ->
 def test_deeper_levels_are_stretched_from_darkest_to_brightest(
     encode: Encode, mode: str, dark: float, bright: float, long_side: int
 ) -> None:
-    """As the service does, whose network sees the same; whether scaled down or not."""
-    picture = Image.new(mode, (40, 20), dark)
-    picture.paste(bright, (0, 0, 20, 20))
+    """As the model sees them, whether scaled down or not."""
+    image = Image.new(mode, (40, 20), dark)
+    image.paste(bright, (0, 0, 20, 20))
     middle = (dark + bright) / 2
-    picture.paste(int(middle) if mode == "I" else middle, (0, 0, 20, 10))
-    shown = decode_upright(encode(picture, "TIFF"), long_side, 10_000)
+    image.paste(int(middle) if mode == "I" else middle, (0, 0, 20, 10))
+    shown = decode_upright(encode(image, "TIFF"), long_side, 10_000)
     edge = long_side - 1
     assert brightness(shown, (0, 0)) == pytest.approx(127, abs=1)
     assert brightness(shown, (0, long_side // 2 - 1)) == 255
     assert brightness(shown, (edge, 0)) == 0
 
 
-def test_what_is_no_number_is_shown_as_zero(encode: Encode) -> None:
-    """Maps mark in this way what was not measured."""
-    picture = Image.new("F", (8, 8), 1.0)
+def test_values_that_are_not_finite_are_shown_as_zero(encode: Encode) -> None:
+    """Maps mark unmeasured points with NaN."""
+    image = Image.new("F", (8, 8), 1.0)
     for x, level in enumerate([float("nan"), float("inf"), float("-inf")]):
-        picture.putpixel((x, 0), level)
-    shown = decode_upright(encode(picture, "TIFF"), 100, 10_000)
+        image.putpixel((x, 0), level)
+    shown = decode_upright(encode(image, "TIFF"), 100, 10_000)
     assert [brightness(shown, (x, 0)) for x in range(4)] == [0, 0, 0, 255]
 
 
@@ -116,7 +116,7 @@ def test_deeper_levels_that_are_all_the_same_are_shown(encode: Encode, mode: str
 @pytest.mark.parametrize("orientation", range(2, 9))
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF"])
 def test_exif_orientation_is_applied(encode: Encode, orientation: int, image_format: str) -> None:
-    """Sideways pictures are turned, and the turned picture has the turned size."""
+    """Sideways images are turned, and the turned image has the turned size."""
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     shown = decode_upright(encode(halves(), image_format, exif=exif), 100, 10_000)
@@ -137,14 +137,14 @@ def test_the_first_frame_of_an_animation_is_shown(encode: Encode) -> None:
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG"])
-def test_large_pictures_are_scaled_down(encode: Encode, image_format: str) -> None:
-    """What is kept in memory and sent to the browser is bounded, with the aspect kept."""
+def test_large_images_are_scaled_down(encode: Encode, image_format: str) -> None:
+    """Memory and traffic are limited; the aspect ratio is kept."""
     data = encode(halves(size=(3000, 2000)), image_format)
     assert decode_upright(data, 1280, 50_000_000).size == (1280, 853)
 
 
 def test_too_many_pixels_are_refused_by_the_header(encode: Encode) -> None:
-    """The picture is never decoded; the words give both numbers."""
+    """The image is not decoded; the message has both numbers."""
     data = encode(Image.new("1", (20_000, 3_000)))
     with pytest.raises(PreviewError, match=r"20000 x 3000 pixels.* 50 megapixels"):
         decode_upright(data, 1280, 50_000_000)
@@ -156,18 +156,18 @@ def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(encode: Encode) -> No
     assert decode_upright(data, 640, 2_000_000).size == (640, 480)
 
 
-def test_a_bomb_is_refused_in_words(encode: Encode) -> None:
-    """More pixels than Pillow itself dares to open are no reason for a stack trace."""
+def test_a_decompression_bomb_is_refused_with_a_message(encode: Encode) -> None:
+    """Pillow's own limit is translated too."""
     with pytest.raises(PreviewError, match="cannot read"):
         decode_upright(encode(Image.new("1", (20_000, 20_000))), 1280, 50_000_000)
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"])
 @pytest.mark.parametrize("tenth", range(10))
-def test_truncated_files_are_shown_or_refused_in_words(
+def test_truncated_files_are_shown_or_refused_with_a_message(
     encode: Encode, image_format: str, tenth: int
 ) -> None:
-    """A file cut off anywhere raises nothing but PreviewError."""
+    """A truncated file raises PreviewError, unless the decoder tolerates it."""
     whole = encode(Image.effect_noise((64, 48), 60).convert("RGB"), image_format)
     try:
         shown = decode_upright(whole[: len(whole) * tenth // 10], 100, 10_000)
@@ -177,8 +177,8 @@ def test_truncated_files_are_shown_or_refused_in_words(
         assert shown.size == (64, 48)
 
 
-def test_a_damaged_avif_is_refused_in_words(encode: Encode) -> None:
-    """Its decoder says so in a way of its own, a RuntimeError."""
+def test_a_damaged_avif_is_refused_with_a_message(encode: Encode) -> None:
+    """Its decoder raises a RuntimeError."""
     data = bytearray(encode(Image.effect_noise((64, 48), 60).convert("RGB"), "AVIF"))
     pixels = data.index(b"mdat") + 4
     data[pixels : pixels + 40] = bytes(40)
@@ -190,7 +190,7 @@ def test_a_damaged_avif_is_refused_in_words(encode: Encode) -> None:
     "data",
     [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a" + bytes(20), b"%PDF-1.7"],
 )
-def test_what_is_no_picture_is_refused_in_words(data: bytes) -> None:
-    """Other files with a picture's name do not disturb the page."""
+def test_other_files_are_refused_with_a_message(data: bytes) -> None:
+    """Text, a PDF, and the first bytes of an image."""
     with pytest.raises(PreviewError, match="cannot read"):
         decode_upright(data, 100, 10_000)

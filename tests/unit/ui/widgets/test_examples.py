@@ -13,15 +13,15 @@ EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.
 
 @EACH
 def test_an_example_is_a_small_jpeg(example: Example) -> None:
-    """A click on it is answered at once and the repository stays light."""
+    """It is sent quickly, and the repository stays small."""
     assert example.path.stat().st_size <= 150_000
-    with Image.open(example.path) as picture:
-        assert picture.format == "JPEG"
+    with Image.open(example.path) as image:
+        assert image.format == "JPEG"
 
 
 @EACH
 def test_an_example_names_its_origin(example: Example) -> None:
-    """SOURCES.md says who made each picture and under which terms it is given."""
+    """SOURCES.md gives the origin and licence of each."""
     sources = example.path.with_name("SOURCES.md").read_text(encoding="utf-8")
     row = next(line for line in sources.splitlines() if f"`{example.path.name}`" in line)
     assert "public domain" in row or "CC0" in row
@@ -29,7 +29,7 @@ def test_an_example_names_its_origin(example: Example) -> None:
 
 @EACH
 def test_each_example_has_a_thumbnail(example: Example) -> None:
-    """The style puts a picture on the button of each, and stays light."""
+    """The style puts it on the button, and stays small."""
     assert f".st-key-example-{example.key} button" in thumbnails_css()
     assert len(thumbnails_css()) < 100_000
 
@@ -42,7 +42,7 @@ def test_a_click_on_an_example_segments_it(page: AppTest, gateway: GatewayDouble
 
 
 def test_an_example_replaces_an_upload(page: AppTest, cat_jpeg: bytes) -> None:
-    """The uploader does not name a picture that is no longer on the table."""
+    """The uploader does not name an image that is no longer selected."""
     page.run().file_uploader[0].upload("mine.jpg", cat_jpeg).run()
     press(page, "Cat")
     assert page.file_uploader[0].value is None

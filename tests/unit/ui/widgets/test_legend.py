@@ -1,4 +1,4 @@
-"""The legend shows names, shares and colours, and escapes what the labels say."""
+"""The legend shows names, shares and colours, and escapes them."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_names_from_outside_are_escaped() -> None:
 
 
 def test_the_vocabulary_leaves_the_background_out() -> None:
-    """A person looks for cats and persons, not for background."""
+    """Visitors look for cats and persons, not for background."""
     html = legend.vocabulary_html(LABELS)
     assert "cat" in html
     assert "person" in html

@@ -7,8 +7,8 @@ from tests.unit.ui.conftest import press, segmentations
 from tests.unit.ui.gateway_double import GatewayDouble
 
 
-def test_one_version_is_no_choice(page: AppTest) -> None:
-    """A chooser with one entry would only be in the way."""
+def test_one_version_needs_no_chooser(page: AppTest) -> None:
+    """A chooser with one entry would be useless."""
     assert not page.run().selectbox
 
 
@@ -36,15 +36,15 @@ def test_a_version_that_is_gone_is_no_longer_chosen(
 
 
 @pytest.mark.parametrize("lost", ["listing", "everything"])
-def test_a_choice_outlives_a_gateway_that_does_not_answer(
+def test_a_selection_outlives_a_gateway_that_does_not_respond(
     page: AppTest, gateway: GatewayDouble, lost: str
 ) -> None:
-    """Without a list of the versions nobody can know that the chosen one is gone."""
+    """Without a list it is unknown whether the selected version still exists."""
     gateway.versions = ("1.0", "1.1")
     page.run().selectbox[0].select("1.1").run()
-    gateway.lists, gateway.ready = False, lost == "listing"
+    gateway.lists_models, gateway.ready = False, lost == "listing"
     assert not page.run().selectbox
-    gateway.lists = gateway.ready = True
+    gateway.lists_models = gateway.ready = True
     assert page.run().selectbox[0].value == "1.1"
     press(page, "Cat")
     assert segmentations(gateway) == ["/segmentation?version=1.1"]
@@ -73,7 +73,7 @@ def test_without_a_choice_the_default_is_followed(page: AppTest, gateway: Gatewa
 
 
 def test_the_default_can_be_chosen_again(page: AppTest, gateway: GatewayDouble) -> None:
-    """Choosing it is choosing none."""
+    """That follows the default from then on."""
     gateway.versions = ("1.0", "1.1")
     page.run().selectbox[0].select("1.1").run()
     page.selectbox[0].select("1.0 (default)").run()
@@ -81,7 +81,7 @@ def test_the_default_can_be_chosen_again(page: AppTest, gateway: GatewayDouble) 
     assert segmentations(gateway) == ["/segmentation"]
 
 
-def test_a_choice_outlives_a_change_of_its_words(page: AppTest, gateway: GatewayDouble) -> None:
+def test_a_selection_outlives_a_change_of_its_label(page: AppTest, gateway: GatewayDouble) -> None:
     """A version that becomes ready, or the default, is still the same one."""
     gateway.versions, gateway.without_workers = ("1.0", "1.1"), ("1.1",)
     page.run().selectbox[0].select("1.1 (not ready)").run()
