@@ -14,14 +14,14 @@ from typing import Any
 import torch
 
 from deeplab.batches import Answer, answered, warm_up
+from deeplab.busy_workers import Neighbours
 from deeplab.decode import MAX_PIXELS
 from deeplab.engines import Engine, load_engine, load_shared_engine
-from deeplab.form import LABELS, Form, InvalidFormError, read_form
+from deeplab.errors import RejectedImageError, TooManyPixelsError
 from deeplab.formats import FORMATS
-from deeplab.neighbours import Neighbours
 from deeplab.pipeline import Segmentation, Steps, segmenting
 from deeplab.preprocess import network_size
-from deeplab.refusals import RejectedImageError, TooManyPixelsError
+from deeplab.render_options import LABELS, Form, InvalidFormError, read_form
 from deeplab.spec import read_labels, read_spec
 from deeplab.torch_engine import DeviceLostError
 from deeplab.tracing import start_tracing
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 BODY_FIELDS = ("body", "data", "file")  # TorchServe's names for a raw body, ours for a form's part
 
 
-FORM = "x-segserve-form"  # which form of the result is wanted, in JSON: deeplab/form.py
+FORM = "x-segserve-form"  # which form of the result is wanted, in JSON: deeplab/render_options.py
 DEADLINE = "x-segserve-deadline"  # Unix time in seconds, after which nobody waits any more
 MAX_ANSWER_BYTES = 67_000_000
 

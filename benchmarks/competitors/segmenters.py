@@ -16,9 +16,9 @@ from PIL import Image
 from torch.nn import functional as F
 
 from benchmarks.settings import ARCHITECTURE, ARCHIVE, ENGINE, VARIANT, WEIGHTS, WORKERS
+from deeplab.busy_workers import Neighbours
 from deeplab.decode import MAX_PIXELS
 from deeplab.engines import load_shared_engine
-from deeplab.neighbours import Neighbours
 from deeplab.pipeline import segment
 from deeplab.preprocess import network_size
 from deeplab.spec import read_spec

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from deeplab.looks import can_look, looking
+from deeplab.watchdog import can_look, looking
 
 
 @contextmanager

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, ExifTags, Image
 
-from deeplab.formats import FORMAT_NAMES, FORMATS, is_other_format
-from deeplab.jpeg import JPEG_FORMATS, decode_plain, has_more_scans
-from deeplab.memory_limit import memory_limit
-from deeplab.refusals import (
+from deeplab.errors import (
     RejectedImageError,
     TooManyPixelsError,
     UnreadableImageError,
     UnsupportedFormatError,
 )
+from deeplab.formats import FORMAT_NAMES, FORMATS, is_other_format
+from deeplab.jpeg import JPEG_FORMATS, decode_plain, has_more_scans
+from deeplab.memory_limit import memory_limit
 from deeplab.webp import canvas_size
 
 MAX_PIXELS = 50_000_000

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab.neighbours import Neighbours
+from deeplab.busy_workers import Neighbours
 from deeplab.spec import ModelSpec, Precision
 from deeplab.torch_engine import TorchEngine
 from deeplab.upsample import class_ids

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deeplab.looks import can_look, looking
+from deeplab.watchdog import can_look, looking
 
 _SIZES = Path("/proc/self/statm")  # in pages; the sixth is what RLIMIT_DATA counts
 _DATA = 5

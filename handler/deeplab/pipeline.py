@@ -10,16 +10,16 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab.compose import compose
 from deeplab.confidence import class_confidences, confidence_map, grey_levels, mean_confidence
 from deeplab.cpu_limit import cpu_limit
 from deeplab.decode import Decoded, decode
 from deeplab.engines import Engine
-from deeplab.form import LABELS, Form
+from deeplab.errors import UnreadableImageError
 from deeplab.png import encode_png
 from deeplab.postprocess import count_classes, encode_mask, full_size, keep_classes
 from deeplab.preprocess import preprocess
-from deeplab.refusals import UnreadableImageError
+from deeplab.render import compose
+from deeplab.render_options import LABELS, Form
 from deeplab.spec import InputSize
 from deeplab.upsample import class_ids
 

@@ -12,10 +12,10 @@ from PIL import Image
 
 from deeplab.decode import MAX_PIXELS, decode
 from deeplab.engines import load_engine
+from deeplab.errors import RejectedImageError
 from deeplab.pipeline import segment
 from deeplab.postprocess import resize_class_ids
 from deeplab.preprocess import preprocess
-from deeplab.refusals import RejectedImageError
 from deeplab.spec import InvalidSpecError, read_labels, read_spec
 from scripts.archives import ZIP_ERRORS
 from scripts.checkpoints import Checkpoint

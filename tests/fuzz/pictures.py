@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from deeplab.form import Form
+from deeplab.errors import RejectedImageError
 from deeplab.pipeline import segment
-from deeplab.refusals import RejectedImageError
+from deeplab.render_options import Form
 from deeplab.spec import InputSize, Precision
 from tests.fuzz.target import Target, replay
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 
 from deeplab.decode import decode
-from deeplab.refusals import RejectedImageError
+from deeplab.errors import RejectedImageError
 from tests.stack import ROOT
 from tests.unit.gateway.doubles import TorchServeDouble, json_answer, mask_answer, mask_png
 

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 from deeplab.decode import MAX_FULL_SCANS, MAX_PIXELS, decode
-from deeplab.formats import FORMATS
-from deeplab.refusals import (
+from deeplab.errors import (
     RejectedImageError,
     TooManyPixelsError,
     UnreadableImageError,
     UnsupportedFormatError,
 )
+from deeplab.formats import FORMATS
 from tests.unit.handler.files import CLAIMS, encode, quarters
 
 SIDE = 96

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from deeplab.busy_workers import Neighbours
 from deeplab.engines import (
     OpenVINOEngine,
     SharedCoresEngine,
@@ -13,7 +14,6 @@ from deeplab.engines import (
     load_shared_engine,
     predict,
 )
-from deeplab.neighbours import Neighbours
 from deeplab.spec import EngineName, ModelSpec, Precision
 from deeplab.torch_engine import TorchEngine
 from scripts.choices import Target

@@ -4,8 +4,8 @@ import pytest
 from PIL import Image
 
 from deeplab.decode import decode
+from deeplab.errors import UnsupportedFormatError
 from deeplab.formats import FORMAT_NAMES, FORMATS, is_other_format
-from deeplab.refusals import UnsupportedFormatError
 from tests.odd_files.foreign import BEGINNINGS, OTHERS, WRITTEN, foreign_files
 from tests.odd_files.junk import TEXTS
 from tests.odd_files.odd_file import UNSUPPORTED, OddFile

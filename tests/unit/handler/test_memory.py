@@ -26,8 +26,8 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from deeplab import pipeline
-from deeplab.form import Form
-from deeplab.refusals import RejectedImageError
+from deeplab.render_options import Form
+from deeplab.errors import RejectedImageError
 from deeplab.pipeline import segment
 from deeplab.spec import InputSize
 

@@ -11,9 +11,9 @@ from PIL import Image
 from deeplab import pipeline
 from deeplab.decode import MAX_PIXELS
 from deeplab.engines import Engine, load_engine
-from deeplab.form import Form
+from deeplab.errors import TooManyPixelsError, UnreadableImageError
 from deeplab.pipeline import Segmentation, segment
-from deeplab.refusals import TooManyPixelsError, UnreadableImageError
+from deeplab.render_options import Form
 from deeplab.spec import InputSize, Precision, read_spec
 from tests.unit.handler.files import EXAMPLES, encode, quarters, turned
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deeplab import neighbours
+from deeplab import busy_workers as neighbours
+from deeplab.busy_workers import PAUSE_NS, Neighbours
 from deeplab.engines import Engine, SharedCoresEngine
-from deeplab.neighbours import PAUSE_NS, Neighbours
 from deeplab.spec import Precision
 
 WAIT_S = 20.0

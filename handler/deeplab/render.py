@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deeplab.decode import Decoded
-from deeplab.form import Form
 from deeplab.png import bands, encode_png
 from deeplab.preprocess import upright
+from deeplab.render_options import Form
 
 # Rows are worked on in bands of about so many pixels: a copy of all of them would double the
 # memory of a large picture.

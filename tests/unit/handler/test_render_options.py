@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deeplab.form import LABELS, Form, InvalidFormError, read_form
+from deeplab.render_options import LABELS, Form, InvalidFormError, read_form
 
 
 def test_no_words_mean_the_mask() -> None:

@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from deeplab import compose as module
-from deeplab.compose import compose
+from deeplab import render as module
 from deeplab.decode import decode
-from deeplab.form import Form
+from deeplab.render import compose
+from deeplab.render_options import Form
 from tests.unit.handler.files import encode, quarters, turned
 
 CAT, PERSON = 8, 15

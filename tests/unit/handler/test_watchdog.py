@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from deeplab.looks import looking
+from deeplab.watchdog import looking
 
 
 def _spin(seconds: float) -> None:
