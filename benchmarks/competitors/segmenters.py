@@ -16,7 +16,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from benchmarks.settings import ARCHITECTURE, ARCHIVE, ENGINE, VARIANT, WEIGHTS, WORKERS
-from deeplab.busy_workers import Neighbours
+from deeplab.busy_workers import BusyWorkers
 from deeplab.decode import MAX_PIXELS
 from deeplab.engines import load_shared_engine
 from deeplab.pipeline import segment
@@ -46,16 +46,16 @@ class EngineSegmenter:
         torch.set_num_threads(1)  # it only resizes pictures
         self._spec = read_spec(archive / "model.json")
         # All workers of a server, and nobody else, have the same parent.
-        self._neighbours = Neighbours(archive / f"working-{os.getppid()}", str(os.getpid()))
+        self._workers = BusyWorkers(archive / f"working-{os.getppid()}", str(os.getpid()))
         cores = os.cpu_count() or 1
         self._engine = load_shared_engine(
-            archive / "network", self._spec, ENGINE_THREADS, self._neighbours, cores
+            archive / "network", self._spec, ENGINE_THREADS, self._workers, cores
         )
         self._lock = threading.Lock()  # a request of the engine is for one thread at a time
 
     def __call__(self, data: bytes) -> bytes:
         """Bytes of a photograph -> 8-bit grey PNG of class ids."""
-        with self._lock, self._neighbours.working():
+        with self._lock, self._workers.busy():
             return segment(data, self._engine, self._spec.input, MAX_PIXELS).png
 
 

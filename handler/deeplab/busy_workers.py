@@ -1,7 +1,7 @@
-"""How many other workers of the same version compute, or did until a moment ago.
+"""Count of the other busy workers of the same version, by file locks.
 
-Each worker holds a lock on a file of its own while it has a picture. The system lets go of the
-locks of a worker that dies, so nobody who is gone is counted for longer than that moment.
+Each worker holds a lock on a file of its own while it processes an image. The system releases the
+locks of a worker that dies, so a dead worker stops counting after ``PAUSE_NS`` at the latest.
 """
 
 import fcntl
@@ -12,53 +12,57 @@ from io import FileIO
 from pathlib import Path
 
 SUFFIX = ".lock"
-# With pictures waiting, a worker has the next one some 2 ms after the last; where a single client
-# waits for each answer, at least 5 ms pass between two of them.
+# Under load a worker gets its next image some 2 ms after the last; a single client that waits for
+# each response leaves at least 5 ms between two images.
 PAUSE_NS = 4_000_000
-# A folder's own time is that of the system's last tick: of one that changed within this time
-# something may have come since it was looked at.
+# A folder's mtime has the resolution of the system's clock tick: after a change this recent, more
+# files may have been added without changing it.
 SETTLED_NS = 1_000_000_000
 
 
-class Neighbours:
-    """The workers that share a folder."""
+class BusyWorkers:
+    """The workers that share a folder of lock files."""
 
     def __init__(self, folder: Path, own_name: str) -> None:
-        """``own_name`` differs from worker to worker."""
+        """``own_name`` is unique to this worker."""
         folder.mkdir(exist_ok=True)
         self._folder = folder
-        self._own = folder / f"{own_name}{SUFFIX}"
-        self._lock = self._own.open("wb", buffering=0)  # its content: when the last picture ended
+        self._own_path = folder / f"{own_name}{SUFFIX}"
+        # Content: the monotonic time, in ns, at which this worker finished its last image.
+        self._own_lock = self._own_path.open("wb", buffering=0)
         self._others: list[FileIO] = []
-        self._known_ns = 0  # the folder's time when it was last looked at
+        self._known_mtime_ns = 0
 
     @contextmanager
-    def working(self) -> Iterator[None]:
-        """Count as one who computes."""
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+    def busy(self) -> Iterator[None]:
+        """Count as busy for the duration of the block."""
+        fcntl.flock(self._own_lock, fcntl.LOCK_EX)
         try:
             yield
         finally:
-            with suppress(OSError):  # a full disk costs nobody a picture
-                self._lock.seek(0)
-                self._lock.write(time.monotonic_ns().to_bytes(8))
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
+            with suppress(OSError):  # a full disk must not fail an image
+                self._own_lock.seek(0)
+                self._own_lock.write(time.monotonic_ns().to_bytes(8))
+            fcntl.flock(self._own_lock, fcntl.LOCK_UN)
 
-    def count(self) -> int:
-        """How many others compute now, or are between two pictures."""
-        self._look_around()
+    def count_others(self) -> int:
+        """Number of other workers that process an image now or finished one less than 4 ms ago."""
+        self._refresh_others()
         return sum(map(_is_busy, self._others))
 
-    def _look_around(self) -> None:
-        """Open the others' files, which takes longer than all else here, only where some came."""
-        changed_ns = self._folder.stat().st_mtime_ns
-        if changed_ns == self._known_ns:
+    def _refresh_others(self) -> None:
+        """Reopen the lock files of the others if the folder has changed.
+
+        Opening them takes longer than everything else here.
+        """
+        mtime_ns = self._folder.stat().st_mtime_ns
+        if mtime_ns == self._known_mtime_ns:
             return
         for file in self._others:
             file.close()
-        paths = [path for path in self._folder.glob(f"*{SUFFIX}") if path != self._own]
+        paths = [path for path in self._folder.glob(f"*{SUFFIX}") if path != self._own_path]
         self._others = [path.open("rb", buffering=0) for path in paths]
-        self._known_ns = changed_ns if time.time_ns() - changed_ns > SETTLED_NS else 0
+        self._known_mtime_ns = mtime_ns if time.time_ns() - mtime_ns > SETTLED_NS else 0
 
 
 def _is_busy(file: FileIO) -> bool:
@@ -67,6 +71,6 @@ def _is_busy(file: FileIO) -> bool:
     except BlockingIOError:
         return True
     file.seek(0)
-    ended_ns = int.from_bytes(file.read(8))
+    finished_ns = int.from_bytes(file.read(8))
     fcntl.flock(file, fcntl.LOCK_UN)
-    return 0 <= time.monotonic_ns() - ended_ns < PAUSE_NS
+    return 0 <= time.monotonic_ns() - finished_ns < PAUSE_NS

@@ -1,8 +1,8 @@
-"""Why bytes are not taken as a picture, each with its status and code."""
+"""Errors of the image policy, each with its HTTP status and error code."""
 
 
 class RejectedImageError(Exception):
-    """Base of the image policy's refusals.
+    """Base of the image policy's errors.
 
     RejectedImageError
     |-- UnreadableImageError      422 unreadable_image
@@ -15,18 +15,18 @@ class RejectedImageError(Exception):
 
 
 class UnreadableImageError(RejectedImageError):
-    """The bytes are no picture, or a damaged one."""
+    """The bytes are not an image, or a damaged one."""
 
     status, code = 422, "unreadable_image"
 
 
 class UnsupportedFormatError(RejectedImageError):
-    """A picture or document, but in a format that we do not take."""
+    """An image or document in a format that is not accepted."""
 
     status, code = 415, "unsupported_format"
 
 
 class TooManyPixelsError(RejectedImageError):
-    """More pixels than the limit, or so many that what was drawn on them cannot be sent."""
+    """More pixels than the limit, or so many that the rendered result cannot be sent."""
 
     status, code = 413, "too_many_pixels"

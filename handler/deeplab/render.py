@@ -1,4 +1,4 @@
-"""The picture itself, upright and at full size, with a mask laid over it or cut out by it."""
+"""Rendering onto the image itself, upright and at full size: overlay and cut-out."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,48 +7,53 @@ from PIL import Image
 from deeplab.decode import Decoded
 from deeplab.png import bands, encode_png
 from deeplab.preprocess import upright
-from deeplab.render_options import Form
+from deeplab.render_options import RenderOptions
 
-# Rows are worked on in bands of about so many pixels: a copy of all of them would double the
-# memory of a large picture.
+# Rows are drawn in bands of about this many pixels: a copy of all of them would double the memory
+# that a large image takes.
 BAND_PIXELS = 1_000_000
 
 
-def compose(decoded: Decoded, ids: NDArray[np.uint8], form: Form) -> bytes:
+def render(decoded: Decoded, ids: NDArray[np.uint8], options: RenderOptions) -> bytes:
     """The PNG of an overlay (RGB) or a cut-out (RGBA).
 
-    decoded: at full scale; it may be drawn into, nobody needs it afterwards.
-    ids: (height, width) uint8 at the upright picture's size.
+    decoded: at full scale; may be drawn into, because it is not needed afterwards.
+    ids: (height, width) uint8 class ids at the upright image's size.
     """
-    picture = upright(decoded)
-    drawn = _cut_out(picture, ids, form) if form.render == "cutout" else _tint(picture, ids, form)
-    return encode_png(drawn)
+    image = upright(decoded)
+    if options.render == "cutout":
+        return encode_png(_cut_out(image, ids, options))
+    return encode_png(_tint(image, ids, options))
 
 
-def _tint(picture: NDArray[np.uint8], ids: NDArray[np.uint8], form: Form) -> NDArray[np.uint8]:
-    """Each class with a colour gets ``opacity`` of it."""
+def _tint(
+    image: NDArray[np.uint8], ids: NDArray[np.uint8], options: RenderOptions
+) -> NDArray[np.uint8]:
+    """Blend each class's colour into (h, w, 3) uint8 RGB with the opacity asked for, in place."""
     palette = np.zeros((256, 3), dtype=np.uint8)
-    share = [0] * 256  # of 255
-    for class_id, colour in form.colours:
-        palette[class_id], share[class_id] = colour, round(form.opacity * 255)
+    alpha = [0] * 256  # of 255
+    for class_id, colour in options.colours:
+        palette[class_id], alpha[class_id] = colour, round(options.opacity * 255)
     for band in bands(len(ids), ids.shape[1], BAND_PIXELS):
-        classes, part = Image.fromarray(ids[band]), Image.fromarray(picture[band])
-        mask = classes.point(share)
+        classes, part = Image.fromarray(ids[band]), Image.fromarray(image[band])
+        mask = classes.point(alpha)
         classes.putpalette(palette.tobytes())
         part.paste(classes.convert("RGB"), mask=mask)
-        picture[band] = np.asarray(part)
-    return picture
+        image[band] = np.asarray(part)
+    return image
 
 
-def _cut_out(picture: NDArray[np.uint8], ids: NDArray[np.uint8], form: Form) -> NDArray[np.uint8]:
-    """Opaque where a wanted class is; black and transparent elsewhere."""
-    wanted = range(1, 256) if form.classes is None else form.classes
-    opaque = [255 * (class_id in wanted) for class_id in range(256)]
+def _cut_out(
+    image: NDArray[np.uint8], ids: NDArray[np.uint8], options: RenderOptions
+) -> NDArray[np.uint8]:
+    """(h, w, 4) uint8 RGBA: opaque on the chosen classes, black and transparent elsewhere."""
+    chosen = range(1, 256) if options.classes is None else options.classes
+    opaque = [255 * (class_id in chosen) for class_id in range(256)]
     cut = np.empty((*ids.shape, 4), dtype=np.uint8)
     for band in bands(len(ids), ids.shape[1], BAND_PIXELS):
         alpha = Image.fromarray(ids[band]).point(opaque)
         part = Image.new("RGB", alpha.size)
-        part.paste(Image.fromarray(picture[band]), mask=alpha)
+        part.paste(Image.fromarray(image[band]), mask=alpha)
         part.putalpha(alpha)
         cut[band] = np.asarray(part)
     return cut

@@ -1,4 +1,4 @@
-"""What a caller wants of a picture: which of the forms of one result, and of which classes."""
+"""Render options: how the result is drawn and for which classes, as requested per image."""
 
 import json
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ Colour = tuple[int, int, int]
 MAX_ID = 255
 
 
-class InvalidFormError(ValueError):
-    """The words are not those of a form."""
+class InvalidRenderOptionsError(ValueError):
+    """The text does not describe render options."""
 
 
 @dataclass(frozen=True)
-class Form:
-    """One form of the result.
+class RenderOptions:
+    """How to draw one result.
 
-    render: a mask of class ids, a map of confidences, the picture tinted, or the picture cut out.
-    classes: the ids that count, everything else is background (0); None means every class.
+    render: a mask of class ids, a map of confidences, the image tinted, or the image cut out.
+    classes: ids to show, everything else is background (0); None means all classes.
     opacity: of an overlay's colours, 0..1.
-    colours: class id -> RGB of an overlay's tints; ids without a colour stay as they are.
-    confidence: whether the mean confidence of each class is wanted as a fact.
+    colours: (class id, RGB 0..255) of an overlay; classes without a colour are not tinted.
+    confidence: whether to report the mean confidence of each class.
     """
 
     render: Render = "labels"
@@ -32,23 +32,23 @@ class Form:
     confidence: bool = False
 
 
-LABELS = Form()
+DEFAULT_OPTIONS = RenderOptions()
 
 
-def read_form(text: str) -> Form:
-    """The form that a request's header asks for, in JSON; raises InvalidFormError."""
+def read_render_options(text: str) -> RenderOptions:
+    """Parse the JSON of a request's header; raises InvalidRenderOptionsError."""
     try:
         fields = json.loads(text)
         colours = fields.get("colours", {})
-        return Form(
+        return RenderOptions(
             render=_one_of(get_args(Render), fields.get("render", "labels")),
             classes=_classes(fields.get("classes")),
-            opacity=_share(fields.get("opacity", 0.5)),
+            opacity=_opacity(fields.get("opacity", 0.5)),
             colours=tuple((_id(key), _colour(value)) for key, value in sorted(colours.items())),
             confidence=bool(fields.get("confidence", False)),
         )
     except (ValueError, TypeError, AttributeError, RecursionError) as exc:
-        raise InvalidFormError(f"The form of the answer is not valid: {exc}") from exc
+        raise InvalidRenderOptionsError(f"The form of the answer is not valid: {exc}") from exc
 
 
 def _one_of(known: tuple[Any, ...], value: object) -> Any:
@@ -68,11 +68,11 @@ def _classes(value: list[object] | None) -> frozenset[int] | None:
     return None if value is None else frozenset(_id(each) for each in value)
 
 
-def _share(value: object) -> float:
-    share = float(str(value))
-    if not 0 <= share <= 1:
+def _opacity(value: object) -> float:
+    opacity = float(str(value))
+    if not 0 <= opacity <= 1:
         raise ValueError("opacity lies in 0..1")
-    return share
+    return opacity
 
 
 def _colour(value: str) -> Colour:

@@ -1,8 +1,8 @@
-"""Looks at a block while it works, every 10 ms of processor time: one timer for all limits.
+"""Watchdog: runs every registered check each 10 ms of CPU time while a block executes.
 
-Two timers that run out at once would put two frames on the main thread's stack for signals.
-OpenVINO makes that for one frame, which AMX's registers let grow to twelve kilobytes: the second
-kills the process.
+Two timers that expire at once would put two frames on the main thread's signal stack. OpenVINO
+allocates that stack for one frame, which AMX registers grow to twelve kilobytes: the second frame
+kills the process. Hence one timer for all limits.
 """
 
 import signal
@@ -11,36 +11,36 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_TICK_S = 0.01  # of processor time between two looks
+_TICK_S = 0.01  # of CPU time between two runs of the checks
 
-Look = Callable[[], None]
+Check = Callable[[], None]
 
-_looks: list[Look] = []
+_checks: list[Check] = []
 
 
 @contextmanager
-def looking(look: Look) -> Iterator[None]:
-    """Call ``look`` now and then while the block works; what it raises is raised in the block.
+def watchdog(check: Check) -> Iterator[None]:
+    """Call ``check`` periodically while the block executes; what it raises is raised in the block.
 
-    Only for the main thread: signals reach no other.
+    Main thread only: signals are delivered to no other thread.
     """
-    before = signal.signal(signal.SIGPROF, _look_all) if not _looks else None
-    _looks.append(look)
+    before = signal.signal(signal.SIGPROF, _run_checks) if not _checks else None
+    _checks.append(check)
     signal.setitimer(signal.ITIMER_PROF, _TICK_S, _TICK_S)
     try:
         yield
     finally:
-        _looks.remove(look)
-        if not _looks:
+        _checks.remove(check)
+        if not _checks:
             signal.setitimer(signal.ITIMER_PROF, 0)
             signal.signal(signal.SIGPROF, before)
 
 
-def can_look() -> bool:
-    """Whether this is the thread that signals reach."""
+def is_main_thread() -> bool:
+    """Whether the current thread is the one that receives signals."""
     return threading.current_thread() is threading.main_thread()
 
 
-def _look_all(_number: int, _frame: FrameType | None) -> None:
-    for look in [*_looks]:
-        look()
+def _run_checks(_number: int, _frame: FrameType | None) -> None:
+    for check in [*_checks]:
+        check()

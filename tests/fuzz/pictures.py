@@ -9,7 +9,7 @@ from PIL import ExifTags, Image
 
 from deeplab.errors import RejectedImageError
 from deeplab.pipeline import segment
-from deeplab.render_options import Form
+from deeplab.render_options import RenderOptions
 from deeplab.spec import InputSize, Precision
 from tests.fuzz.target import Target, replay
 
@@ -17,11 +17,11 @@ from tests.fuzz.target import Target, replay
 MAX_PIXELS = 500_000
 WANTED = InputSize(long_side=97, grid=16)
 COLOURS = ((1, (255, 0, 0)), (2, (0, 255, 0)))
-FORMS = (
-    Form(),
-    Form(render="overlay", colours=COLOURS),
-    Form(render="cutout", classes=frozenset({1, 3})),
-    Form(render="confidence", classes=frozenset({0, 2}), confidence=True),
+OPTIONS = (
+    RenderOptions(),
+    RenderOptions(render="overlay", colours=COLOURS),
+    RenderOptions(render="cutout", classes=frozenset({1, 3})),
+    RenderOptions(render="confidence", classes=frozenset({0, 2}), confidence=True),
 )
 
 
@@ -50,9 +50,9 @@ def check(data: bytes) -> None:
 
     The form of the answer depends on the bytes, so that a finding is a picture and nothing else.
     """
-    form = FORMS[zlib.crc32(data) % len(FORMS)]
+    options = OPTIONS[zlib.crc32(data) % len(OPTIONS)]
     try:
-        found = segment(data, ENGINE, WANTED, MAX_PIXELS, form)
+        found = segment(data, ENGINE, WANTED, MAX_PIXELS, options)
     except RejectedImageError:
         return
     answer = Image.open(io.BytesIO(found.png))

@@ -26,7 +26,7 @@ class DecodingDouble(TorchServeDouble):
         if version not in self.versions:
             return json_answer(404, {"code": 404, "type": "ModelVersionNotFoundException"})
         try:
-            decoded = decode(request.content, wanted_side=64)
+            decoded = decode(request.content, min_long_side=64)
         except RejectedImageError as exc:
             return json_answer(exc.status, {"code": exc.code, "detail": str(exc)})
         answer = mask_answer(mask_png(decoded.size), request.headers.get("X-Segserve-Form", "{}"))

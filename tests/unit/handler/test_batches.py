@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from deeplab.batches import Answer, answered, batches, warm_up
-from deeplab.pipeline import Prepared
+from deeplab.batches import ItemSteps, batches, run_batch, warm_up
+from deeplab.pipeline import NetworkInput
 from deeplab.spec import Precision
 from deeplab.torch_engine import DeviceLostError
 
@@ -44,24 +44,24 @@ class Sums:
         return sums.reshape(-1, 1, 1, 1)
 
 
-def picture(size: tuple[int, ...], value: int, held: int = 1) -> Answer:
+def picture(size: tuple[int, ...], value: int, held: int = 1) -> ItemSteps:
     """A picture of one value, whose answer is its sum or what went wrong with it."""
     pixels = np.zeros(size, dtype=np.uint8)
     pixels[0, 0, 0, 0] = value
     try:
-        logits = yield Prepared(pixels, held)
+        logits = yield NetworkInput(pixels, held)
     except RuntimeError as exc:
         return f"no logits: {exc}".encode()
     return str(int(logits.item())).encode()
 
 
-def refused() -> Answer:
+def refused() -> ItemSteps:
     """An item that never comes to the network."""
     return b"refused"
     yield
 
 
-def pictures(*sizes: tuple[int, ...]) -> list[Answer]:
+def pictures(*sizes: tuple[int, ...]) -> list[ItemSteps]:
     """One of each size, of the values 1, 2, 3 and so on."""
     return [picture(size, place + 1) for place, size in enumerate(sizes)]
 
@@ -90,7 +90,7 @@ def test_the_answers_keep_their_order(largest: int, taken: Sequence[int]) -> Non
     """Whatever order the sizes went through the network in."""
     engine = Sums(largest)
     items = pictures(SIZE, OTHER, SIZE, SIZE, OTHER, SIZE, SIZE)
-    found = answered(items, engine, 100)
+    found = run_batch(items, engine, 100)
     assert found == [b"1", b"2", b"3", b"4", b"5", b"6", b"7"]
     assert engine.taken == list(taken)
 
@@ -99,14 +99,14 @@ def test_what_is_refused_leaves_its_neighbours_their_answers() -> None:
     """It takes no place in a batch."""
     engine = Sums()
     items = [refused(), picture(SIZE, 2), refused(), picture(SIZE, 4)]
-    assert answered(items, engine, 100) == [b"refused", b"2", b"refused", b"4"]
+    assert run_batch(items, engine, 100) == [b"refused", b"2", b"refused", b"4"]
     assert engine.taken == [2]
 
 
 def test_a_failure_is_told_to_those_it_happened_to() -> None:
     """The pictures of the other size have their masks."""
     engine = Sums(fails_on=OTHER)
-    found = answered(pictures(SIZE, OTHER, OTHER, SIZE), engine, 100)
+    found = run_batch(pictures(SIZE, OTHER, OTHER, SIZE), engine, 100)
     assert found == [b"1", *[b"no logits: CUDA out of memory"] * 2, b"4"]
 
 
@@ -115,21 +115,21 @@ def test_a_lost_device_is_nobodys_answer() -> None:
     engine = Sums(fails_on=OTHER)
     engine.error = DeviceLostError("an illegal memory access was encountered")
     with pytest.raises(DeviceLostError, match="illegal memory access"):
-        answered(pictures(OTHER), engine, 100)
+        run_batch(pictures(OTHER), engine, 100)
 
 
 def test_no_more_is_held_than_one_picture_beyond_the_limit() -> None:
     """Eight of the largest pictures at once would take eight times the memory."""
     engine = Sums()
     items = [picture(SIZE, place + 1, held=40) for place in range(5)]
-    assert answered(items, engine, 50) == [b"1", b"2", b"3", b"4", b"5"]
+    assert run_batch(items, engine, 50) == [b"1", b"2", b"3", b"4", b"5"]
     assert engine.taken == [2, 2, 1]
 
 
 def test_no_items_are_no_answers() -> None:
     """TorchServe never sends such a batch; nothing happens."""
     engine = Sums()
-    assert answered([], engine, 100) == []
+    assert run_batch([], engine, 100) == []
     assert engine.taken == []
 
 

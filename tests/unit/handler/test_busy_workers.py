@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deeplab import busy_workers as neighbours
-from deeplab.busy_workers import PAUSE_NS, Neighbours
+from deeplab import busy_workers
+from deeplab.busy_workers import PAUSE_NS, BusyWorkers
 from deeplab.engines import Engine, SharedCoresEngine
 from deeplab.spec import Precision
 
@@ -20,7 +20,7 @@ WAIT_S = 20.0
 
 
 def _work(folder: Path, started: Event, finish: Event) -> None:
-    with Neighbours(folder, str(os.getpid())).working():
+    with BusyWorkers(folder, str(os.getpid())).busy():
         started.set()
         finish.wait(WAIT_S)
 
@@ -49,58 +49,58 @@ class _Worker:
 @pytest.mark.parametrize("kill", [False, True], ids=["finished", "killed"])
 def test_those_who_compute_are_counted(tmp_path: Path, kill: bool) -> None:
     """Not oneself, and nobody after the end, however it came."""
-    ours = Neighbours(tmp_path / "working", "ours")
-    assert ours.count() == 0
-    with ours.working():
-        assert ours.count() == 0
+    ours = BusyWorkers(tmp_path / "working", "ours")
+    assert ours.count_others() == 0
+    with ours.busy():
+        assert ours.count_others() == 0
         workers = [_Worker(tmp_path / "working") for _ in range(2)]
-        assert ours.count() == 2
+        assert ours.count_others() == 2
         for worker in workers:
             worker.end(kill=kill)
         time.sleep(2 * PAUSE_NS / 1e9)
-        assert ours.count() == 0
+        assert ours.count_others() == 0
 
 
 def test_a_worker_between_two_pictures_still_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It will have its next before ours is done; two of one process are enough to see that."""
-    ours, theirs = (Neighbours(tmp_path / "working", name) for name in ("ours", "theirs"))
-    assert ours.count() == 0
-    with theirs.working():
-        assert ours.count() == 1
-    monkeypatch.setattr(neighbours, "PAUSE_NS", 10**15)
-    assert ours.count() == 1
-    monkeypatch.setattr(neighbours, "PAUSE_NS", 0)
-    assert ours.count() == 0
+    ours, theirs = (BusyWorkers(tmp_path / "working", name) for name in ("ours", "theirs"))
+    assert ours.count_others() == 0
+    with theirs.busy():
+        assert ours.count_others() == 1
+    monkeypatch.setattr(busy_workers, "PAUSE_NS", 10**15)
+    assert ours.count_others() == 1
+    monkeypatch.setattr(busy_workers, "PAUSE_NS", 0)
+    assert ours.count_others() == 0
 
 
 def test_a_full_disk_costs_no_picture(tmp_path: Path) -> None:
     """The time cannot be written; the lock is let go all the same."""
     (tmp_path / "ours.lock").symlink_to("/dev/full")
-    ours, theirs = (Neighbours(tmp_path, name) for name in ("ours", "theirs"))
-    with ours.working():
-        assert theirs.count() == 1
-    assert theirs.count() == 0
+    ours, theirs = (BusyWorkers(tmp_path, name) for name in ("ours", "theirs"))
+    with ours.busy():
+        assert theirs.count_others() == 1
+    assert theirs.count_others() == 0
 
 
 @pytest.mark.parametrize("age_s", [0, 3600])
 def test_a_worker_that_comes_later_is_seen(tmp_path: Path, age_s: int) -> None:
     """Also at once after the last look, which the folder's time may not show."""
-    ours = Neighbours(tmp_path / "working", "ours")
+    ours = BusyWorkers(tmp_path / "working", "ours")
     then = time.time() - age_s
     os.utime(tmp_path / "working", (then, then))
-    assert ours.count() == 0
-    theirs = Neighbours(tmp_path / "working", "theirs")
-    with theirs.working():
-        assert ours.count() == 1
+    assert ours.count_others() == 0
+    theirs = BusyWorkers(tmp_path / "working", "theirs")
+    with theirs.busy():
+        assert ours.count_others() == 1
 
 
 def test_other_files_are_no_workers(tmp_path: Path) -> None:
     """Whatever lies in the folder."""
-    ours = Neighbours(tmp_path / "working", "ours")
+    ours = BusyWorkers(tmp_path / "working", "ours")
     (tmp_path / "working" / "notes.txt").touch()
-    assert ours.count() == 0
+    assert ours.count_others() == 0
 
 
 class _Remembers:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deeplab.busy_workers import Neighbours
+from deeplab.busy_workers import BusyWorkers
 from deeplab.engines import (
     OpenVINOEngine,
     SharedCoresEngine,
@@ -103,8 +103,8 @@ def test_a_second_engine_is_made_only_where_two_workers_would_not_fit(
     folder, spec = exported["bf16"]
     if spec.engine == "torch":
         pytest.skip("PyTorch runs on one device, whose cores are not shared")
-    neighbours = Neighbours(tmp_path / "working", "ours")
-    engine = load_shared_engine(folder, spec, threads, neighbours, cores)
+    workers = BusyWorkers(tmp_path / "working", "ours")
+    engine = load_shared_engine(folder, spec, threads, workers, cores)
     assert isinstance(engine, SharedCoresEngine) == is_shared
     picture = _picture(64, 96)
     expected = eager(graph_of(tiny_checkpoint()), picture)

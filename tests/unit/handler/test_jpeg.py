@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.jpeg import PLAIN_SCANS, SCAN_START, decode_plain, has_more_scans
+from deeplab.jpeg import MAX_BASELINE_SCANS, SCAN_START, decode_baseline, has_more_scans
 from tests.unit.handler.files import EXAMPLES, encode
 
 SCAN = b"\xff\xda\0\x08\x01\x01\x00\x00\x3f\x00" + b"data\xff\x00\xff\xd0data"
@@ -58,7 +58,7 @@ def _photograph(kind: str = "JPEG", **options: object) -> bytes:
 def test_an_ordinary_photograph_is_decoded_as_by_pillow(reduction: int, subsampling: str) -> None:
     """To the last level, at each scale at which a JPEG can be decoded."""
     data = _photograph(subsampling=subsampling)
-    pixels = decode_plain(_opened(data, reduction), data)
+    pixels = decode_baseline(_opened(data, reduction), data)
     assert pixels is not None
     expected = np.asarray(_opened(data, reduction))
     assert expected.shape[1] == pytest.approx(Image.open(io.BytesIO(data)).width / reduction, abs=1)
@@ -68,7 +68,7 @@ def test_an_ordinary_photograph_is_decoded_as_by_pillow(reduction: int, subsampl
 def test_a_jpeg_that_holds_rgb_keeps_its_colours() -> None:
     """Adobe's mark says that nothing is to be converted."""
     data = _photograph(keep_rgb=True, subsampling="4:4:4")
-    pixels = decode_plain(_opened(data), data)
+    pixels = decode_baseline(_opened(data), data)
     assert pixels is not None
     np.testing.assert_array_equal(pixels, np.asarray(_opened(data)))
 
@@ -77,7 +77,7 @@ def test_of_several_photographs_in_a_file_the_first_is_decoded() -> None:
     """Phones write a second one behind the first."""
     first, second = Image.new("RGB", (64, 48), "red"), Image.new("RGB", (64, 48), "blue")
     data = encode(first, "MPO", save_all=True, append_images=[second])
-    pixels = decode_plain(_opened(data), data)
+    pixels = decode_baseline(_opened(data), data)
     assert pixels is not None
     assert pixels[0, 0, 0] > 250
 
@@ -100,13 +100,13 @@ def _of_two_sizes() -> bytes:
 def _many_scans() -> bytes:
     """More than a baseline JPEG has components."""
     data = _photograph()
-    return data[:-2] + data[data.index(SCAN_START) : -2] * PLAIN_SCANS + data[-2:]
+    return data[:-2] + data[data.index(SCAN_START) : -2] * MAX_BASELINE_SCANS + data[-2:]
 
 
 def test_what_only_looks_like_scans_does_not_matter() -> None:
     """Thumbnails in front, and the film that a phone puts behind."""
-    data = _photograph(comment=SCAN * PLAIN_SCANS) + SCAN * 50
-    assert decode_plain(_opened(data), data) is not None
+    data = _photograph(comment=SCAN * MAX_BASELINE_SCANS) + SCAN * 50
+    assert decode_baseline(_opened(data), data) is not None
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_what_only_looks_like_scans_does_not_matter() -> None:
 )
 def test_all_else_is_left_to_pillow(data: bytes) -> None:
     """Also what is damaged: whether it is still a picture is Pillow's to say."""
-    assert decode_plain(Image.open(io.BytesIO(data)), data) is None
+    assert decode_baseline(Image.open(io.BytesIO(data)), data) is None
 
 
 @pytest.mark.parametrize(
@@ -146,5 +146,5 @@ def test_what_may_take_long_is_not_even_tried(data: bytes, monkeypatch: pytest.M
 
     monkeypatch.setattr("simplejpeg.decode_jpeg", remember)
     for each in (data, _photograph()):
-        assert decode_plain(Image.open(io.BytesIO(each)), each) is None
+        assert decode_baseline(Image.open(io.BytesIO(each)), each) is None
     assert tried == [_photograph()]

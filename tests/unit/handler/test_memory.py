@@ -26,7 +26,7 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from deeplab import pipeline
-from deeplab.render_options import Form
+from deeplab.render_options import RenderOptions
 from deeplab.errors import RejectedImageError
 from deeplab.pipeline import segment
 from deeplab.spec import InputSize
@@ -44,7 +44,7 @@ def peak():
     line = next(x for x in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in x)
     return int(line.split()[1]) // 1024
 
-form = Form(sys.argv[1])
+form = RenderOptions(sys.argv[1])
 segment(Path(sys.argv[2]).read_bytes(), Background(), INPUT, 50_000_000, form)
 before, seen = peak(), []
 for name in sys.argv[3:]:

@@ -13,7 +13,7 @@ from deeplab.decode import MAX_PIXELS
 from deeplab.engines import Engine, load_engine
 from deeplab.errors import TooManyPixelsError, UnreadableImageError
 from deeplab.pipeline import Segmentation, segment
-from deeplab.render_options import Form
+from deeplab.render_options import RenderOptions
 from deeplab.spec import InputSize, Precision, read_spec
 from tests.unit.handler.files import EXAMPLES, encode, quarters, turned
 
@@ -107,12 +107,16 @@ def test_a_picture_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatc
         segment(gif[:start] + comment + gif[start:], Halves(), INPUT, MAX_PIXELS)
 
 
-def _forms() -> list[Form]:
-    return [Form("confidence"), Form("overlay", colours=((PERSON, (9, 9, 9)),)), Form("cutout")]
+def _forms() -> list[RenderOptions]:
+    return [
+        RenderOptions("confidence"),
+        RenderOptions("overlay", colours=((PERSON, (9, 9, 9)),)),
+        RenderOptions("cutout"),
+    ]
 
 
 @pytest.mark.parametrize("form", _forms(), ids=lambda form: str(form.render))
-def test_every_form_has_the_size_of_the_upright_picture(form: Form) -> None:
+def test_every_form_has_the_size_of_the_upright_picture(form: RenderOptions) -> None:
     """A large JPEG too, which the network sees at a smaller scale."""
     data = turned(quarters(3000, 2000), 6, "JPEG")
     result = segment(data, Halves(), INPUT, MAX_PIXELS, form)
@@ -123,7 +127,7 @@ def test_a_cut_out_of_a_large_picture_is_at_full_scale() -> None:
     """Not the reduced one that the network saw, made larger."""
     stripes = Image.fromarray(np.tile(np.array([0, 255], dtype=np.uint8), (1500, 1000)))
     data = encode(stripes, "JPEG")
-    cut = _mask(segment(data, Halves(), INPUT, MAX_PIXELS, Form("cutout")))
+    cut = _mask(segment(data, Halves(), INPUT, MAX_PIXELS, RenderOptions("cutout")))
     right = np.asarray(cut)[:, 1600:, 0].astype(int)
     assert np.abs(np.diff(right, axis=1)).mean() > 100
 
@@ -131,7 +135,7 @@ def test_a_cut_out_of_a_large_picture_is_at_full_scale() -> None:
 def test_chosen_classes_alone_are_in_the_mask() -> None:
     """Everything else is background; the counts are the picture's all the same."""
     data = encode(quarters(), "PNG")
-    result = segment(data, Halves(), INPUT, MAX_PIXELS, Form(classes=frozenset({CAT})))
+    result = segment(data, Halves(), INPUT, MAX_PIXELS, RenderOptions(classes=frozenset({CAT})))
     assert np.asarray(_mask(result)).max() == 0
     assert set(result.class_pixels) == {0, PERSON}
 
@@ -140,8 +144,8 @@ def test_confidences_are_facts_and_a_map() -> None:
     """Each class's mean when it is asked for; the overall one always."""
     data = encode(quarters(), "PNG")
     plain = segment(data, Halves(), INPUT, MAX_PIXELS)
-    asked = segment(data, Halves(), INPUT, MAX_PIXELS, Form(confidence=True))
-    shown = segment(data, Halves(), INPUT, MAX_PIXELS, Form("confidence"))
+    asked = segment(data, Halves(), INPUT, MAX_PIXELS, RenderOptions(confidence=True))
+    shown = segment(data, Halves(), INPUT, MAX_PIXELS, RenderOptions("confidence"))
     assert plain.class_confidence == {}
     assert set(asked.class_confidence) == {0, PERSON}
     assert all(0.87 < share <= 1 for share in asked.class_confidence.values())
@@ -152,7 +156,7 @@ def test_confidences_are_facts_and_a_map() -> None:
 
 def test_a_confidence_map_of_chosen_classes_is_black_elsewhere() -> None:
     """There is nothing to be sure of."""
-    form = Form("confidence", classes=frozenset({PERSON}))
+    form = RenderOptions("confidence", classes=frozenset({PERSON}))
     levels = np.asarray(
         _mask(segment(encode(quarters(), "PNG"), Halves(), INPUT, MAX_PIXELS, form))
     )

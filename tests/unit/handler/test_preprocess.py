@@ -72,7 +72,7 @@ def test_the_network_gets_one_picture_of_bytes(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
 def test_a_sideways_picture_is_resized_before_it_is_turned(orientation: int) -> None:
     """Turning the small picture is cheaper; the shape is the upright one's."""
-    decoded = Decoded(Image.new("RGB", (200, 100)), (100, 200), orientation, deep=False)
+    decoded = Decoded(Image.new("RGB", (200, 100)), (100, 200), orientation, is_16_bit=False)
     assert preprocess(decoded, ANY_64).shape == (1, 64, 32, 3)
 
 

@@ -4,12 +4,19 @@ import json
 
 import pytest
 
-from deeplab.render_options import LABELS, Form, InvalidFormError, read_form
+from deeplab.render_options import (
+    DEFAULT_OPTIONS,
+    InvalidRenderOptionsError,
+    RenderOptions,
+    read_render_options,
+)
 
 
 def test_no_words_mean_the_mask() -> None:
     """An empty object is the default form."""
-    assert read_form("{}") == LABELS == Form(render="labels", classes=None)
+    assert (
+        read_render_options("{}") == DEFAULT_OPTIONS == RenderOptions(render="labels", classes=None)
+    )
 
 
 def test_every_word_is_understood() -> None:
@@ -23,7 +30,7 @@ def test_every_word_is_understood() -> None:
             "confidence": True,
         }
     )
-    assert read_form(text) == Form(
+    assert read_render_options(text) == RenderOptions(
         render="overlay",
         classes=frozenset({8, 15}),
         opacity=0.25,
@@ -60,5 +67,5 @@ def test_every_word_is_understood() -> None:
 )
 def test_other_words_are_refused(text: str) -> None:
     """With one kind of error, whatever is wrong."""
-    with pytest.raises(InvalidFormError, match="form of the answer"):
-        read_form(text)
+    with pytest.raises(InvalidRenderOptionsError, match="form of the answer"):
+        read_render_options(text)

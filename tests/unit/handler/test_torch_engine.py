@@ -105,9 +105,7 @@ def test_the_weights_are_in_the_artefacts_precision(exported: tuple[Path, ModelS
 
 @needs_cuda
 @pytest.mark.parametrize("count", [1, 2, LARGEST_BATCH])
-def test_recordings_give_what_the_network_gives(
-    exported: tuple[Path, ModelSpec], count: int
-) -> None:
+def test_graphs_give_what_the_network_gives(exported: tuple[Path, ModelSpec], count: int) -> None:
     """The first time there is none, the second it is made, from the third it is replayed."""
     engine = engine_on("cuda", exported)
     assert engine.largest_batch == LARGEST_BATCH
@@ -124,13 +122,13 @@ def test_sizes_that_do_not_come_back_are_forgotten(
     exported: tuple[Path, ModelSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each recording keeps memory of the device and of the host."""
-    monkeypatch.setattr(torch_engine, "MOST_RECORDINGS", 2)
+    monkeypatch.setattr(torch_engine, "MAX_GRAPHS", 2)
     engine = engine_on("cuda", exported)
     for _ in range(3):
         for size in SIZES:
             pixels = pictures(1, size)
             np.testing.assert_allclose(engine.batch(pixels), expected(pixels), atol=0.1)
-    assert len(engine._recordings) == 2
+    assert len(engine._graphs) == 2
 
 
 @needs_cuda

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from deeplab.tracing import Tracing, is_wanted, start_tracing
+from deeplab.tracing import Tracing, is_enabled, start_tracing
 from tests.collector import collector
 
 ROOT = Path(__file__).parents[3]
@@ -24,8 +24,8 @@ WORKER = """
 import os, sys, time
 from deeplab.tracing import start_tracing
 tracing = start_tracing(os.environ, print)
-with tracing.picture({}) as took:
-    took({"decode": 1.0})
+with tracing.image_span({}) as record_stages:
+    record_stages({"decode": 1.0})
 print("made", flush=True)
 time.sleep(60)
 """
@@ -55,7 +55,7 @@ def test_a_picture_is_a_span_below_the_one_in_its_header(
     tracing: Tracing, spans: InMemorySpanExporter
 ) -> None:
     """The trace goes on in another process."""
-    with tracing.picture(HEADERS):
+    with tracing.image_span(HEADERS):
         pass
     span = named(spans, "segment")
     assert span.kind is SpanKind.SERVER
@@ -68,7 +68,7 @@ def test_without_such_a_header_it_begins_a_trace(
     tracing: Tracing, spans: InMemorySpanExporter, headers: dict[str, str]
 ) -> None:
     """Whoever asks TorchServe directly is traced as well."""
-    with tracing.picture(headers):
+    with tracing.image_span(headers):
         pass
     assert named(spans, "segment").parent is None
 
@@ -77,8 +77,8 @@ def test_the_stages_are_its_children_one_after_the_other(
     tracing: Tracing, spans: InMemorySpanExporter
 ) -> None:
     """From the timings that travel to the gateway as well."""
-    with tracing.picture(HEADERS) as took:
-        took({"decode": 3.0, "infer": 17.0})
+    with tracing.image_span(HEADERS) as record_stages:
+        record_stages({"decode": 3.0, "infer": 17.0})
     picture, decode, infer = (named(spans, name) for name in ("segment", "decode", "infer"))
     for child in (decode, infer):
         assert child.parent is not None
@@ -94,7 +94,7 @@ def test_a_failure_marks_the_span_and_goes_on(
     tracing: Tracing, spans: InMemorySpanExporter
 ) -> None:
     """The handler decides what becomes of it."""
-    with pytest.raises(KeyError), tracing.picture(HEADERS):
+    with pytest.raises(KeyError), tracing.image_span(HEADERS):
         raise KeyError
     assert named(spans, "segment").status.status_code is StatusCode.ERROR
 
@@ -112,15 +112,15 @@ def test_a_failure_marks_the_span_and_goes_on(
 )
 def test_the_standard_variables_decide(environment: Mapping[str, str], wanted: bool) -> None:
     """The same as for the gateway."""
-    assert is_wanted(environment) is wanted
+    assert is_enabled(environment) is wanted
 
 
 def test_without_them_nothing_is_made_or_told() -> None:
     """And the handler's code is the same."""
     said: list[str] = []
     tracing = start_tracing({}, said.append)
-    with tracing.picture(HEADERS) as took:
-        took({"decode": 1.0})
+    with tracing.image_span(HEADERS) as record_stages:
+        record_stages({"decode": 1.0})
     tracing.close()
     assert said == []
 
@@ -132,8 +132,8 @@ def test_a_machine_without_opentelemetry_serves_all_the_same(
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.resources", None)
     said: list[str] = []
     tracing = start_tracing({"OTEL_TRACES_EXPORTER": "otlp"}, said.append)
-    with tracing.picture(HEADERS) as took:
-        took({"decode": 1.0})
+    with tracing.image_span(HEADERS) as record_stages:
+        record_stages({"decode": 1.0})
     assert len(said) == 1
     assert "opentelemetry" in said[0]
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from deeplab.watchdog import looking
+from deeplab.watchdog import watchdog
 
 
 def _spin(seconds: float) -> None:
@@ -17,8 +17,8 @@ def _spin(seconds: float) -> None:
 def test_a_block_is_looked_at_by_all_who_want_to() -> None:
     """The inner ones as long as their block lasts, the outer ones before and after it."""
     outer, inner = [], []
-    with looking(lambda: outer.append(1)):
-        with looking(lambda: inner.append(1)):
+    with watchdog(lambda: outer.append(1)):
+        with watchdog(lambda: inner.append(1)):
             _spin(0.2)
         seen = len(outer), len(inner)
         _spin(0.2)
@@ -37,7 +37,7 @@ def test_nothing_is_left_behind() -> None:
     def fail() -> None:
         raise KeyError("found")
 
-    with pytest.raises(KeyError, match="found"), looking(lambda: None), looking(fail):
+    with pytest.raises(KeyError, match="found"), watchdog(lambda: None), watchdog(fail):
         _spin(5)
     assert signal.getsignal(signal.SIGPROF) == before
     assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
