@@ -1,11 +1,39 @@
-"""The image formats that are accepted, and the recognition of formats that are not."""
+"""The image formats that are accepted, in one table, and the recognition of all others."""
 
+from dataclasses import dataclass
 from io import BytesIO
 
 from PIL import Image, UnidentifiedImageError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")  # Pillow's names
-FORMAT_NAMES = "JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF"
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """An image format that is accepted.
+
+    name: as messages and documents spell it.
+    pillow_name: as Pillow spells it.
+    brands: major brands of its files if they are ISO base media files, as HEIC and video are.
+    """
+
+    name: str
+    pillow_name: str
+    brands: tuple[bytes, ...] = ()
+
+
+# To accept another format that Pillow reads, add it here; everything else derives from this table.
+IMAGE_FORMATS = (
+    ImageFormat("JPEG", "JPEG"),
+    ImageFormat("PNG", "PNG"),
+    ImageFormat("WebP", "WEBP"),
+    ImageFormat("GIF", "GIF"),
+    ImageFormat("TIFF", "TIFF"),
+    ImageFormat("BMP", "BMP"),
+    ImageFormat("AVIF", "AVIF", brands=(b"avif", b"avis")),
+)
+FORMATS = tuple(each.pillow_name for each in IMAGE_FORMATS)
+NAMES = tuple(each.name for each in IMAGE_FORMATS)
+FORMAT_NAMES = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}"
+BRANDS = tuple(brand for each in IMAGE_FORMATS for brand in each.brands)
 
 # Signatures of images and documents that people send, that are not accepted and that Pillow does
 # not recognise.
@@ -20,7 +48,6 @@ OTHER_SIGNATURES = (
 )
 MARKUP = (b"<svg", b"<?xml")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-AVIF_BRANDS = (b"avif", b"avis")
 PREFIX = 16  # bytes that Pillow's plugins inspect
 
 
@@ -30,7 +57,7 @@ def is_other_format(data: bytes) -> bool:
     May raise what Pillow's plugins raise on damaged data.
     """
     if data[4:8] == b"ftyp":  # HEIC and video; but not a damaged AVIF
-        return len(data) >= 12 and data[8:12] not in AVIF_BRANDS
+        return len(data) >= 12 and data[8:12] not in BRANDS
     if data[:64].removeprefix(BYTE_ORDER_MARK).lstrip().startswith(MARKUP):
         return True
     return data.startswith(OTHER_SIGNATURES) or _pillow_recognises(data)

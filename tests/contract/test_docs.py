@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic_settings import BaseSettings
 
+from deeplab.formats import NAMES
 from gateway.settings import Settings as GatewaySettings
 from scripts.settings import Settings as ServeSettings
 from ui.settings import Settings as UiSettings
@@ -134,6 +135,13 @@ def test_every_error_code_is_documented() -> None:
     there = set(re.findall(r'status, code, title = (\d+), "(\w+)"', source))
     page = (ROOT / "docs" / "api.md").read_text()
     assert set(re.findall(r"^\| (\d+) \| `(\w+)` \|", page, re.MULTILINE)) == there
+
+
+def test_the_image_formats_are_documented() -> None:
+    """docs/api.md lists the formats that the handler accepts, in the order of its table."""
+    page = (ROOT / "docs" / "api.md").read_text()
+    listed = re.findall(r"^\| formats \| ([\w, ]+);", page, re.MULTILINE)
+    assert listed == [", ".join(NAMES)]
 
 
 def test_every_decision_is_in_the_index() -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from deeplab.errors import RejectedImageError
+from deeplab.formats import FORMATS
 from deeplab.pipeline import segment
 from deeplab.render_options import RenderOptions
 from deeplab.spec import InputSize, Precision
@@ -80,7 +81,7 @@ def seeds() -> list[bytes]:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     return [
-        *(_encode(picture, kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")),
+        *(_encode(picture, kind) for kind in FORMATS),
         *(_encode(picture, kind, exif=exif) for kind in ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")),
         *(_encode(alpha, kind) for kind in ("PNG", "WEBP", "TIFF", "BMP", "AVIF")),
         *(_encode(palette, kind, transparency=3) for kind in ("PNG", "GIF")),

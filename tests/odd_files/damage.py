@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from deeplab.formats import FORMATS
 from tests.odd_files.odd_file import (
     ANY_CLEAR,
     OK,
-    TAKEN,
     UNREADABLE,
     OddFile,
     animated,
@@ -22,7 +22,7 @@ FLIPS = 12
 
 def damaged_files() -> list[OddFile]:
     """Every kind of damage to every format."""
-    whole = {kind.lower(): encode(photograph(), kind) for kind in TAKEN}
+    whole = {kind.lower(): encode(photograph(), kind) for kind in FORMATS}
     whole["progressive-jpeg"] = encode(photograph(), "JPEG", progressive=True)
     whole |= {f"animated-{kind.lower()}": animated(kind) for kind in ("WEBP", "TIFF", "AVIF")}
     files = [*_whole(whole)]

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from deeplab.formats import FORMATS
 from tests.odd_files.odd_file import (
     ANY_CLEAR,
-    TAKEN,
     UNREADABLE,
     UNSUPPORTED,
     OddFile,
@@ -69,7 +69,7 @@ def _noise() -> Iterator[OddFile]:
 
 def _polyglots() -> Iterator[OddFile]:
     """The first picture counts; what follows it is nobody's business."""
-    whole = {kind.lower(): encode(photograph(), kind) for kind in TAKEN}
+    whole = {kind.lower(): encode(photograph(), kind) for kind in FORMATS}
     for kind, data in whole.items():
         yield taken(f"{kind}/then-noise", data + NOISE)
         yield taken(f"{kind}/then-a-zip", data + b"PK\3\4" + NOISE)

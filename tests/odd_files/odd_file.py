@@ -12,7 +12,6 @@ PHOTOGRAPH = ROOT / "ui" / "examples" / "cat.jpg"
 SIZE = (320, 240)
 OK, TOO_LARGE, UNSUPPORTED, UNREADABLE = 200, 413, 415, 422
 ANY_CLEAR = (OK, TOO_LARGE, UNSUPPORTED, UNREADABLE)
-TAKEN = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")  # Pillow's names
 
 
 @dataclass(frozen=True)

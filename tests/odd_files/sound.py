@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
+from deeplab.formats import FORMATS
 from tests.odd_files.odd_file import (
     OK,
     SIZE,
-    TAKEN,
     UNREADABLE,
     OddFile,
     animated,
@@ -61,7 +61,7 @@ def _modes() -> Iterator[OddFile]:
             picture = _in_mode(mode)
         except ValueError:  # Pillow has no way to make it
             continue
-        for kind in TAKEN:
+        for kind in FORMATS:
             try:
                 data = encode(picture, kind)
             except (OSError, ValueError, KeyError):  # the format has no such mode

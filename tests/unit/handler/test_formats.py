@@ -1,5 +1,12 @@
 """Formats that we do not take are told from bytes that are no picture."""
 
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -9,7 +16,25 @@ from deeplab.formats import FORMAT_NAMES, FORMATS, is_other_format
 from tests.odd_files.foreign import BEGINNINGS, OTHERS, WRITTEN, foreign_files
 from tests.odd_files.junk import TEXTS
 from tests.odd_files.odd_file import UNSUPPORTED, OddFile
+from tests.stack import ROOT
 from tests.unit.handler.files import encode, quarters
+
+PACKAGE = ROOT / "handler" / "deeplab"
+TABLE = "IMAGE_FORMATS = (\n"
+# Decodes the first argument, tries to decode the second, and prints pixels and message.
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from deeplab.decode import decode
+from deeplab.errors import UnsupportedFormatError
+from deeplab.preprocess import upright
+accepted, other = (Path(name).read_bytes() for name in sys.argv[1:])
+pixels = upright(decode(accepted, 96)).tolist()
+try:
+    decode(other, 96)
+except UnsupportedFormatError as exc:
+    print(json.dumps({"pixels": pixels, "message": str(exc)}))
+"""
 
 FOREIGN = [file for file in foreign_files() if file.statuses == (UNSUPPORTED,)]
 
@@ -33,6 +58,26 @@ def test_no_format_of_ours_is_taken_for_another(kind: str) -> None:
     """A damaged picture of ours is unreadable, which is another status."""
     data = encode(quarters(), kind)
     assert not any(is_other_format(data[:size]) for size in (4, 8, 12, 16, 100, len(data)))
+
+
+def test_an_entry_in_the_table_is_all_that_a_format_needs(tmp_path: Path) -> None:
+    """In a copy of the package with one more line its images are decoded and its name is listed."""
+    formats = Path(shutil.copytree(PACKAGE, tmp_path / "deeplab")) / "formats.py"
+    before, table, after = formats.read_text().partition(TABLE)
+    formats.write_text(f'{before}{table}    ImageFormat("Quite OK", "QOI"),\n{after}')
+    accepted, other = tmp_path / "accepted", tmp_path / "other"
+    accepted.write_bytes(encode(quarters(), "QOI"))
+    other.write_bytes(encode(quarters(), "PCX"))
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(accepted), str(other)],
+        env={"PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    facts = json.loads(done.stdout)
+    assert np.array_equal(facts["pixels"], np.asarray(quarters()))
+    assert facts["message"] == f"This format is not taken. Send Quite OK, {FORMAT_NAMES}."
 
 
 @pytest.mark.parametrize("brand", [b"avif", b"avis", b"a", b""])
