@@ -21,6 +21,7 @@ from deeplab.errors import RejectedImageError, TooManyPixelsError
 from deeplab.formats import FORMATS
 from deeplab.pipeline import Segmentation, Steps, segmentation_steps
 from deeplab.preprocess import network_size
+from deeplab.render import RENDERS
 from deeplab.render_options import (
     DEFAULT_OPTIONS,
     InvalidRenderOptionsError,
@@ -160,7 +161,7 @@ def _is_late(headers: dict[str, str]) -> bool:
 
 def _render_options(headers: dict[str, str]) -> RenderOptions:
     text = headers.get(RENDER_OPTIONS_HEADER)
-    return DEFAULT_OPTIONS if text is None else read_render_options(text)
+    return DEFAULT_OPTIONS if text is None else read_render_options(text, RENDERS)
 
 
 def _mask_response(context: Any, index: int, result: Segmentation) -> bytes:

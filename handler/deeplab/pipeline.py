@@ -4,22 +4,22 @@ import math
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab.confidence import grey_levels, mean_confidence
+from deeplab.confidence import mean_confidence
 from deeplab.cpu_limit import cpu_limit
 from deeplab.decode import Decoded, decode
 from deeplab.engines import Engine
 from deeplab.errors import UnreadableImageError
-from deeplab.png import encode_png
-from deeplab.postprocess import count_classes, encode_mask
+from deeplab.postprocess import count_classes
 from deeplab.prediction import Prediction
-from deeplab.preprocess import preprocess
-from deeplab.render import render
+from deeplab.preprocess import preprocess, upright
+from deeplab.render import RENDERS
 from deeplab.render_options import DEFAULT_OPTIONS, RenderOptions
 from deeplab.spec import InputSize
 
@@ -116,24 +116,9 @@ def segmentation_steps(
         class_confidence = prediction.class_confidence() if options.confidence else {}
         confidence = mean_confidence(logits)
     with clock.stage("encode"):
-        if options.render in ("overlay", "cutout"):
-            full = _at_full_scale(decoded, data, max_pixels)
-            png = render(full, prediction.mask.ids, options)
-        else:
-            png = _png(prediction, options)
+        image = partial(_full_size_image, decoded, data, max_pixels)
+        png = RENDERS[options.render](prediction, options, image)
     return Segmentation(png, class_pixels, clock.timings, confidence, class_confidence)
-
-
-def _png(prediction: Prediction, options: RenderOptions) -> bytes:
-    """Class ids in 8-bit grey, or confidences of 0..255."""
-    if options.render == "confidence":
-        levels = grey_levels(prediction.confidences(), prediction.size)
-        if options.classes is not None:
-            levels = levels * np.isin(prediction.mask.ids, [*options.classes])
-        return encode_png(levels)
-    if options.classes is not None:
-        return encode_mask(prediction.mask_of(options.classes))
-    return encode_mask(prediction.mask)
 
 
 def _decode(data: bytes, min_long_side: int, max_pixels: int) -> Decoded:
@@ -141,11 +126,11 @@ def _decode(data: bytes, min_long_side: int, max_pixels: int) -> Decoded:
         return decode(data, min_long_side, max_pixels)
 
 
-def _at_full_scale(decoded: Decoded, data: bytes, max_pixels: int) -> Decoded:
-    """The image at full scale: decoded again only if it was decoded at a reduced scale."""
-    if sorted(decoded.decoded_size) == sorted(decoded.size):
-        return decoded
-    return _decode(data, max(decoded.size), max_pixels)
+def _full_size_image(decoded: Decoded, data: bytes, max_pixels: int) -> NDArray[np.uint8]:
+    """(height, width, 3) uint8 RGB, upright: decoded again if it was decoded at a reduced scale."""
+    if sorted(decoded.decoded_size) != sorted(decoded.size):
+        decoded = _decode(data, max(decoded.size), max_pixels)
+    return upright(decoded)
 
 
 def _too_costly() -> Exception:

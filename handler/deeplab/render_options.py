@@ -1,10 +1,9 @@
 """Render options: how the result is drawn and for which classes, as requested per image."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
 
-Render = Literal["labels", "confidence", "overlay", "cutout"]
 Colour = tuple[int, int, int]
 
 MAX_ID = 255
@@ -18,14 +17,14 @@ class InvalidRenderOptionsError(ValueError):
 class RenderOptions:
     """How to draw one result.
 
-    render: a mask of class ids, a map of confidences, the image tinted, or the image cut out.
+    render: the name of a form in deeplab.render.RENDERS.
     classes: ids to show, everything else is background (0); None means all classes.
     opacity: of an overlay's colours, 0..1.
     colours: (class id, RGB 0..255) of an overlay; classes without a colour are not tinted.
     confidence: whether to report the mean confidence of each class.
     """
 
-    render: Render = "labels"
+    render: str = "labels"
     classes: frozenset[int] | None = None
     opacity: float = 0.5
     colours: tuple[tuple[int, Colour], ...] = ()
@@ -35,13 +34,16 @@ class RenderOptions:
 DEFAULT_OPTIONS = RenderOptions()
 
 
-def read_render_options(text: str) -> RenderOptions:
-    """Parse the JSON of a request's header; raises InvalidRenderOptionsError."""
+def read_render_options(text: str, renders: Iterable[str]) -> RenderOptions:
+    """Parse the JSON of a request's header; raises InvalidRenderOptionsError.
+
+    renders: the names that ``render`` may have.
+    """
     try:
         fields = json.loads(text)
         colours = fields.get("colours", {})
         return RenderOptions(
-            render=_one_of(get_args(Render), fields.get("render", "labels")),
+            render=_render(fields.get("render", "labels"), tuple(renders)),
             classes=_classes(fields.get("classes")),
             opacity=_opacity(fields.get("opacity", 0.5)),
             colours=tuple((_id(key), _colour(value)) for key, value in sorted(colours.items())),
@@ -51,9 +53,9 @@ def read_render_options(text: str) -> RenderOptions:
         raise InvalidRenderOptionsError(f"The form of the answer is not valid: {exc}") from exc
 
 
-def _one_of(known: tuple[Any, ...], value: object) -> Any:
-    if value not in known:
-        raise ValueError(f"render is one of {', '.join(known)}")
+def _render(value: str, renders: tuple[str, ...]) -> str:
+    if value not in renders:
+        raise ValueError(f"render is one of {', '.join(renders)}")
     return value
 
 

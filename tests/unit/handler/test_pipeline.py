@@ -13,6 +13,7 @@ from deeplab.decode import MAX_PIXELS
 from deeplab.engines import Engine, load_engine
 from deeplab.errors import TooManyPixelsError, UnreadableImageError
 from deeplab.pipeline import Segmentation, segment
+from deeplab.render import RENDERS
 from deeplab.render_options import RenderOptions
 from deeplab.spec import InputSize, Precision, read_spec
 from tests.unit.handler.files import EXAMPLES, encode, quarters, turned
@@ -107,19 +108,12 @@ def test_a_picture_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatc
         segment(gif[:start] + comment + gif[start:], Halves(), INPUT, MAX_PIXELS)
 
 
-def _forms() -> list[RenderOptions]:
-    return [
-        RenderOptions("confidence"),
-        RenderOptions("overlay", colours=((PERSON, (9, 9, 9)),)),
-        RenderOptions("cutout"),
-    ]
-
-
-@pytest.mark.parametrize("form", _forms(), ids=lambda form: str(form.render))
-def test_every_form_has_the_size_of_the_upright_picture(form: RenderOptions) -> None:
-    """A large JPEG too, which the network sees at a smaller scale."""
+@pytest.mark.parametrize("render", RENDERS)
+def test_every_form_has_the_size_of_the_upright_image(render: str) -> None:
+    """Also for a large JPEG, which is decoded for the network at a reduced scale."""
     data = turned(quarters(3000, 2000), 6, "JPEG")
-    result = segment(data, Halves(), INPUT, MAX_PIXELS, form)
+    options = RenderOptions(render, colours=((PERSON, (9, 9, 9)),))
+    result = segment(data, Halves(), INPUT, MAX_PIXELS, options)
     assert _mask(result).size == (3000, 2000)
 
 

@@ -1,6 +1,7 @@
-"""Overlays and cut-outs show the picture as people see it, whole and at its own size."""
+"""Overlays and cut-outs show the upright image, whole and at its own size."""
 
 import io
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from PIL import Image
 
 from deeplab import render as module
 from deeplab.decode import decode
-from deeplab.render import render
+from deeplab.prediction import Prediction
+from deeplab.preprocess import upright
+from deeplab.render import RENDERS
 from deeplab.render_options import RenderOptions
 from tests.unit.handler.files import encode, quarters, turned
 
@@ -18,19 +21,32 @@ RED = ((PERSON, (255, 0, 0)),)
 
 
 def _ids(size: tuple[int, int] = (96, 64)) -> NDArray[np.uint8]:
-    """Left third background, then a cat, then a person."""
+    """(height, width) uint8: left third background, then a cat, then a person."""
     ids = np.zeros((size[1], size[0]), dtype=np.uint8)
     ids[:, size[0] // 3 :], ids[:, 2 * size[0] // 3 :] = CAT, PERSON
     return ids
 
 
-def _drawn(form: RenderOptions, data: bytes | None = None) -> Image.Image:
+def _prediction(ids: NDArray[np.uint8]) -> Prediction:
+    """A prediction whose mask is ``ids``."""
+    logits = (ids == np.arange(21)[:, np.newaxis, np.newaxis]).astype(np.float32)
+    return Prediction(logits, ids.shape, (ids.shape[1], ids.shape[0]), aligned=True)
+
+
+def _drawn(options: RenderOptions, data: bytes | None = None) -> Image.Image:
     decoded = decode(encode(quarters(), "PNG") if data is None else data, 10_000)
-    return Image.open(io.BytesIO(render(decoded, _ids(decoded.size), form)))
+    prediction = _prediction(_ids(decoded.size))
+    png = RENDERS[options.render](prediction, options, partial(upright, decoded))
+    return Image.open(io.BytesIO(png))
 
 
-def test_an_overlay_mixes_colour_and_picture() -> None:
-    """By its opacity, of which there are 256 steps, where a class has a colour."""
+def test_the_mask_drawn_on_is_the_one_given() -> None:
+    """The tests below rely on it."""
+    assert np.array_equal(np.asarray(_drawn(RenderOptions())), _ids())
+
+
+def test_an_overlay_blends_colour_and_image() -> None:
+    """By its opacity, which has 256 steps, where a class has a colour."""
     plain = np.asarray(quarters().convert("RGB")).astype(float)
     drawn = _drawn(RenderOptions("overlay", opacity=0.25, colours=RED))
     person = _ids() == PERSON
@@ -42,32 +58,32 @@ def test_an_overlay_mixes_colour_and_picture() -> None:
 
 @pytest.mark.parametrize(("opacity", "colour"), [(0.0, None), (1.0, (255, 0, 0))])
 def test_the_ends_of_opacity(opacity: float, colour: tuple[int, int, int] | None) -> None:
-    """0 leaves the picture, 1 hides it."""
+    """0 leaves the image, 1 hides it."""
     drawn = _drawn(RenderOptions("overlay", opacity=opacity, colours=RED))
     expected = colour or quarters().convert("RGB").getpixel((95, 63))
     assert drawn.getpixel((95, 63)) == expected
 
 
 def test_a_cut_out_keeps_every_object_by_default() -> None:
-    """Opaque on things, transparent and black on background."""
+    """Opaque on objects, transparent and black on background."""
     cut = np.asarray(_drawn(RenderOptions("cutout")))
-    things = _ids() > 0
+    objects = _ids() > 0
     assert cut.shape == (64, 96, 4)
-    assert np.array_equal(cut[..., 3] == 255, things)
-    assert np.array_equal(cut[things][:, :3], np.asarray(quarters().convert("RGB"))[things])
-    assert cut[~things].max() == 0
+    assert np.array_equal(cut[..., 3] == 255, objects)
+    assert np.array_equal(cut[objects][:, :3], np.asarray(quarters().convert("RGB"))[objects])
+    assert cut[~objects].max() == 0
 
 
-@pytest.mark.parametrize("wanted", [{PERSON}, {0}, {0, CAT}, set()])
-def test_a_cut_out_keeps_the_chosen_classes(wanted: set[int]) -> None:
+@pytest.mark.parametrize("chosen", [{PERSON}, {0}, {0, CAT}, set()])
+def test_a_cut_out_keeps_the_chosen_classes(chosen: set[int]) -> None:
     """Background may be chosen too."""
-    cut = np.asarray(_drawn(RenderOptions("cutout", classes=frozenset(wanted))))
-    assert np.array_equal(cut[..., 3] == 255, np.isin(_ids(), [*wanted]))
+    cut = np.asarray(_drawn(RenderOptions("cutout", classes=frozenset(chosen))))
+    assert np.array_equal(cut[..., 3] == 255, np.isin(_ids(), [*chosen]))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_picture_is_upright(orientation: int) -> None:
-    """EXIF's turn is applied before anything is drawn."""
+def test_the_image_is_upright(orientation: int) -> None:
+    """EXIF's orientation is applied before anything is drawn."""
     drawn = _drawn(
         RenderOptions("cutout", classes=frozenset({0, CAT, PERSON})),
         turned(quarters(), orientation, "PNG"),
@@ -77,8 +93,19 @@ def test_the_picture_is_upright(orientation: int) -> None:
 
 
 def test_bands_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A picture drawn in many bands is the one drawn in one."""
-    forms = [RenderOptions("overlay", colours=RED), RenderOptions("cutout")]
-    whole = [_drawn(form).tobytes() for form in forms]
+    """An image drawn in many bands equals the one drawn in a single band."""
+    requested = [RenderOptions("overlay", colours=RED), RenderOptions("cutout")]
+    whole = [_drawn(options).tobytes() for options in requested]
     monkeypatch.setattr(module, "BAND_PIXELS", 500)
-    assert [_drawn(form).tobytes() for form in forms] == whole
+    assert [_drawn(options).tobytes() for options in requested] == whole
+
+
+@pytest.mark.parametrize("render", ["labels", "confidence"])
+def test_a_form_without_the_image_does_not_decode_it_again(render: str) -> None:
+    """A large image would be decoded twice for nothing."""
+
+    def unneeded() -> NDArray[np.uint8]:
+        raise AssertionError("the image was decoded at full size")
+
+    for classes in (None, frozenset({CAT})):
+        RENDERS[render](_prediction(_ids()), RenderOptions(render, classes), unneeded)

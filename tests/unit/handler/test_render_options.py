@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from deeplab.render import RENDERS
 from deeplab.render_options import (
     DEFAULT_OPTIONS,
     InvalidRenderOptionsError,
@@ -15,7 +16,9 @@ from deeplab.render_options import (
 def test_no_words_mean_the_mask() -> None:
     """An empty object is the default form."""
     assert (
-        read_render_options("{}") == DEFAULT_OPTIONS == RenderOptions(render="labels", classes=None)
+        read_render_options("{}", RENDERS)
+        == DEFAULT_OPTIONS
+        == RenderOptions(render="labels", classes=None)
     )
 
 
@@ -30,7 +33,7 @@ def test_every_word_is_understood() -> None:
             "confidence": True,
         }
     )
-    assert read_render_options(text) == RenderOptions(
+    assert read_render_options(text, RENDERS) == RenderOptions(
         render="overlay",
         classes=frozenset({8, 15}),
         opacity=0.25,
@@ -68,4 +71,4 @@ def test_every_word_is_understood() -> None:
 def test_other_words_are_refused(text: str) -> None:
     """With one kind of error, whatever is wrong."""
     with pytest.raises(InvalidRenderOptionsError, match="form of the answer"):
-        read_render_options(text)
+        read_render_options(text, RENDERS)

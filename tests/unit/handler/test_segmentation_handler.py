@@ -15,6 +15,9 @@ from PIL import Image
 from ts.metrics.caching_metric import CachingMetric
 from ts.metrics.metric_type_enum import MetricTypes
 
+from deeplab.prediction import Prediction
+from deeplab.render import RENDERS, FullSizeImage
+from deeplab.render_options import RenderOptions
 from deeplab.torch_engine import DeviceLostError
 from segmentation_handler import SegmentationHandler
 from tests.unit.handler.files import EXAMPLES, encode, quarters, turned
@@ -136,6 +139,20 @@ def test_the_form_is_taken_from_the_header(handler: SegmentationHandler) -> None
     assert re.fullmatch(r"\d+=[01]\.\d{4}(,\d+=[01]\.\d{4})*", first["X-Class-Confidence"])
     assert "X-Class-Confidence" not in second
     assert 0 < float(second["X-Confidence"]) <= 1
+
+
+def test_an_entry_in_the_table_is_all_that_a_form_needs(
+    handler: SegmentationHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The header may name it, and its function draws the response."""
+
+    def red(prediction: Prediction, _options: RenderOptions, _image: FullSizeImage) -> bytes:
+        return encode(Image.new("RGB", prediction.size, "red"), "PNG")
+
+    monkeypatch.setitem(RENDERS, "red", red)
+    (body,), context = handle(handler, [{"body": PNG}], {"X-Segserve-Form": '{"render": "red"}'})
+    assert statuses(context, 1) == [200]
+    assert Image.open(io.BytesIO(body)).getcolors() == [(96 * 64, (255, 0, 0))]
 
 
 def test_an_answer_that_the_server_would_not_pass_on_is_refused(unpacked: Path) -> None:
