@@ -1,43 +1,60 @@
-"""Several limits look at one block at once, and leave nothing behind."""
+"""Several checks run while a block executes, and leave nothing behind."""
 
 import signal
-import time
+import threading
 
 import pytest
 
-from deeplab.watchdog import watchdog
+from deeplab.watchdog import is_main_thread, watchdog
+from tests.child_process import run_in_child
+from tests.unit.handler.cpu_use import spin, spin_until
+
+RUNS = 5
 
 
-def _spin(seconds: float) -> None:
-    end = time.process_time() + seconds
-    while time.process_time() < end:
-        pass
-
-
-def test_a_block_is_looked_at_by_all_who_want_to() -> None:
-    """The inner ones as long as their block lasts, the outer ones before and after it."""
-    outer, inner = [], []
+def _counts_of_nested_checks() -> list[tuple[int, int]]:
+    """(outer, inner) runs at the end of the inner block, of the outer block, and after both."""
+    outer, inner, counts = list[int](), list[int](), list[tuple[int, int]]()
     with watchdog(lambda: outer.append(1)):
         with watchdog(lambda: inner.append(1)):
-            _spin(0.2)
-        seen = len(outer), len(inner)
-        _spin(0.2)
-    assert min(seen) >= 5
-    assert len(inner) == seen[1]
-    assert len(outer) >= seen[0] + 5
-    at_the_end = len(outer)
-    _spin(0.1)
-    assert (len(outer), len(inner)) == (at_the_end, seen[1])
+            spin_until(lambda: min(len(outer), len(inner)) >= RUNS)
+        counts.append((len(outer), len(inner)))
+        spin_until(lambda: len(outer) >= counts[0][0] + RUNS)
+    counts.append((len(outer), len(inner)))
+    spin(0.1)
+    return [*counts, (len(outer), len(inner))]
 
 
-def test_nothing_is_left_behind() -> None:
-    """Neither the timer nor the signal's handler, also after an error."""
+def test_every_registered_check_runs_during_its_own_block() -> None:
+    """The inner check stops with the inner block, the outer one runs before and after it."""
+    inside, outside, afterwards = run_in_child(_counts_of_nested_checks)
+    assert min(inside) >= RUNS
+    assert outside[0] >= inside[0] + RUNS
+    assert outside[1] == inside[1]
+    assert afterwards == outside
+
+
+def _handler_and_timer_after_an_error() -> tuple[bool, tuple[float, float]]:
+    """(whether the signal's handler is the one of before, what is left of the timer)."""
     before = signal.getsignal(signal.SIGPROF)
 
     def fail() -> None:
         raise KeyError("found")
 
     with pytest.raises(KeyError, match="found"), watchdog(lambda: None), watchdog(fail):
-        _spin(5)
-    assert signal.getsignal(signal.SIGPROF) == before
-    assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
+        spin(5)
+    return signal.getsignal(signal.SIGPROF) == before, signal.getitimer(signal.ITIMER_PROF)
+
+
+def test_nothing_is_left_behind() -> None:
+    """Neither the timer nor the signal handler, also after an error."""
+    assert run_in_child(_handler_and_timer_after_an_error) == (True, (0, 0))
+
+
+def test_only_the_main_thread_receives_signals() -> None:
+    """Others are told so before they try."""
+    found = [is_main_thread()]
+    thread = threading.Thread(target=lambda: found.append(is_main_thread()))
+    thread.start()
+    thread.join()
+    assert found == [True, False]
