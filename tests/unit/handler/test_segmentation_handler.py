@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from ts.metrics.caching_metric import CachingMetric
@@ -30,12 +31,13 @@ PNG = encode(quarters(), "PNG")
 def handler(unpacked: Path) -> Iterator[SegmentationHandler]:
     """With the bundled network, initialised as a worker does it, whose log is at INFO."""
     root = logging.getLogger()
-    before = root.level
+    level, threads = root.level, torch.get_num_threads()
     root.setLevel(logging.INFO)
     made = SegmentationHandler()
     made.initialize(worker_context(unpacked, {"handler": {"threads": 0, "maxPixels": 1_000_000}}))
     yield made
-    root.setLevel(before)
+    root.setLevel(level)
+    torch.set_num_threads(threads)
 
 
 def test_a_photograph_is_answered_with_its_mask_and_the_facts(handler: SegmentationHandler) -> None:
