@@ -1,7 +1,7 @@
 """JPEG: scan counting, and a fast decoder for baseline files.
 
-Each scan is one more pass over every pixel. A progressive photo has about ten of them. A scan can
-be as short as a hundred bytes, so a small file could keep a decoder busy for hours.
+Each scan is one more pass over every pixel. An ordinary progressive file has about ten of them. A
+scan can be as short as a hundred bytes, so a small file could keep a decoder busy for hours.
 """
 
 import re

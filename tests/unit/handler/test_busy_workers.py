@@ -1,4 +1,4 @@
-"""Workers know of each other, and of nobody who is not there any more."""
+"""Workers count the others that are busy, and none that has ended."""
 
 import multiprocessing
 import os
@@ -26,7 +26,7 @@ def _work(folder: Path, started: Event, finish: Event) -> None:
 
 
 class _Worker:
-    """Another process that computes until it is told to stop."""
+    """Another process that is busy until it is asked to stop."""
 
     def __init__(self, folder: Path):
         context = multiprocessing.get_context("spawn")
@@ -36,7 +36,7 @@ class _Worker:
         assert self._started.wait(WAIT_S)
 
     def end(self, *, kill: bool) -> None:
-        """Finish its picture, or die in the middle."""
+        """Finish its image, or die while processing it."""
         if kill:
             assert self.process.pid is not None
             os.kill(self.process.pid, signal.SIGKILL)
@@ -47,8 +47,8 @@ class _Worker:
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["finished", "killed"])
-def test_those_who_compute_are_counted(tmp_path: Path, kill: bool) -> None:
-    """Not oneself, and nobody after the end, however it came."""
+def test_busy_workers_are_counted(tmp_path: Path, kill: bool) -> None:
+    """Except the worker itself, and none after its end, however it ended."""
     ours = BusyWorkers(tmp_path / "working", "ours")
     assert ours.count_others() == 0
     with ours.busy():
@@ -61,10 +61,10 @@ def test_those_who_compute_are_counted(tmp_path: Path, kill: bool) -> None:
         assert ours.count_others() == 0
 
 
-def test_a_worker_between_two_pictures_still_counts(
+def test_a_worker_between_two_images_still_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It will have its next before ours is done; two of one process are enough to see that."""
+    """It will have its next image before ours is done. Two in one process suffice to test that."""
     ours, theirs = (BusyWorkers(tmp_path / "working", name) for name in ("ours", "theirs"))
     assert ours.count_others() == 0
     with theirs.busy():
@@ -75,8 +75,8 @@ def test_a_worker_between_two_pictures_still_counts(
     assert ours.count_others() == 0
 
 
-def test_a_full_disk_costs_no_picture(tmp_path: Path) -> None:
-    """The time cannot be written; the lock is let go all the same."""
+def test_a_full_disk_fails_no_image(tmp_path: Path) -> None:
+    """The time cannot be written; the lock is released all the same."""
     (tmp_path / "ours.lock").symlink_to("/dev/full")
     ours, theirs = (BusyWorkers(tmp_path, name) for name in ("ours", "theirs"))
     with ours.busy():
@@ -85,8 +85,8 @@ def test_a_full_disk_costs_no_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("age_s", [0, 3600])
-def test_a_worker_that_comes_later_is_seen(tmp_path: Path, age_s: int) -> None:
-    """Also at once after the last look, which the folder's time may not show."""
+def test_a_worker_that_starts_later_is_counted(tmp_path: Path, age_s: int) -> None:
+    """Also immediately after the last count, which the folder's mtime may not show."""
     ours = BusyWorkers(tmp_path / "working", "ours")
     then = time.time() - age_s
     os.utime(tmp_path / "working", (then, then))
@@ -97,32 +97,32 @@ def test_a_worker_that_comes_later_is_seen(tmp_path: Path, age_s: int) -> None:
 
 
 def test_other_files_are_no_workers(tmp_path: Path) -> None:
-    """Whatever lies in the folder."""
+    """Only lock files count."""
     ours = BusyWorkers(tmp_path / "working", "ours")
     (tmp_path / "working" / "notes.txt").touch()
     assert ours.count_others() == 0
 
 
-class _Remembers:
-    """An engine that says which it is."""
+class _Constant:
+    """An engine whose logits have one value, which identifies it."""
 
     name = "openvino"
     precision: Precision = "bf16"
     largest_batch = 1
     aligned = True
 
-    def __init__(self, answer: int):
-        self._answer = answer
+    def __init__(self, value: int):
+        self._value = value
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.full((1, 2, 2), self._answer, dtype=np.float32)
+        return np.full((1, 2, 2), self._value, dtype=np.float32)
 
 
-def test_a_crowd_gets_the_narrow_engine() -> None:
-    """Asked before each picture."""
-    crowded = [False, True, False]
-    wide, narrow = _Remembers(2), _Remembers(1)
-    engine: Engine = SharedCoresEngine(wide, narrow, lambda: crowded.pop(0))
+def test_contention_is_checked_before_each_image() -> None:
+    """Under contention the single-threaded engine runs."""
+    contended = [False, True, False]
+    multi, single = _Constant(2), _Constant(1)
+    engine: Engine = SharedCoresEngine(multi, single, lambda: contended.pop(0))
     assert (engine.name, engine.precision) == ("openvino", "bf16")
     pixels = np.zeros((1, 2, 2, 3), dtype=np.uint8)
     assert [int(engine.logits(pixels)[0, 0, 0]) for _ in range(3)] == [2, 1, 2]

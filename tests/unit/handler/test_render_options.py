@@ -1,4 +1,4 @@
-"""The header in which a caller says what it wants is read strictly."""
+"""The header with the render options is parsed strictly."""
 
 import json
 
@@ -13,8 +13,8 @@ from deeplab.render_options import (
 )
 
 
-def test_no_words_mean_the_mask() -> None:
-    """An empty object is the default form."""
+def test_no_options_mean_the_mask() -> None:
+    """An empty object gives the defaults."""
     assert (
         read_render_options("{}", RENDERS)
         == DEFAULT_OPTIONS
@@ -22,8 +22,8 @@ def test_no_words_mean_the_mask() -> None:
     )
 
 
-def test_every_word_is_understood() -> None:
-    """As the gateway writes them."""
+def test_every_option_is_parsed() -> None:
+    """As the gateway writes it."""
     text = json.dumps(
         {
             "render": "overlay",
@@ -68,7 +68,7 @@ def test_every_word_is_understood() -> None:
     ],
     ids=lambda text: text[:30],
 )
-def test_other_words_are_refused(text: str) -> None:
-    """With one kind of error, whatever is wrong."""
+def test_anything_else_is_rejected(text: str) -> None:
+    """With one kind of error for every fault."""
     with pytest.raises(InvalidRenderOptionsError, match="form of the answer"):
         read_render_options(text, RENDERS)

@@ -52,7 +52,7 @@ def test_nothing_is_left_behind() -> None:
 
 
 def test_only_the_main_thread_receives_signals() -> None:
-    """Others are told so before they try."""
+    """Limits do nothing in the others."""
     found = [is_main_thread()]
     thread = threading.Thread(target=lambda: found.append(is_main_thread()))
     thread.start()
