@@ -19,7 +19,7 @@ from deeplab.errors import (
     UnreadableImageError,
     UnsupportedFormatError,
 )
-from deeplab.formats import FORMAT_NAMES, FORMATS, is_other_format
+from deeplab.formats import FORMAT_LIST, FORMATS, is_other_format
 from deeplab.jpeg import JPEG_FORMATS, decode_baseline, has_more_scans
 from deeplab.memory_limit import memory_limit
 from deeplab.webp import canvas_size
@@ -198,9 +198,9 @@ def _format_error(data: bytes) -> RejectedImageError:
     except DECODER_ERRORS:
         is_other = False
     if is_other:
-        return UnsupportedFormatError(f"This format is not taken. Send {FORMAT_NAMES}.")
+        return UnsupportedFormatError(f"This format is not taken. Send {FORMAT_LIST}.")
     return UnreadableImageError(
-        f"The bytes are no picture, or only its beginning. Send {FORMAT_NAMES}."
+        f"The bytes are no picture, or only its beginning. Send {FORMAT_LIST}."
     )
 
 

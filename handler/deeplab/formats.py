@@ -30,9 +30,9 @@ IMAGE_FORMATS = (
     ImageFormat("BMP", "BMP"),
     ImageFormat("AVIF", "AVIF", brands=(b"avif", b"avis")),
 )
-FORMATS = tuple(each.pillow_name for each in IMAGE_FORMATS)
-NAMES = tuple(each.name for each in IMAGE_FORMATS)
-FORMAT_NAMES = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}"
+FORMATS = tuple(each.pillow_name for each in IMAGE_FORMATS)  # Pillow's names
+FORMAT_NAMES = tuple(each.name for each in IMAGE_FORMATS)
+FORMAT_LIST = f"{', '.join(FORMAT_NAMES[:-1])} or {FORMAT_NAMES[-1]}"
 BRANDS = tuple(brand for each in IMAGE_FORMATS for brand in each.brands)
 
 # Signatures of images and documents that people send, that are not accepted and that Pillow does

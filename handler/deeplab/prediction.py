@@ -1,4 +1,4 @@
-"""Prediction: what the network's logits say about an image, at its own size and at the image's."""
+"""Prediction: class ids and confidences from the network's logits for one image."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,8 @@ from deeplab.upsample import class_ids
 class Prediction:
     """The network's prediction for one image; anything beyond the mask is computed on demand.
 
-    mask: class ids at the image's size.
+    size: (width, height) of the upright image at full scale.
+    mask: class ids at that size.
     """
 
     def __init__(
@@ -22,12 +23,14 @@ class Prediction:
         *,
         aligned: bool,
     ) -> None:
-        """logits: (classes, h', w'). shape: (h, w) of the network's input. size: (width, height)
-        of the image. aligned: whether the logits' corners lie on the input's.
+        """Compute the class ids at the network's size, and the mask.
+
+        logits: (classes, h', w') float32. shape: (h, w) of the network's input.
+        aligned: whether the corners of the logits lie on the corners of the input.
         """
-        self._logits, self.size, self._aligned = logits, size, aligned
-        self._shape = (shape[0], shape[1])
+        self._logits, self._shape, self._aligned = logits, (shape[0], shape[1]), aligned
         self._small = class_ids(logits, self._shape, aligned=aligned)
+        self.size = size
         self.mask = full_size(self._small, size)
 
     def mask_of(self, classes: frozenset[int]) -> Mask:

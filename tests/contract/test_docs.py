@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic_settings import BaseSettings
 
-from deeplab.formats import NAMES
+from deeplab.formats import FORMAT_NAMES
 from gateway.settings import Settings as GatewaySettings
 from scripts.settings import Settings as ServeSettings
 from ui.settings import Settings as UiSettings
@@ -141,7 +141,7 @@ def test_the_image_formats_are_documented() -> None:
     """docs/api.md lists the formats that the handler accepts, in the order of its table."""
     page = (ROOT / "docs" / "api.md").read_text()
     listed = re.findall(r"^\| formats \| ([\w, ]+);", page, re.MULTILINE)
-    assert listed == [", ".join(NAMES)]
+    assert listed == [", ".join(FORMAT_NAMES)]
 
 
 def test_every_decision_is_in_the_index() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from deeplab.decode import decode
 from deeplab.errors import UnsupportedFormatError
-from deeplab.formats import FORMAT_NAMES, FORMATS, is_other_format
+from deeplab.formats import FORMAT_LIST, FORMATS, is_other_format
 from tests.odd_files.foreign import BEGINNINGS, WRITTEN, foreign_files
 from tests.odd_files.junk import TEXTS
 from tests.odd_files.odd_file import UNSUPPORTED, OddFile
@@ -42,7 +42,7 @@ FOREIGN = [file for file in foreign_files() if file.statuses == (UNSUPPORTED,)]
 @pytest.mark.parametrize("file", FOREIGN, ids=lambda file: file.name)
 def test_other_formats_are_unsupported(file: OddFile) -> None:
     """415, and the accepted formats are listed."""
-    with pytest.raises(UnsupportedFormatError, match=FORMAT_NAMES):
+    with pytest.raises(UnsupportedFormatError, match=FORMAT_LIST):
         decode(file.data, 96)
 
 
@@ -76,7 +76,7 @@ def test_an_entry_in_the_table_is_all_that_a_format_needs(tmp_path: Path) -> Non
     )
     facts = json.loads(done.stdout)
     assert np.array_equal(facts["pixels"], np.asarray(quarters()))
-    assert facts["message"] == f"This format is not taken. Send Quite OK, {FORMAT_NAMES}."
+    assert facts["message"] == f"This format is not taken. Send Quite OK, {FORMAT_LIST}."
 
 
 @pytest.mark.parametrize("brand", [b"avif", b"avis", b"a", b""])
