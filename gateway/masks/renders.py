@@ -41,12 +41,6 @@ RENDERS: Final = {
     "colour": Render("an indexed colour map", draw=colour_map),
     "labels": Render("grey class ids"),
     "overlay": Render("the photograph tinted", drawn_by_handler=True, takes_colours=True),
-    "cutout": Render(
-        "the photograph's objects on transparent ground",
-        drawn_by_handler=True,
-    ),
-    "confidence": Render(
-        "grey from black (a guess) to white (certain)",
-        drawn_by_handler=True,
-    ),
+    "cutout": Render("the photograph's objects on transparent ground", drawn_by_handler=True),
+    "confidence": Render("grey from black (a guess) to white (certain)", drawn_by_handler=True),
 }

@@ -5,6 +5,7 @@ from typing import Any, Final
 from gateway import errors
 from gateway.http.problems import PROBLEM_JSON, Problem
 from gateway.openapi.headers import REQUEST_ID, retry_after
+from gateway.openapi.image_formats import listed
 from gateway.openapi.schemas import reference
 
 Responses = dict[int | str, dict[str, Any]]
@@ -28,7 +29,7 @@ _DETAILS: Final = {
     "unauthorized": "This gateway asks for a key. Send it as `Authorization: Bearer KEY`.",
     "forbidden": "This needs a key with the role admin, not user.",
     "unreadable_image": "The image is truncated. Send the complete file.",
-    "unsupported_format": "PDF is not supported. Send JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF.",
+    "unsupported_format": f"PDF is not supported. Send {listed('or')}.",
     "image_too_large": "The image has more than 33554432 bytes (32 MiB). Send a smaller one.",
     "too_many_pixels": "The image has 100000000 pixels; the limit is 50000000. Scale it down.",
     "conflict": "This is the last key with the role admin. Add another one first.",

@@ -1,39 +1,24 @@
-"""The image formats that are accepted, in one table, and the recognition of all others."""
+"""The image formats that are accepted, from image_formats.json, and the recognition of others.
 
-from dataclasses import dataclass
+To accept another format that Pillow reads, add it to that file: the page's uploader and preview
+and the API's documentation read it too. For each format it holds the name as messages spell it, the
+name as Pillow spells it, the file extensions, and the major brands of ISO base media files.
+"""
+
+import json
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-
-@dataclass(frozen=True)
-class ImageFormat:
-    """An image format that is accepted.
-
-    name: as messages and documents spell it.
-    pillow_name: as Pillow spells it.
-    brands: major brands of its files if they are ISO base media files, as HEIC and video are.
-    """
-
-    name: str
-    pillow_name: str
-    brands: tuple[bytes, ...] = ()
-
-
-# To accept another format that Pillow reads, add it here; everything else derives from this table.
-IMAGE_FORMATS = (
-    ImageFormat("JPEG", "JPEG"),
-    ImageFormat("PNG", "PNG"),
-    ImageFormat("WebP", "WEBP"),
-    ImageFormat("GIF", "GIF"),
-    ImageFormat("TIFF", "TIFF"),
-    ImageFormat("BMP", "BMP"),
-    ImageFormat("AVIF", "AVIF", brands=(b"avif", b"avis")),
+IMAGE_FORMATS: list[dict[str, Any]] = json.loads(
+    Path(__file__).with_name("image_formats.json").read_text()
 )
-FORMATS = tuple(each.pillow_name for each in IMAGE_FORMATS)  # Pillow's names
-FORMAT_NAMES = tuple(each.name for each in IMAGE_FORMATS)
+FORMATS = tuple(str(each["pillow_name"]) for each in IMAGE_FORMATS)  # Pillow's names
+FORMAT_NAMES = tuple(str(each["name"]) for each in IMAGE_FORMATS)
 FORMAT_LIST = f"{', '.join(FORMAT_NAMES[:-1])} or {FORMAT_NAMES[-1]}"
-BRANDS = tuple(brand for each in IMAGE_FORMATS for brand in each.brands)
+BRANDS = tuple(brand.encode() for each in IMAGE_FORMATS for brand in each.get("brands", ()))
 
 # Signatures of images and documents that people send, that are not accepted and that Pillow does
 # not recognise.

@@ -20,7 +20,6 @@ from tests.stack import ROOT
 from tests.unit.handler.files import encode, quarters
 
 PACKAGE = ROOT / "handler" / "deeplab"
-TABLE = "IMAGE_FORMATS = (\n"
 # Decodes the first argument, tries to decode the second, and prints pixels and message.
 PROGRAM = """
 import json, sys
@@ -61,9 +60,9 @@ def test_no_accepted_format_is_mistaken_for_another(kind: str) -> None:
 
 def test_an_entry_in_the_table_is_all_that_a_format_needs(tmp_path: Path) -> None:
     """In a copy of the package with one more line its images are decoded and its name is listed."""
-    formats = Path(shutil.copytree(PACKAGE, tmp_path / "deeplab")) / "formats.py"
-    before, table, after = formats.read_text().partition(TABLE)
-    formats.write_text(f'{before}{table}    ImageFormat("Quite OK", "QOI"),\n{after}')
+    formats = Path(shutil.copytree(PACKAGE, tmp_path / "deeplab")) / "image_formats.json"
+    added = {"name": "Quite OK", "pillow_name": "QOI", "extensions": ["qoi"]}
+    formats.write_text(json.dumps([added, *json.loads(formats.read_text())]))
     accepted, other = tmp_path / "accepted", tmp_path / "other"
     accepted.write_bytes(encode(quarters(), "QOI"))
     other.write_bytes(encode(quarters(), "PCX"))
