@@ -1,4 +1,4 @@
-"""The composition root: builds every part once and wires them; starts nothing."""
+"""Composition root: build each part once and wire the parts together; start nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -47,15 +47,15 @@ from gateway.torchserve.inference import InferenceClient
 from gateway.torchserve.management import ManagementClient
 from gateway.torchserve.transport import AiohttpTransport, Timeouts, Transport
 
-# Seconds after which an idle connection to TorchServe is not used again.
+# Seconds after which an idle connection to TorchServe is not reused.
 _KEEPALIVE_S = 30.0
 
 
 class Gateway(FastAPI):
-    """FastAPI with our additions to the OpenAPI document."""
+    """A FastAPI application with our additions to its OpenAPI document."""
 
     def openapi(self) -> dict[str, Any]:
-        """The document, made once."""
+        """Return the OpenAPI document, built on the first call."""
         if self.openapi_schema is None:
             self.openapi_schema = completion.complete(
                 get_openapi(
@@ -71,7 +71,7 @@ class Gateway(FastAPI):
 
 @dataclass(frozen=True)
 class _Serving:
-    """What the routes that compute share."""
+    """The parts shared by all routes that run the model."""
 
     catalogue: Catalogue
     budget: UploadBudget
@@ -85,11 +85,11 @@ def create_app(
     management: httpx.AsyncBaseTransport | None = None,
     tracing: Tracing | None = None,
 ) -> FastAPI:
-    """The gateway as an ASGI application; the transports to TorchServe can be replaced."""
+    """Return the gateway as an ASGI application; tests pass their own transports to TorchServe."""
     tracing = tracing or Tracing()
     counts = Metrics(settings)
     inference = inference or AiohttpTransport(_KEEPALIVE_S)
-    # Neither a proxy nor a .netrc of the environment has a say between us and TorchServe.
+    # Ignore proxies and .netrc files of the environment: TorchServe is private.
     client = httpx.AsyncClient(
         transport=management,
         trust_env=False,
@@ -108,7 +108,7 @@ def create_app(
         version=VERSION,
         description=description.DESCRIPTION,
         openapi_tags=description.TAGS,
-        docs_url=None,  # ours needs no other host
+        docs_url=None,  # our own page loads nothing from other hosts
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
@@ -131,7 +131,7 @@ def _build_serving(
     counts: Metrics,
     tracing: Tracing,
 ) -> _Serving:
-    """The pipeline and what it needs."""
+    """Build the pipeline and its dependencies."""
     timeouts = Timeouts(connect_s=settings.connect_timeout_s, read_s=settings.deadline_s)
     catalogue = Catalogue(
         ManagementClient(management, settings.management_url, settings.management_timeout_s),
@@ -159,7 +159,7 @@ def _add_middleware(
     counts: Metrics,
     tracing: Tracing,
 ) -> None:
-    """Add what is in front of every route, from the innermost to the outermost."""
+    """Add the middleware in front of every route, from the innermost to the outermost."""
     if cache is not None or settings.rate_limit or settings.key_concurrency:
         url = settings.limits_url.get_secret_value() if settings.limits_url else None
         app.add_middleware(Quotas, settings=settings, rates=Rates(url))
@@ -192,7 +192,7 @@ def _add_administration(
     store: KeyStore,
     cache: KeyCache | None,
 ) -> None:
-    """Add what is served, probes, metrics, keys and the documentation."""
+    """Add the routes for models, probes, metrics, keys and the documentation."""
     app.include_router(models.routes(catalogue))
     app.include_router(health.routes(catalogue))
     app.include_router(metrics.routes(counts, catalogue))
@@ -201,7 +201,7 @@ def _add_administration(
 
 
 def _server_spans(tracing: Tracing) -> TelemetryConfig:
-    """FastAPI makes the span of each request; metrics and logs are our own."""
+    """FastAPI's telemetry settings: a span for each request; metrics and logs are our own."""
     return {
         "tracing": tracing.provider is not None,
         "tracer_provider": tracing.provider,
@@ -215,7 +215,7 @@ def _server_spans(tracing: Tracing) -> TelemetryConfig:
 
 @asynccontextmanager
 async def _watched_loop(counts: Metrics, tracing: Tracing) -> AsyncIterator[None]:
-    """Measure the event loop's lag during the block; afterwards send the last spans."""
+    """Measure the event loop's lag while the block runs; afterwards export the last spans."""
     watch = asyncio.create_task(loop_lag.watch(counts.lag))
     try:
         yield

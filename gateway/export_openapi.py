@@ -1,4 +1,4 @@
-"""Writes the OpenAPI document: ``python -m gateway.export_openapi docs/openapi.json``."""
+"""Write the OpenAPI document: ``python -m gateway.export_openapi docs/openapi.json``."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from gateway.settings import Settings
 
 
 def text() -> str:
-    """The document as it is checked in; the same whatever the environment sets."""
+    """Return the document as it is checked in, independent of the environment."""
     app = create_app(Settings.model_construct())
     return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 

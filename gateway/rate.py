@@ -1,4 +1,4 @@
-"""How a rate is written: a number of requests and the time in which they may come."""
+"""The notation of a rate limit: a number of requests per unit of time."""
 
 from typing import Annotated
 

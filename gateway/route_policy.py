@@ -1,4 +1,4 @@
-"""Route policy: which paths are public, need the role admin, count against quotas, or are probes.
+"""Route policy: which paths are public, need the role admin, count against quotas or are probes.
 
 Access, quotas, telemetry and the OpenAPI document all read this one table.
 """
@@ -13,12 +13,12 @@ UNMATCHED: Final = "unmatched"
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What holds for a path; the defaults hold for every path that the table does not name.
+    """The policy of a path; the defaults apply to every path that is not in the table.
 
     public: answered without a key.
-    admin: needs a key with the role admin, where keys are asked for.
-    administration: changes the gateway itself; without keys, only its own machine is answered.
-    counted: a POST takes from its sender's rate and concurrency.
+    admin: needs a key with the role admin, where keys are required.
+    administration: changes the gateway itself; without keys, only requests of its own machine pass.
+    counted: a POST counts against its sender's rate and concurrency.
     probe: polled every few seconds, so it is logged at debug level and not traced.
     """
 
@@ -31,14 +31,14 @@ class Policy:
 
 _PROBE: Final = Policy(public=True, probe=True)
 _PUBLIC: Final = Policy(public=True)
-# A path, or everything below it if it ends with an asterisk. A new route needs a key by default.
+# A path, or a prefix of paths if it ends with an asterisk. A new route needs a key by default.
 POLICIES: Final = {
     "/healthz": _PROBE,
     "/readyz": _PROBE,
     "/v2/health/live": _PROBE,
     "/v2/health/ready": _PROBE,
     "/v1/label-studio/health": _PROBE,
-    "/v1/label-studio/setup": Policy(counted=False),  # a greeting, nothing is computed
+    "/v1/label-studio/setup": Policy(counted=False),  # a handshake, no inference
     "/metrics": Policy(admin=True, probe=True),
     "/docs": _PUBLIC,
     "/docs/assets/*": _PUBLIC,
@@ -50,24 +50,24 @@ _PREFIXES: Final = tuple(
     (path.removesuffix("*"), policy) for path, policy in POLICIES.items() if path.endswith("*")
 )
 
-# Prefixes of what changes the gateway itself.
+# Prefixes of the routes that change the gateway itself.
 ADMINISTRATION: Final = tuple(prefix for prefix, policy in _PREFIXES if policy.administration)
 
 
 def policy_of(path: str) -> Policy:
-    """The policy for a request's path, or for the template of a route."""
+    """Return the policy for a request's path or for the template of a route."""
     if exact := POLICIES.get(path):
         return exact
     return next((policy for prefix, policy in _PREFIXES if path.startswith(prefix)), _DEFAULT)
 
 
 def is_counted(method: str, path: str) -> bool:
-    """Whether a request takes from its sender's rate and concurrency."""
+    """Whether a request counts against its sender's rate and concurrency."""
     return method == "POST" and policy_of(path).counted
 
 
 def route_template(scope: Scope) -> str:
-    """The template of the route that took a request; unlike a path, it is bounded."""
+    """Return the template of a request's route, which bounds the number of label values."""
     template = getattr(scope.get("route"), "path_format", None)
     if template:
         return str(template)

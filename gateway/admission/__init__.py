@@ -1,1 +1,1 @@
-"""How much is taken on at once: slots at TorchServe, bytes of uploads, work on pixels."""
+"""Admission control: slots at TorchServe, the upload budget, the CPU pool."""

@@ -1,4 +1,4 @@
-"""CPU pool: work on many pixels runs in a few threads, so that it blocks no other request."""
+"""CPU pool: run work on many pixels in a few threads instead of the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,20 +8,20 @@ from gateway.admission.upload_budget import Upload
 
 T = TypeVar("T")
 
-# Smaller work takes about as long as handing it to a thread and back.
+# Handing work to a thread and back takes about as long as work of this cost.
 _INLINE_COST: Final = 1_000_000
-# Each thread may need ten bytes for a pixel.
+# Each thread may need ten bytes per pixel.
 _THREADS: Final = 2
 
 
 class CpuPool:
-    """A bound on threads that work on pixels; small work runs on the event loop."""
+    """At most two threads for work on pixels; small work runs on the event loop."""
 
     def __init__(self) -> None:
         self._threads = asyncio.Semaphore(_THREADS)
 
     async def run(self, cost: int, work: Callable[[], T]) -> T:
-        """Call ``work`` and return its result; cost: pixels or bytes that it goes through."""
+        """Call ``work`` and return its result. cost: pixels or bytes that it processes."""
         if cost <= _INLINE_COST:
             return work()
         async with self._threads:
@@ -31,7 +31,7 @@ class CpuPool:
         """Call ``decode`` with the body's bytes, then clear the body.
 
         The bytes are joined only once a thread is free; until then the body keeps its share of the
-        budget, so that there is room for what is in it.
+        upload budget, so that the decoded image fits.
         """
         decoded = await self.run(body.size, lambda: decode(b"".join(body.blocks)))
         body.clear()

@@ -1,4 +1,4 @@
-"""Admission: slots at TorchServe, and a bounded queue of requests that wait for one."""
+"""Slots at TorchServe, and a bounded queue of requests that wait for one."""
 
 import asyncio
 import time

@@ -7,20 +7,19 @@ from typing import Final, Self
 
 from gateway.errors import GatewayError, OverloadedError
 
-# Many blocks of one size instead of one that grows: an allocator that has to move what grows
-# keeps the holes.
+# Blocks of one size instead of one growing buffer: moving a growing buffer fragments the heap.
 _BLOCK: Final = 256 * 1024
-# An upload is slow if nothing of it came for some seconds, or less than this rate in each window.
+# An upload is slow if no bytes arrived for some seconds, or if it fell below this rate in a window.
 _SILENT_S: Final = 5.0
 _SLOW_BYTES_PER_SECOND: Final = 64 * 1024
 _WINDOW_S: Final = 2.0
 
 
 class UploadBudget:
-    """Uploads whose bytes together never exceed max_bytes.
+    """A budget of bytes, max_bytes, for all uploads together.
 
     When the budget is spent, slow uploads are evicted in favour of fast ones: otherwise two
-    clients that stop in the middle of a large image would keep every other one out.
+    clients that stall in the middle of a large image would block all others.
     """
 
     def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -47,23 +46,23 @@ class UploadBudget:
         """Whether so many bytes are left."""
         return self._held + size <= self._max_bytes
 
-    def reserve(self, size: int, taker: "Upload") -> None:
-        """Reserve bytes, evicting slow uploads of others if need be; raises OverloadedError."""
+    def reserve(self, size: int, upload: "Upload") -> None:
+        """Reserve bytes, evicting slow uploads if necessary; raises OverloadedError."""
         if not self.has_room(size):
-            self._evict_slow_uploads(size, taker)
+            self._evict_slow_uploads(size, upload)
         if not self.has_room(size):
             raise OverloadedError("Too many large images arrive at once. Send it again shortly.")
         self._held += size
 
-    def _evict_slow_uploads(self, size: int, taker: "Upload") -> None:
+    def _evict_slow_uploads(self, size: int, upload: "Upload") -> None:
         now = self.clock()
-        slow = [each for each in self.receiving if each is not taker and each.is_slow(now)]
-        for upload in sorted(slow, key=lambda each: each.size, reverse=True):
+        slow = [each for each in self.receiving if each is not upload and each.is_slow(now)]
+        for candidate in sorted(slow, key=lambda each: each.size, reverse=True):
             if not self.has_room(size):
-                upload.evict()
+                candidate.evict()
 
     def release(self, size: int) -> None:
-        """Give reserved bytes back."""
+        """Return reserved bytes to the budget."""
         self._held -= size
 
 
@@ -94,7 +93,7 @@ class Upload:
         try:
             yield
         except GatewayError:
-            self.end()  # an eviction explains whatever else seems wrong with the upload
+            self.end()  # raises the eviction, which is the cause of any other error
             raise
         finally:
             self._budget.receiving.discard(self)
@@ -102,7 +101,7 @@ class Upload:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """The block in which the gateway does not read, which does not make the client slow."""
+        """The block in which the gateway does not read; its time does not make the client slow."""
         was_receiving = self in self._budget.receiving
         self._budget.receiving.discard(self)
         try:
@@ -123,14 +122,14 @@ class Upload:
         self._raise_if_evicted()
 
     def is_slow(self, now: float) -> bool:
-        """Whether the client sends too slowly to keep memory from others."""
+        """Whether the client sends too slowly to keep its share of the budget."""
         if now - self._last >= _SILENT_S:
             return True
         elapsed = now - self._window
         return elapsed >= _WINDOW_S and not self._is_fast(elapsed)
 
     def evict(self) -> None:
-        """Drop the bytes; further ones are refused."""
+        """Drop the bytes and refuse further ones."""
         self._evicted = True
         self._budget.receiving.discard(self)
         self.clear()
@@ -160,7 +159,7 @@ class Upload:
         self.blocks[-1] += data
 
     def clear(self) -> None:
-        """Drop the bytes and give their share of the budget back."""
+        """Drop the bytes and return their share to the budget."""
         self.blocks.clear()
         self._budget.release(self.size)
         self.size = 0

@@ -1,4 +1,4 @@
-"""What the OpenAPI document has beyond the types of the routes."""
+"""Completion of the OpenAPI document that FastAPI derives from the routes."""
 
 from itertools import chain
 from typing import Any, Final
@@ -37,7 +37,7 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     needed = chain.from_iterable(part.SCHEMAS for part in _WITH_SCHEMAS)
     schemas |= definitions(needed) | segmentation.FORMS
-    # Here, because FastAPI leaves out of every example what is null.
+    # Added here, because FastAPI drops null values from examples.
     for part in _WITH_EXAMPLES:
         for model, example in part.EXAMPLES.items():
             schemas[model.__name__]["examples"] = [example]
@@ -51,7 +51,7 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_security(path: str, method: str, operation: dict[str, Any]) -> None:
-    """Add the key that an operation needs, and the refusals of what is in front of every route."""
+    """Add the key that an operation needs, and the errors of the middleware in front of it."""
     if policy_of(path).public:
         return
     operation["security"] = [{name: []} for name in _SECURITY]

@@ -1,1 +1,1 @@
-"""Between a socket and a route: knows HTTP, and no model."""
+"""HTTP between the socket and the routes; knows no model."""

@@ -1,4 +1,4 @@
-"""Lets pages of other origins ask, those that the settings name."""
+"""CORS for the origins that the settings name."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-# What a page's script may read of an answer, beside its body.
+# Response headers that a page's script may read.
 EXPOSED: Final = (
     "X-Request-ID",
     "X-Model",
@@ -22,10 +22,11 @@ EXPOSED: Final = (
 
 
 class Cors(CORSMiddleware):
-    """Starlette's, whose refusals are not answers of a kind of their own.
+    """Starlette's CORS middleware, whose preflight responses are always an empty 204.
 
-    A browser obeys the headers and shows nobody the text, so a refusal is an answer without them.
-    Keys travel in a header that a script sets, never as cookies: credentials are not allowed.
+    Browsers only read the headers of a preflight response: one without an allowed origin is a
+    refusal. Credentials are not allowed, because keys travel in a header that a script sets, never
+    in cookies.
     """
 
     def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
@@ -38,7 +39,7 @@ class Cors(CORSMiddleware):
         )
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """What a page may send, if its origin may send anything."""
-        found = super().preflight_response(request_headers)
-        headers = {n: v for n, v in found.headers.items() if not n.startswith("content-")}
+        """Return the allowed methods and headers, if the origin is allowed."""
+        response = super().preflight_response(request_headers)
+        headers = {n: v for n, v in response.headers.items() if not n.startswith("content-")}
         return Response(status_code=204, headers=headers)

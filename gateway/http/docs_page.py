@@ -1,4 +1,4 @@
-"""GET /docs: the OpenAPI document to read and to try, without asking another host for anything."""
+"""GET /docs: Swagger UI for the OpenAPI document, without requests to other hosts."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ ASSETS = "/docs/assets"
 
 
 def _policy(html: str) -> str:
-    """Scripts, pictures and requests from here only, and this very page's one inline script."""
+    """Return a content security policy for this origin and the page's one inline script."""
     (script,) = re.findall("<script>(.*?)</script>", html, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
@@ -28,8 +28,9 @@ def _policy(html: str) -> str:
 
 
 def add_documentation(app: FastAPI) -> None:
-    """Adds the page and its files, which a package brings: FastAPI's own page loads them from a
-    content delivery network, and stays empty where there is none."""
+    """Add the page and its static files."""
+    # FastAPI's own page loads these files from a content delivery network and stays empty where
+    # none can be reached; the package fastapi_offline contains them.
     router = APIRouter()
     page = get_swagger_ui_html(
         openapi_url=str(app.openapi_url),

@@ -1,4 +1,4 @@
-"""Where exceptions become answers: every one ends in the same kind of document."""
+"""Exception handlers: render every exception as a problem document."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -19,7 +19,7 @@ from gateway.http.problems import render
 from gateway.http.response_headers import add_request_id, add_security_headers
 from gateway.route_policy import route_template
 
-# What a server log shows for a client that left before its answer; nobody receives it.
+# The status that the log shows for a client that disconnected before its response; never sent.
 _CLIENT_LEFT: Final = 499
 
 _BY_STATUS: Final[dict[int, tuple[type[GatewayError], str]]] = {
@@ -32,10 +32,10 @@ _BY_STATUS: Final[dict[int, tuple[type[GatewayError], str]]] = {
 
 
 def _from_validation(exc: RequestValidationError) -> GatewayError:
-    found = "; ".join(
+    faults = "; ".join(
         f"{' '.join(str(part) for part in error['loc'])}: {error['msg']}" for error in exc.errors()
     )
-    return InvalidRequestError(f"A parameter is not valid: {found}.")
+    return InvalidRequestError(f"A parameter is not valid: {faults}.")
 
 
 def _from_http(exc: HTTPException) -> GatewayError:
@@ -44,7 +44,7 @@ def _from_http(exc: HTTPException) -> GatewayError:
 
 
 def as_gateway_error(exc: Exception) -> GatewayError:
-    """What an exception that reached the top means to the client."""
+    """Convert an exception that no route handled to the error reported to the client."""
     if isinstance(exc, GatewayError):
         return exc
     if isinstance(exc, RequestValidationError):
@@ -55,36 +55,36 @@ def as_gateway_error(exc: Exception) -> GatewayError:
 
 
 def _allow_all(request: Request, response: Response) -> None:
-    """Names all methods of the path: the router knows those of its first route with that path."""
+    """Set Allow to all methods of the path; Starlette lists those of the first matching route."""
     operations = request.app.openapi()["paths"].get(route_template(request.scope))
     if operations:
         response.headers["Allow"] = ", ".join(sorted(each.upper() for each in operations))
 
 
-async def answer(request: Request, exc: Exception) -> Response:
-    """The problem document for an exception."""
+async def render_exception(request: Request, exc: Exception) -> Response:
+    """Return the problem document for an exception."""
     identity = request.state.request_id
     response = render(as_gateway_error(exc), identity)
     if response.status_code == MethodNotAllowedError.status:
         _allow_all(request, response)
     if not isinstance(exc, (GatewayError, RequestValidationError, HTTPException)):
-        # Starlette answers the unforeseen outside of every middleware, and logs its traceback.
+        # Starlette handles unexpected exceptions outside of every middleware, and logs them.
         add_request_id(response.raw_headers, identity)
         add_security_headers(response.raw_headers)
     return response
 
 
 async def client_left(_: Request, __: Exception) -> Response:
-    """Ends a request whose client closed the connection; there is nobody to tell."""
+    """End a request whose client closed the connection; the response is never sent."""
     return Response(status_code=_CLIENT_LEFT)
 
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 HANDLERS: Final[dict[int | type[Exception], Handler]] = {
-    GatewayError: answer,
-    RequestValidationError: answer,
-    HTTPException: answer,
+    GatewayError: render_exception,
+    RequestValidationError: render_exception,
+    HTTPException: render_exception,
     ClientDisconnect: client_left,
-    Exception: answer,
+    Exception: render_exception,
 }

@@ -1,4 +1,4 @@
-"""JSON that clients send: bounded in size and in how much it holds, and refused in words."""
+"""JSON request bodies: bounded in bytes and in number of values, and validated."""
 
 import binascii
 from collections.abc import Callable
@@ -15,13 +15,12 @@ from gateway.http.uploads import limited, too_large
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
-# A value may take thirty times its length in memory: "[]," of three characters is a list.
 _MIB: Final = 1024 * 1024
-
+# A value may take thirty times its length in memory: "[]," of three characters is a list.
 MAX_VALUES: Final = 1_000_000
 _SHOWN_FAULTS: Final = 3
 _SHOWN_CHARACTERS: Final = 40
-# What a schema says of a text that `decode_base64` takes.
+# JSON schema of a string that `decode_base64` accepts.
 BASE64: Final[JsonDict] = {
     "type": "string",
     "format": "byte",
@@ -31,7 +30,10 @@ BASE64: Final[JsonDict] = {
 
 
 def narrowed(**keywords: JsonValue) -> Callable[[JsonDict], None]:
-    """For json_schema_extra: a schema of less than what is parsed, to be refused in words."""
+    """Return a json_schema_extra that documents less than the parser accepts.
+
+    The rest is accepted by the parser and then refused with an explanation.
+    """
 
     def change(schema: JsonDict) -> None:
         kept = {each: schema[each] for each in ("title", "description") if each in schema}
@@ -41,23 +43,23 @@ def narrowed(**keywords: JsonValue) -> Callable[[JsonDict], None]:
     return change
 
 
-def room_for(image_bytes: int) -> int:
-    """The longest body that holds one image of that size in base64, and what goes with it."""
+def base64_limit(image_bytes: int) -> int:
+    """Return the largest JSON body for an image of that size: its base64 and 1 MiB for the rest."""
     return image_bytes * 4 // 3 + _MIB
 
 
 def body_too_large(max_bytes: int) -> GatewayError:
-    """The error for a longer body."""
+    """Return the error for a larger body."""
     return ImageTooLargeError(
         f"The request has more than {max_bytes} bytes ({max_bytes / 2**20:.3g} MiB). Send less."
     )
 
 
 async def read_json_body(request: Request, max_bytes: int, body: Upload) -> None:
-    """Fills the buffer with the request's body.
+    """Read the request's body into an upload.
 
-    Raises ImageTooLargeError, OverloadedError if the buffer cannot grow, InvalidRequestError for a
-    body that is compressed, and starlette's ClientDisconnect.
+    Raises ImageTooLargeError, OverloadedError if the upload budget is spent, InvalidRequestError
+    for a compressed body, and starlette's ClientDisconnect.
     """
     coding = request.headers.get("Content-Encoding", "identity")
     if coding.lower() != "identity":
@@ -69,43 +71,43 @@ async def read_json_body(request: Request, max_bytes: int, body: Upload) -> None
 
 
 def is_object(body: Upload) -> bool:
-    """Whether the body begins as a JSON object does, and no image."""
+    """Whether the body starts like a JSON object, which no image format does."""
     start = bytes(body.blocks[0][:_SHOWN_CHARACTERS]) if body.blocks else b""
     return start.lstrip(b" \t\r\n").startswith(b"{")
 
 
 def parse(body: bytes, shape: type[Shape]) -> Shape:
-    """The body as an object of that shape; raises InvalidRequestError if it is none."""
-    # One of these characters is before each value but the first.
+    """Parse the body as that model; raises InvalidRequestError if it does not match."""
+    # Each value but the first is preceded by one of these characters.
     if sum(body.count(sign) for sign in (b",", b"[", b"{")) > MAX_VALUES:
         raise InvalidRequestError(f"The JSON holds more than {MAX_VALUES} values. Send less.")
     try:
-        # Strictly: false is no number, and a number no text.
+        # Strict: neither false for a number, nor a number for a string.
         return shape.model_validate_json(body, strict=True)
     except ValidationError as exc:
-        raise InvalidRequestError(f"The JSON is not what is expected: {_in_words(exc)}.") from exc
+        raise InvalidRequestError(f"The JSON is not what is expected: {_describe(exc)}.") from exc
 
 
-def _in_words(exc: ValidationError) -> str:
-    # Without the input, which may be an image; and keys may be as long as the client likes.
+def _describe(exc: ValidationError) -> str:
+    # Leave the input out: it may be an image. Truncate keys: a client may send long ones.
     faults = exc.errors(include_url=False, include_input=False, include_context=False)
-    told = [
+    messages = [
         f"{'.'.join(str(part)[:_SHOWN_CHARACTERS] for part in fault['loc'])}: {fault['msg']}"
         for fault in faults[:_SHOWN_FAULTS]
     ]
-    return "; ".join(each.removeprefix(": ") for each in told)
+    return "; ".join(each.removeprefix(": ") for each in messages)
 
 
 def decode_base64(text: str, place: str, max_bytes: int) -> bytes:
-    """The bytes of an image in base64; place: where the text was found, for messages.
+    """Decode an image in base64. place: name of its field, for messages.
 
     Raises InvalidRequestError for anything but base64, ImageTooLargeError for more bytes.
     """
-    if len(text) > room_for(max_bytes):
+    if len(text) > base64_limit(max_bytes):
         raise too_large(max_bytes)
     try:
         data = binascii.a2b_base64(text, strict_mode=True)
-    except ValueError as exc:  # of which binascii's own error is one
+    except ValueError as exc:  # the base class of binascii.Error
         raise InvalidRequestError(
             f"{place} is not base64: send an image's bytes, encoded without line breaks."
         ) from exc

@@ -1,28 +1,28 @@
-"""Refusals that arrive: what a client still sends is taken and thrown away before closing."""
+"""Lingering close: after an early error, drain the request body before closing the connection.
+
+Closing a connection with unread bytes resets it, and the reset may overtake the response: a client
+that sends its whole body before it reads would see a broken pipe instead of its 413.
+"""
 
 import asyncio
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Between two pieces of what is thrown away, and in all.
+# Timeouts between two chunks of the discarded body, and in total.
 _IDLE_S: Final = 2.0
 _TOTAL_S: Final = 30.0
 _MAX_BYTES: Final = 256 * 1024 * 1024
 
 
 class LingeringClose:
-    """Pure ASGI middleware: after an early error, reads the body to its end and then closes.
-
-    To close a connection with unread bytes resets it, and the reset may overtake the answer: a
-    client that sends everything before it looks would see a broken pipe instead of its 413.
-    """
+    """ASGI middleware: after an early error, drain the body and then close the connection."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Notes how far the body was read, and reads on after an error."""
+        """Pass the request on; after an error, drain what was not read of its body."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -58,7 +58,7 @@ def _announces_body(scope: Scope) -> bool:
 
 
 async def _discard(receive: Receive) -> None:
-    """Reads to the end of the body, or as long and as much as is reasonable."""
+    """Read the body to its end, up to the limits on time and bytes."""
     size = 0
     try:
         async with asyncio.timeout(_TOTAL_S):

@@ -1,4 +1,4 @@
-"""Multipart forms as they arrive: file fields go to a receiver, all else is dropped."""
+"""Streaming parser of multipart forms: pass file fields to a receiver, drop all other fields."""
 
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -21,20 +21,20 @@ FORM_TYPE: Final = b"multipart/form-data"
 
 
 class Receiver(Protocol):
-    """Takes the files of a form, one after the other."""
+    """A receiver of a form's files, one after the other."""
 
     def begin(self, name: str) -> None:
-        """A file begins; name is what its client calls it."""
+        """Begin a file with the name that the client sent."""
 
     def write(self, data: memoryview) -> None:
-        """The next bytes of it."""
+        """Append bytes to the file."""
 
     def end(self) -> None:
-        """It is complete."""
+        """Complete the file."""
 
 
 class Form:
-    """Callbacks of the parser, which finds the file fields among the parts."""
+    """A form that is parsed as its bytes arrive."""
 
     def __init__(self, boundary: bytes, receiver: Receiver, max_parts: int) -> None:
         self._receiver = receiver
@@ -42,7 +42,7 @@ class Form:
         self._header = bytearray()
         self._value = bytearray()
         self._disposition = b""
-        self._wanted = False
+        self._is_file = False
         self._parts = 0
         self._began = False
         self._complete = False
@@ -52,9 +52,9 @@ class Form:
             raise InvalidRequestError(f"The multipart form is malformed. {HINT}") from exc
 
     def feed(self, chunk: bytes) -> None:
-        """Parses the next bytes; raises InvalidRequestError, or what the receiver raises."""
+        """Parse the next bytes; raises InvalidRequestError, or what the receiver raises."""
         if not self._began:
-            # After a line break the parser looks for the form's beginning, but in this chunk only.
+            # The parser skips line breaks before the first boundary, but within one chunk only.
             chunk = chunk.lstrip(b"\r\n")
             self._began = bool(chunk)
         try:
@@ -63,7 +63,7 @@ class Form:
             raise InvalidRequestError(f"The multipart form is malformed. {HINT}") from exc
 
     def finish(self) -> None:
-        """Raises InvalidRequestError if the form has not reached its end."""
+        """Raise InvalidRequestError if the closing boundary is missing."""
         if not self._complete:
             raise InvalidRequestError("The multipart form ends before its closing boundary.")
 
@@ -81,7 +81,7 @@ class Form:
 
     def _part_begin(self) -> None:
         self._disposition = b""
-        self._wanted = False
+        self._is_file = False
         self._parts += 1
         if self._parts > self._max_parts:
             raise InvalidRequestError(f"The form has more than {self._max_parts} parts. {HINT}")
@@ -106,14 +106,14 @@ class Form:
         if not name:
             raise InvalidRequestError(f"The field '{FIELD}' has no file name. {HINT}")
         self._receiver.begin(name.decode("utf-8", "replace"))
-        self._wanted = True
+        self._is_file = True
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._wanted:
+        if self._is_file:
             self._receiver.write(memoryview(data)[start:end])
 
     def _part_end(self) -> None:
-        if self._wanted:
+        if self._is_file:
             self._receiver.end()
 
     def _end(self) -> None:
@@ -121,13 +121,13 @@ class Form:
 
 
 def is_form(request: Request) -> bool:
-    """Whether the request says that its body is a multipart form."""
+    """Whether the request declares its body as a multipart form."""
     kind, _ = parse_options_header(request.headers.get("Content-Type"))
     return kind == FORM_TYPE
 
 
 def boundary_of(request: Request) -> bytes:
-    """What separates the parts of the request's form; raises InvalidRequestError if it is none."""
+    """Return the boundary of the form; raises InvalidRequestError if the request is not a form."""
     kind, options = parse_options_header(request.headers.get("Content-Type"))
     boundary = options.get(b"boundary", b"")
     if kind != FORM_TYPE or not boundary:

@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457): the shape of every error, and the one place that renders them."""
+"""Problem documents (RFC 9457): the schema of every error response, and its rendering."""
 
 import json
 from typing import Final
@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.errors import GatewayError
 
 PROBLEM_JSON = "application/problem+json"
-# Its clients expect the error's text in a member of that name.
+# Routes of the Open Inference Protocol, whose clients read the text from the member `error`.
 _OPEN_INFERENCE: Final = "/v2/"
 
 
@@ -26,30 +26,28 @@ class Problem(BaseModel):
 
 
 class ProblemResponse(Response):
-    """A problem document; as it is sent, it leaves its code in the request's state."""
+    """A response with a problem document."""
 
     media_type = PROBLEM_JSON
     code: str
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """For telemetry, which sees every answer but reads no body."""
+        """Send the document and set ``state["error_code"]`` for telemetry, which reads no body."""
         scope.setdefault("state", {})["error_code"] = self.code
         if f"{scope['path']}/".startswith(_OPEN_INFERENCE):
             self._add_error()
         await super().__call__(scope, receive, send)
 
     def _add_error(self) -> None:
-        """The detail once more, where clients of the Open Inference Protocol look for it.
-
-        Here, because every refusal passes, also of what is in front of the routes.
-        """
+        """Add the member `error`, a copy of `detail`, for Open Inference Protocol clients."""
+        # Done on sending, because the errors of middleware in front of the routes need it too.
         fields = json.loads(bytes(self.body))
         self.body = json.dumps(fields | {"error": fields["detail"]}).encode()
         self.headers["Content-Length"] = str(len(self.body))
 
 
 def problem(error: GatewayError, request_id: str) -> Problem:
-    """The problem document (RFC 9457) of a failure."""
+    """Return the problem document of an error."""
     return Problem(
         type="about:blank",
         title=error.title,
@@ -61,7 +59,7 @@ def problem(error: GatewayError, request_id: str) -> Problem:
 
 
 def render(error: GatewayError, request_id: str) -> Response:
-    """The answer that carries the problem document of a failure, with its headers."""
+    """Return the response for an error: its problem document and headers."""
     response = ProblemResponse(problem(error, request_id).model_dump_json(), error.status)
     response.code = error.code
     response.headers.update(error.headers)

@@ -1,4 +1,4 @@
-"""Headers of every response: its request's id, and what browsers are told to forbid."""
+"""Headers of every response: the request id and the security headers."""
 
 import random
 import re
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 CONTENT_SECURITY_POLICY: Final = "Content-Security-Policy"
 
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-# No response of ours loads anything; a page that does (the documentation) has its own policy.
+# No response loads other resources, except the documentation page, which has its own policy.
 _POLICY: Final = (
     CONTENT_SECURITY_POLICY.lower().encode(),
     b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -17,7 +17,7 @@ _POLICY: Final = (
 _SECURITY: Final = (
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
-    # Only for what is loaded without CORS; the origins of the settings ask with it.
+    # Applies to loads without CORS only; the origins in the settings use CORS.
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 
@@ -25,12 +25,12 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 
 def new_request_id() -> str:
-    """A random request id, which is no secret: 32 hexadecimal digits."""
+    """Return a random request id of 32 hexadecimal digits; it is no secret."""
     return f"{random.getrandbits(128):032x}"
 
 
 def request_id(scope: Scope) -> str:
-    """The client's own id if it is harmless in a header and a log line, else a new one."""
+    """Return the client's own id if it is safe in a header and a log line, else a new one."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _SANE_ID.fullmatch(value):
             return str(value, "ascii")
@@ -38,20 +38,20 @@ def request_id(scope: Scope) -> str:
 
 
 def add_request_id(headers: RawHeaders, identity: str) -> None:
-    """Add the request's id, and that the declared media type is not to be guessed at."""
+    """Add X-Request-ID, and X-Content-Type-Options against media type sniffing."""
     headers.append((b"x-request-id", identity.encode()))
     headers.append((b"x-content-type-options", b"nosniff"))
 
 
 def add_security_headers(headers: RawHeaders) -> None:
-    """Add the security headers; a response that has its own content policy keeps it."""
+    """Add the security headers; a content security policy of the response's own is kept."""
     if not any(name == _POLICY[0] for name, _ in headers):
         headers.append(_POLICY)
     headers.extend(_SECURITY)
 
 
 class ResponseHeaders:
-    """ASGI middleware: gives each request its id, and each response the headers of this module."""
+    """ASGI middleware: give each request an id and add the headers to each response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What the routes' answers have in common."""
+"""Media types and response classes that the routes share."""
 
 from typing import Final
 
@@ -6,11 +6,11 @@ from starlette.responses import Response
 
 JSON: Final = "application/json"
 PNG: Final = "image/png"
-# What is said about a photograph is nobody's to keep.
+# Results describe a client's image: no cache may store them.
 NOT_STORED: Final = {"Cache-Control": "no-store"}
 
 
 class PngResponse(Response):
-    """An answer that is an image."""
+    """A response with a PNG."""
 
     media_type = PNG

@@ -1,6 +1,6 @@
 """uvicorn's HTTP/1.1 protocol with limits on a request head, and problem documents.
 
-Malformed requests, heads that are too long, and heads that take too long never reach the routes.
+Malformed requests, and heads that are too long or too slow, never reach the routes.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from gateway.http.response_headers import (
     new_request_id,
 )
 
-# A head, or what stands between two pieces of a chunked body or after the last.
+# Of a head, of a chunk header, or of the trailers.
 MAX_HEAD_BYTES: Final = 64 * 1024
-# From the connection, or from the first byte after an answer, to the end of the head.
+# From the connection, or from the first byte after a response, to the end of the head.
 MAX_HEAD_S: Final = 20.0
 
 
-def _answer(error: GatewayError) -> bytes:
+def _problem_bytes(error: GatewayError) -> bytes:
     identity = new_request_id()
     response = render(error, identity)
     headers = response.raw_headers
@@ -35,9 +35,9 @@ def _answer(error: GatewayError) -> bytes:
 
 
 class ProblemProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with our error documents, and limits on the size and time of a head.
+    """uvicorn's protocol with problem documents, and limits on the size and time of a head.
 
-    uvicorn's own keep-alive time-out starts after the first response: without a limit on the time
+    uvicorn's own keep-alive timeout starts after the first response: without a limit on the time
     of a head, a silent client would keep its connection indefinitely.
 
     Only HTTP/1 is supported, so a request to switch protocols (Upgrade) is ignored, as RFC 9110
@@ -61,7 +61,7 @@ class ProblemProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse the data, and count the bytes of a head, which the parser would buffer."""
+        """Parse the data and limit the bytes of a head, which the parser buffers without limit."""
         if self._head_end is None and (self.cycle is None or self.cycle.response_complete):
             self._await_head()
         self._head_bytes += len(data)
@@ -83,7 +83,7 @@ class ProblemProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Note that a body follows, whose trailers are not headers."""
+        """Note that the body follows; its trailers are not added to the headers."""
         self._stop_awaiting()
         self._head_bytes = 0
         self._ignores_upgrade = (
@@ -94,12 +94,12 @@ class ProblemProtocol(HttpToolsProtocol):
             self.headers = []
 
     def on_body(self, body: bytes) -> None:
-        """Pass the body on; it has limits of its own."""
+        """Pass the body on; uploads have limits of their own."""
         self._head_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Note that a head follows, if anything."""
+        """Note that only another head may follow."""
         self._in_message = False
         self._head_bytes = 0
         if not self._ignores_upgrade:
@@ -110,13 +110,13 @@ class ProblemProtocol(HttpToolsProtocol):
         self._refuse(MalformedHttpError(msg))
 
     def _parse(self, data: bytes | memoryview) -> None:
-        # A loop, because one piece of data may hold a thousand such requests.
+        # A loop instead of recursion: one chunk of data may hold a thousand such requests.
         while True:
             try:
                 self.parser.feed_data(data)
             except HttpParserUpgrade as upgrade:
                 if not self._ignores_upgrade:
-                    self.cycle.keep_alive = False  # CONNECT: what follows is no request
+                    self.cycle.keep_alive = False  # CONNECT: the data that follows is not a request
                     return
                 data = memoryview(data)[upgrade.args[0] :]
                 self._repeat_head()
@@ -124,12 +124,12 @@ class ProblemProtocol(HttpToolsProtocol):
                 return
 
     def _repeat_head(self) -> None:
-        """Parse the head again without Upgrade, after which the parser would take no body."""
+        """Parse the head again without Upgrade: with it, the parser does not accept a body."""
         lines = [name + b": " + value for name, value in self.headers if name != b"upgrade"]
         version = self.parser.get_http_version().encode()
         start = self.parser.get_method() + b" " + self.url + b" HTTP/" + version
         self.parser = HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
         self.parser.feed_data(b"\r\n".join((start, *lines, b"\r\n")))
 
     def _await_head(self) -> None:
@@ -143,7 +143,7 @@ class ProblemProtocol(HttpToolsProtocol):
     def _refuse(self, error: GatewayError) -> None:
         if self.transport.is_closing():
             return
-        answering = self.cycle is not None and self.cycle.response_started
-        if not answering or self.cycle.response_complete:
-            self.transport.write(_answer(error))
+        responding = self.cycle is not None and self.cycle.response_started
+        if not responding or self.cycle.response_complete:
+            self.transport.write(_problem_bytes(error))
         self.transport.close()

@@ -1,4 +1,4 @@
-"""Reads images as they arrive, by form or as the body: once, in memory, never past the limits."""
+"""Streaming reads of images, from a form or the body, within the limits."""
 
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -15,36 +15,36 @@ from gateway.errors import (
 )
 from gateway.http.multipart import FIELD, HINT, Form, boundary_of, is_form
 
-# Room for the form around the file: boundaries, part headers and fields that are passed over.
+# Bytes for the form around the file: boundaries, part headers and ignored fields.
 FORM_ALLOWANCE: Final = 1024 * 1024
-# Every part costs time to parse, also an empty one.
+# Even an empty part costs time to parse.
 _MAX_PARTS: Final = 100
 
 
 class _OneFile:
-    """Keeps the one file of a form."""
+    """A receiver of exactly one file."""
 
-    def __init__(self, max_bytes: int, buffer: Upload) -> None:
+    def __init__(self, max_bytes: int, upload: Upload) -> None:
         self._max_bytes = max_bytes
-        self._buffer = buffer
-        self.found = False
+        self._upload = upload
+        self.has_begun = False
 
     def begin(self, _: str) -> None:
-        if self.found:
+        if self.has_begun:
             raise InvalidRequestError(f"The form has more than one field '{FIELD}'. Send one.")
-        self.found = True
+        self.has_begun = True
 
     def write(self, data: memoryview) -> None:
-        if self._buffer.size + len(data) > self._max_bytes:
+        if self._upload.size + len(data) > self._max_bytes:
             raise too_large(self._max_bytes)
-        self._buffer.append(data)
+        self._upload.append(data)
 
     def end(self) -> None:
-        """Nothing is left to do: the buffer has it."""
+        """Do nothing: the upload has all bytes already."""
 
 
 def too_large(max_bytes: int) -> GatewayError:
-    """The error for more bytes than the limit."""
+    """Return the error for an image with more bytes than the limit."""
     return ImageTooLargeError(
         f"The image has more than {max_bytes} bytes ({max_bytes / 2**20:.3g} MiB). "
         "Send a smaller one."
@@ -54,7 +54,7 @@ def too_large(max_bytes: int) -> GatewayError:
 async def limited(
     request: Request, max_bytes: int, error: Callable[[], GatewayError]
 ) -> AsyncIterator[bytes]:
-    """The chunks of a body; raises ``error()`` once more bytes are announced or received."""
+    """Yield the chunks of a body; raise ``error()`` once more bytes are announced or received."""
     length = request.headers.get("Content-Length", "")
     if length.isdecimal() and int(length[:20]) > max_bytes:
         raise error()
@@ -72,7 +72,7 @@ async def _read_form(request: Request, max_bytes: int, image: Upload) -> None:
     async for chunk in limited(request, max_bytes + FORM_ALLOWANCE, partial(too_large, max_bytes)):
         form.feed(chunk)
     form.finish()
-    if not file.found:
+    if not file.has_begun:
         raise InvalidRequestError(f"The form has no field '{FIELD}'. {HINT}")
 
 
@@ -82,13 +82,13 @@ async def _read_body(request: Request, max_bytes: int, image: Upload) -> None:
 
 
 async def read_image(request: Request, max_bytes: int, image: Upload, *, raw: bool = False) -> None:
-    """Fills the buffer with the form's file, as the client encoded it.
+    """Read the image of a request into an upload, as the client encoded it.
 
-    raw: whether a body that is no form is taken as the image itself.
+    raw: whether a body that is not a form is accepted as the image itself.
 
-    Reads no further than needed to see that a rule is broken. Raises InvalidRequestError,
-    ImageTooLargeError, UnreadableImageError for an empty file, OverloadedError if the buffer
-    cannot grow, and starlette's ClientDisconnect.
+    Stops reading at the first violation. Raises InvalidRequestError, ImageTooLargeError,
+    UnreadableImageError for an empty file, OverloadedError if the upload budget is spent, and
+    starlette's ClientDisconnect.
     """
     read = _read_body if raw and not is_form(request) else _read_form
     await read(request, max_bytes, image)

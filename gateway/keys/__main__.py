@@ -1,4 +1,4 @@
-"""The command: `python -m gateway.keys`."""
+"""Run the command `python -m gateway.keys`."""
 
 from gateway.keys.command import main
 

@@ -1,4 +1,4 @@
-"""Access control: the key of a request, its role, and what may be asked without one."""
+"""Access control: authenticate a request by its API key and check the role that its route needs."""
 
 import base64
 import ipaddress
@@ -21,14 +21,14 @@ _HINT: Final = "Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
 
 
 def requires_keys(settings: Settings) -> bool:
-    """Whether clients need a key: as set, else wherever the gateway does not listen on loopback."""
+    """Whether clients need a key; with `auto`, unless the gateway listens on loopback."""
     if settings.auth == "auto":
         return not _is_loopback(settings.host)
     return settings.auth == "on"
 
 
 def startup_refusal(settings: Settings) -> str | None:
-    """Why the gateway must not start, in one line: it requires keys and there are none."""
+    """Return in one line why the gateway must not start: keys are required, but there are none."""
     if not requires_keys(settings):
         return None
     try:
@@ -50,12 +50,10 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _is_from_here(scope: Scope) -> bool:
-    """Whether a request came over loopback and its Host names loopback.
-
-    Host counts too: a page of another site whose name resolves to this machine reaches it over
-    loopback, through its visitor's browser.
-    """
+def _is_local(scope: Scope) -> bool:
+    """Whether a request came over loopback and its Host names loopback."""
+    # Without the check of Host, a page of another site whose name resolves to this machine could
+    # reach it over loopback, through the browser of a user (DNS rebinding).
     host = next((value for name, value in scope["headers"] if name == b"host"), b"")
     name = _PORT.sub("", str(host, "latin-1")).strip("[]")
     client = scope.get("client")
@@ -63,9 +61,9 @@ def _is_from_here(scope: Scope) -> bool:
 
 
 class Access:
-    """ASGI middleware: identifies the sender of a request, and refuses what it may not do.
+    """ASGI middleware: set the principal of a request, or refuse the request.
 
-    Without a cache no keys are required.
+    cache: the keys; None if no keys are required.
     """
 
     def __init__(self, app: ASGIApp, cache: KeyCache | None) -> None:
@@ -73,7 +71,7 @@ class Access:
         self._cache = cache
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with ``state["principal"]`` set, or refuse it."""
+        """Pass the request on with ``state["principal"]`` set, or send 401 or 403."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -87,7 +85,7 @@ class Access:
 
     async def _principal(self, scope: Scope) -> Principal:
         if self._cache is None:
-            if scope["path"].startswith(ADMINISTRATION) and not _is_from_here(scope):
+            if scope["path"].startswith(ADMINISTRATION) and not _is_local(scope):
                 raise ForbiddenError(
                     "While nobody needs a key, this answers the gateway's own machine only. "
                     "Set SEGSERVE_GATEWAY_AUTH=on and send a key with the role admin."
@@ -96,14 +94,14 @@ class Access:
         policy = policy_of(scope["path"])
         if policy.public:
             return ANONYMOUS
-        principal = await _identified(self._cache, scope)
+        principal = await _authenticate(self._cache, scope)
         if principal.role != "admin" and policy.admin:
             raise ForbiddenError(f"This needs a key with the role admin, not {principal.role}.")
         return principal
 
 
-async def _identified(cache: KeyCache, scope: Scope) -> Principal:
-    presented = _presented(scope)
+async def _authenticate(cache: KeyCache, scope: Scope) -> Principal:
+    presented = _presented_key(scope)
     if not presented:
         raise UnauthorizedError(f"This gateway asks for a key. {_HINT}")
     key = await cache.find(presented[:_MAX_KEY])
@@ -113,18 +111,16 @@ async def _identified(cache: KeyCache, scope: Scope) -> Principal:
 
 
 def _password(token: bytes) -> str:
-    """The password in the credentials of Basic authentication; empty if they are malformed."""
+    """Return the password of Basic credentials; empty if they are malformed."""
     try:
         return str(base64.b64decode(token, validate=True).partition(b":")[2], "latin-1")
     except ValueError:
         return ""
 
 
-def _presented(scope: Scope) -> str:
-    """The key in the headers, empty if there is none; a bearer token takes precedence.
-
-    Programs that only know Basic authentication, such as Label Studio, send it as the password.
-    """
+def _presented_key(scope: Scope) -> str:
+    """Return the key in the headers, empty if there is none; a bearer token takes precedence."""
+    # Clients that only support Basic authentication, such as Label Studio, send it as the password.
     key = ""
     for name, value in scope["headers"]:
         if name == b"authorization":

@@ -1,4 +1,4 @@
-"""The key cache: looks a presented key up among those of the store, reloaded every second."""
+"""Key cache: the keys of the store in memory, reloaded at most once a second."""
 
 import asyncio
 import hmac
@@ -14,9 +14,9 @@ from gateway.keys.store import KeyStore, Stamp
 
 logger = logging.getLogger(__name__)
 
-# Seconds before the store is checked again; a revoked key counts no longer than that.
-_FRESH_S: Final = 1.0
-# Compared with where the id is unknown, so that refusing it takes the same steps.
+# Seconds before the store is checked again; a revoked key is accepted no longer than that.
+_TTL_S: Final = 1.0
+# Compared with if the id is unknown, so that both refusals take the same steps.
 _DUMMY: Final = Key(
     id="0" * 12,
     name="dummy",
@@ -29,7 +29,7 @@ _DUMMY: Final = Key(
 
 
 class KeyCache:
-    """The keys as the store has them, at most a second old."""
+    """The keys of a store, at most a second old."""
 
     def __init__(self, store: KeyStore) -> None:
         self._store = store
@@ -37,33 +37,33 @@ class KeyCache:
         self._stamp: Stamp | None = None
         self._loaded_at = 0.0
         self._reload_lock = asyncio.Lock()
-        # A cancelled request leaves its thread behind, which must not have the last word.
+        # A cancelled request leaves its thread running, which must not overwrite newer keys.
         self._thread_lock = threading.Lock()
         self._load()
 
     async def find(self, presented: str) -> Key | None:
-        """The key with this id and secret."""
+        """Return the key with the presented id and secret, if there is one."""
         if self._is_stale():
-            # One request reloads, others wait: after an idle hour none may use old keys.
+            # One request reloads, the others wait: after an idle period none may use stale keys.
             async with self._reload_lock:
                 if self._is_stale():
                     await self._reload()
         return self.match(presented)
 
     async def reload(self) -> None:
-        """Reload at once, after a change that this gateway made itself."""
+        """Reload at once, after a change made by this gateway."""
         async with self._reload_lock:
             await self._reload()
 
     def match(self, presented: str) -> Key | None:
-        """The same among the loaded keys, in constant time."""
+        """Do the same with the loaded keys, in constant time."""
         identity, secret = split(presented)
         key = self._keys.get(identity, _DUMMY)
         same = hmac.compare_digest(digest(secret), key.digest)
         return key if same and key is not _DUMMY else None
 
     def _is_stale(self) -> bool:
-        return time.monotonic() - self._loaded_at >= _FRESH_S
+        return time.monotonic() - self._loaded_at >= _TTL_S
 
     async def _reload(self) -> None:
         began = time.monotonic()
@@ -75,7 +75,7 @@ class KeyCache:
             try:
                 self._load_if_changed()
             except (GatewayError, OSError) as exc:
-                # An operator's slip while editing must not lock everyone out: old keys stay valid.
+                # A file that is damaged while being edited must not lock all clients out.
                 logger.warning("the keys stay as they were: %s", exc)
 
     def _load_if_changed(self) -> None:

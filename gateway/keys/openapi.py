@@ -1,4 +1,4 @@
-"""The OpenAPI document's part about keys."""
+"""Examples of the keys routes for the OpenAPI document."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The principal of a request: what the rest of the gateway learns of its key."""
+"""The principal of a request: its key's id, name, role and limits, without the secret."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -8,9 +8,9 @@ Role = Literal["user", "admin"]
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The sender of a request, at scope["state"]["principal"].
+    """The sender of a request, in scope["state"]["principal"].
 
-    rate: such as 600/minute. concurrency: requests at once. None leaves either to the settings.
+    rate: such as 600/minute. concurrency: requests at once. None means the limit in the settings.
     """
 
     id: str
@@ -20,7 +20,7 @@ class Principal:
     concurrency: int | None = None
 
 
-# Of every request while no keys are required.
+# The principal of every request while no keys are required.
 ANONYMOUS_ADMIN: Final = Principal("anonymous", "anonymous", "admin")
-# Of a request without a key to a public route.
+# The principal of a request to a public route while keys are required.
 ANONYMOUS: Final = Principal("anonymous", "anonymous", "user")

@@ -1,4 +1,4 @@
-"""The routes of whoever runs the gateway: its keys."""
+"""The routes under /v1/admin/keys: list, make and revoke keys."""
 
 import asyncio
 from typing import Annotated
@@ -21,10 +21,8 @@ def _entry(key: Key) -> KeyEntry:
 
 
 def routes(store: KeyStore, cache: KeyCache | None) -> APIRouter:
-    """The endpoints, bound to the file; the cache is that of a gateway that asks for keys.
-
-    What happens to the file happens in a thread: it waits for whoever else changes it.
-    """
+    """The routes of the keys. cache: None if no keys are required."""
+    # The store is used in a thread, because it waits for the lock on its file.
     router = APIRouter(prefix="/v1/admin/keys", tags=["admin"])
 
     @router.get(
@@ -34,8 +32,8 @@ def routes(store: KeyStore, cache: KeyCache | None) -> APIRouter:
     )
     async def list_keys() -> Keys:
         """Every key as the file has it now, in the order of their making."""
-        found = await asyncio.to_thread(store.read)
-        return Keys(keys=[_entry(key) for key in found])
+        keys = await asyncio.to_thread(store.read)
+        return Keys(keys=[_entry(key) for key in keys])
 
     @router.post(
         "",
@@ -47,9 +45,9 @@ def routes(store: KeyStore, cache: KeyCache | None) -> APIRouter:
             conflict="The file of the keys cannot be changed here: Read-only file system.",
         ),
     )
-    async def add_key(wanted: KeyCreate, response: Response) -> CreatedKey:
+    async def add_key(body: KeyCreate, response: Response) -> CreatedKey:
         """Makes a key; every gateway knows it within seconds, this one at once."""
-        key, presented = await asyncio.to_thread(store.add, **wanted.model_dump())
+        key, presented = await asyncio.to_thread(store.add, **body.model_dump())
         if cache is not None:
             await cache.reload()
         response.headers["Cache-Control"] = "no-store"

@@ -1,4 +1,4 @@
-"""The shapes of the routes for keys, in requests and answers."""
+"""Request and response schemas of the keys routes."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""The file of the API keys, which `python -m gateway.keys` changes."""
+"""The key store: a JSON file with the API keys."""
 
 import fcntl
 import os
@@ -17,34 +17,34 @@ Stamp = tuple[int, int, int]
 
 
 class _Document(BaseModel):
-    """The whole file."""
+    """The content of the file."""
 
     keys: list[Key]
 
 
 class KeyStore:
-    """Keys in one JSON file: read as a whole, replaced as a whole, by one writer at a time."""
+    """The keys in a JSON file, which is replaced atomically, by one writer at a time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def stamp(self) -> Stamp | None:
-        """What differs after every change of the file; None while there is none."""
+        """Return a value that differs after every change of the file; None if there is no file."""
         try:
-            found = self.path.stat()
+            status = self.path.stat()
         except FileNotFoundError:
             return None
-        # The time of change, not of modification: it tells of new permissions too.
-        return found.st_ctime_ns, found.st_ino, found.st_size
+        # The time of change, not of modification: it covers new permissions too.
+        return status.st_ctime_ns, status.st_ino, status.st_size
 
     def read(self) -> list[Key]:
-        """All keys, in the order of their making; raises InternalError if the file is damaged."""
+        """Return all keys in the order of creation; raises InternalError if the file is damaged."""
         try:
             return _Document.model_validate_json(self.path.read_bytes()).keys
         except FileNotFoundError:
             return []
         except (OSError, ValidationError) as exc:
-            # Not the message: pydantic's quotes what is in the file.
+            # Without the exception's message: pydantic quotes the content of the file.
             raise InternalError(
                 f"The file of the keys, {self.path.name}, cannot be read ({type(exc).__name__})."
             ) from exc
@@ -52,33 +52,37 @@ class KeyStore:
     def add(
         self, name: str, role: Role, rate: str | None = None, concurrency: int | None = None
     ) -> tuple[Key, str]:
-        """Makes a key; gives what the file has of it, and the key itself, which is kept nowhere."""
+        """Add a new key; return its stored form, and the key itself, which is not stored."""
         key, presented = issue(name, role, rate, concurrency)
-        with self._alone():
+        with self._exclusive_lock():
             self._write([*self.read(), key])
         return key, presented
 
     def revoke(self, identity: str, *, keep_an_admin: bool = False) -> None:
-        """Takes a key out; raises NotFoundError, or ConflictError for the last admin's."""
-        with self._alone():
+        """Remove a key; raises NotFoundError.
+
+        keep_an_admin: raise ConflictError for the last key with the role admin.
+        """
+        with self._exclusive_lock():
             keys = self.read()
-            left = [key for key in keys if key.id != identity]
-            if len(left) == len(keys):
+            remaining = [key for key in keys if key.id != identity]
+            if len(remaining) == len(keys):
                 raise NotFoundError("There is no key with this id. The list has those there are.")
-            if keep_an_admin and not any(key.role == "admin" for key in left):
+            if keep_an_admin and not any(key.role == "admin" for key in remaining):
                 raise ConflictError(
                     "This is the last key with the role admin: without it nobody could add "
                     "another. Add one first."
                 )
-            self._write(left)
+            self._write(remaining)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Nobody else changes the file meanwhile; a file beside it, because it is replaced."""
+    def _exclusive_lock(self) -> Iterator[None]:
+        """Hold the lock for changing the file."""
+        # The lock is on a separate file, because the file itself is replaced.
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            beside = self.path.with_name(f"{self.path.name}.lock")
-            descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = self.path.with_name(f"{self.path.name}.lock")
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
             raise ConflictError(
                 f"The file of the keys cannot be changed here: {exc.strerror}."
@@ -90,7 +94,7 @@ class KeyStore:
             os.close(descriptor)
 
     def _write(self, keys: Sequence[Key]) -> None:
-        # Made with mode 0600. Whoever reads sees the old file or the new one, never half of it.
+        # mkstemp sets mode 0600; readers see the old file or the new one, never half of it.
         descriptor, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:

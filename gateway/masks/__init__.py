@@ -1,1 +1,1 @@
-"""Pure code for masks of class ids: arrays and bytes in, values out."""
+"""Pure functions on masks of class ids: no HTTP, clock or environment."""

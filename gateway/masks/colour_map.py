@@ -1,4 +1,4 @@
-"""A colour map from a mask: the grey PNG's header is rewritten, its pixels are never decoded."""
+"""Colour maps: an indexed PNG from a grey mask, without decoding its pixels."""
 
 from typing import Final
 
@@ -8,7 +8,9 @@ _INDEXED: Final = 3
 
 
 def colour_map(mask: bytes, palette: bytes) -> bytes:
-    """An indexed PNG with the mask's own compressed pixels and 3 bytes of palette per class id.
+    """Return an indexed PNG of a mask, with its compressed pixels unchanged.
+
+    palette: 3 bytes (red, green, blue) per class id.
 
     Raises NotAMaskError if the mask is not an 8-bit grey PNG.
     """

@@ -1,4 +1,4 @@
-"""Masks as grey PNGs: the form in which the handler sends class ids, checked, read and written."""
+"""Reader and writer of masks as 8-bit grey PNGs, the format in which the handler sends them."""
 
 import struct
 import zlib
@@ -12,7 +12,7 @@ _END: Final = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 # Signature, then one chunk: length 13, type IHDR, 13 bytes of data, CRC.
 _HEADER_START: Final = SIGNATURE + b"\x00\x00\x00\x0dIHDR"
 HEADER_SIZE: Final = len(_HEADER_START) + 13 + 4
-# Length, type and CRC: what a chunk has beside its data.
+# Length, type and CRC: the bytes of a chunk beside its data.
 _FRAME: Final = 12
 _GREY: Final = 0
 _NO_FILTER: Final = 0
@@ -24,15 +24,15 @@ class NotAMaskError(ValueError):
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
-    """One chunk of a PNG: length, kind, data, checksum."""
+    """Return one chunk of a PNG: length, type, data, CRC."""
     body = kind + data
     return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
 
 def read_header(mask: bytes) -> bytes:
-    """The 13 bytes of IHDR of an 8-bit grey PNG whose chunks are IHDR, IDAT..., IEND.
+    """Return the 13 bytes of IHDR of an 8-bit grey PNG whose chunks are IHDR, IDAT..., IEND.
 
-    Raises NotAMaskError if it is something else.
+    Raises NotAMaskError for any other bytes.
     """
     if not mask.startswith(_HEADER_START) or not mask.endswith(_END):
         raise NotAMaskError("not a complete PNG")
@@ -40,17 +40,17 @@ def read_header(mask: bytes) -> bytes:
     depth, colour_type = header[8], header[9]
     if (depth, colour_type) != (8, _GREY):
         raise NotAMaskError(f"bit depth {depth}, colour type {colour_type} instead of 8, {_GREY}")
-    # A palette of its own would follow here; and ours must come before the pixel data.
+    # The PNG must not have a palette; ours will be inserted here, before the pixel data.
     if mask[HEADER_SIZE + 4 : HEADER_SIZE + 8] != b"IDAT":
         raise NotAMaskError("chunks between the header and the pixel data")
     return header
 
 
 def decode_mask(png: bytes) -> NDArray[np.uint8]:
-    """The (height, width) uint8 class ids of a mask; a read-only view of the pixel data.
+    """Return the (height, width) uint8 class ids of a mask, a read-only view of the pixel data.
 
-    Raises NotAMaskError if the PNG is not grey, 8 bits deep, unfiltered and not interlaced, or if
-    its data is not exactly that of its size.
+    Raises NotAMaskError unless the PNG is grey, 8 bits deep, unfiltered and not interlaced, and
+    its pixel data has exactly the length for its size.
     """
     width, height = _size(read_header(png))
     pixels = _inflate(_pixel_data(png), height * (width + 1))
@@ -70,7 +70,7 @@ def _size(header: bytes) -> tuple[int, int]:
 
 
 def _pixel_data(mask: bytes) -> bytes:
-    """The compressed data of all IDAT chunks, which are all chunks up to the last."""
+    """Return the compressed data of the IDAT chunks, the only chunks between IHDR and IEND."""
     parts = []
     at, end = HEADER_SIZE, len(mask) - len(_END)
     while at < end:
@@ -83,7 +83,7 @@ def _pixel_data(mask: bytes) -> bytes:
 
 
 def _inflate(data: bytes, size: int) -> bytes:
-    """The data's own bytes, if they are exactly so many; never inflates more than one beyond."""
+    """Inflate the data to exactly ``size`` bytes; never inflates more than one byte beyond."""
     inflater = zlib.decompressobj()
     try:
         pixels = inflater.decompress(data, size)
@@ -98,7 +98,7 @@ def _inflate(data: bytes, size: int) -> bytes:
 
 
 def encode_grey(ids: NDArray[np.uint8]) -> bytes:
-    """(height, width) uint8 values as an 8-bit grey PNG without filters."""
+    """Encode (height, width) uint8 values as an 8-bit grey PNG without filters."""
     height, width = ids.shape
     rows = np.empty((height, width + 1), np.uint8)
     rows[:, 0] = _NO_FILTER
@@ -111,11 +111,11 @@ def encode_grey(ids: NDArray[np.uint8]) -> bytes:
 
 
 def encode_binary(mask: NDArray[np.bool_]) -> bytes:
-    """(height, width) bool as an 8-bit grey PNG: 255 where true, 0 elsewhere."""
-    # Not one bit a pixel: programs that read masks of 0 and 255 often look at no mode.
+    """Encode a (height, width) bool mask as an 8-bit grey PNG: 255 where true, 0 elsewhere."""
+    # Not one bit per pixel: programs that expect masks of 0 and 255 often ignore the mode.
     return encode_grey(mask.astype(np.uint8) * np.uint8(255))
 
 
 def size_of(png: bytes) -> tuple[int, int]:
-    """The (width, height) of a mask; raises NotAMaskError if it is none."""
+    """Return the (width, height) of a mask; raises NotAMaskError for any other bytes."""
     return _size(read_header(png))

@@ -1,4 +1,4 @@
-"""Palettes: named sets of 256 colours, computed for the class ids of any model."""
+"""Palettes: named tables of 256 colours, computed from class ids."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ _HUES: Final = (
     (213, 94, 0),
     (204, 121, 167),
 )
-# What each hue is mixed with, and the percentage of it: those with which all 22 colours lie
+# The colour that each hue is mixed with, and its percentage: chosen so that all 22 colours lie
 # furthest apart for the three kinds of dichromats.
 _STEPS: Final = ((_BLACK, 0), (_BLACK, 55), (_WHITE, 45))
 
 
 def seed_colour(class_id: int) -> Colour:
-    """The drop-in endpoint's colour of a class, as (red, green, blue)."""
+    """Return the drop-in endpoint's colour of a class, as (red, green, blue)."""
     return (
         class_id * (2**25 - 1) % 255,
         class_id * (2**15 - 1) % 255,
@@ -36,7 +36,7 @@ def seed_colour(class_id: int) -> Colour:
 
 
 def voc_colour(class_id: int) -> Colour:
-    """Pascal VOC's colour of a class: its bits, three at a time, become high bits of r, g, b."""
+    """Return Pascal VOC's colour of a class: bits, three at a time, become high bits of r, g, b."""
     red = green = blue = 0
     for bit in range(8):
         triple = class_id >> (3 * bit)
@@ -47,7 +47,7 @@ def voc_colour(class_id: int) -> Colour:
 
 
 def safe_colour(class_id: int) -> Colour:
-    """A colour that dichromats distinguish from the others: black, then 21 that repeat."""
+    """Return a colour that dichromats can distinguish: black for 0, then a cycle of 21."""
     if class_id == 0:
         return _BLACK
     step, hue = divmod(class_id - 1, len(_HUES))
@@ -63,7 +63,7 @@ def safe_colour(class_id: int) -> Colour:
 class Palette:
     """A named palette.
 
-    table: 256 colours of 3 bytes (red, green, blue). A PNG may hold fewer, but a pixel beyond the
+    table: 256 colours of 3 bytes (red, green, blue). A PNG may have fewer, but a pixel beyond the
         last entry would make it invalid.
     description: a sentence for the API's documentation.
     """
@@ -72,7 +72,7 @@ class Palette:
     description: str
 
     def hex_colour(self, class_id: int) -> str:
-        """The colour of a class as #rrggbb."""
+        """Return the colour of a class as #rrggbb."""
         return "#" + self.table[3 * class_id : 3 * class_id + 3].hex()
 
 

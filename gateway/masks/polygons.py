@@ -1,4 +1,4 @@
-"""Polygons of a class: its outline along the edges of pixels, with holes, simplified on request."""
+"""Polygons of a class: outlines along the pixel edges, with holes, optionally simplified."""
 
 from typing import Final
 
@@ -11,31 +11,31 @@ Polygon = list[Ring]
 Integers = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-# Pixels; no corner on the pixels' grid lies nearer to the line between its neighbours.
+# Pixels; no corner on the pixel grid lies nearer to the line between its neighbours.
 _FINEST: Final = 0.1
 
 
 def polygons(ids: NDArray[np.uint8], class_id: int, tolerance: float) -> list[Polygon]:
-    """The polygons of a class in (height, width) uint8 class ids; none if the class is absent.
+    """Return the polygons of a class in (height, width) uint8 class ids; [] if it is absent.
 
     A polygon is a list of closed rings, the exterior first, then its holes; a ring is a list of
-    [x, y] in pixels, corners of pixels, the mask's own corner being [0, 0]. Exteriors run
-    counter-clockwise and holes clockwise as RFC 7946 has it, where y points up. Pixels that meet
-    at a corner only are not connected. Together the polygons are a valid multipolygon always.
+    pixel corners [x, y], with [0, 0] at the top left corner of the mask. Exteriors run
+    counter-clockwise and holes clockwise as in RFC 7946, where y points up. Pixels that only share
+    a corner are not connected. The polygons always form a valid multipolygon.
 
-    With a tolerance of 0 they cover exactly the class's pixels; else corners are left out that lie
-    about so many pixels from the line that takes their place, and at most twice as many. No polygon
-    and no hole is lost.
+    tolerance: pixels; 0 covers exactly the class's pixels. Otherwise corners are removed that lie
+    within about the tolerance of the simplified line, and within twice the tolerance at most. No
+    polygon and no hole is lost.
     """
     mask, corner = _cropped(ids == class_id)
     if not mask.size:
         return []
-    found = shapely.orient_polygons(shapely.get_parts(_simplified(_outline(mask), tolerance)))
-    return [[_ring(ring, corner) for ring in shapely.get_rings(polygon)] for polygon in found]
+    parts = shapely.orient_polygons(shapely.get_parts(_simplified(_outline(mask), tolerance)))
+    return [[_ring(ring, corner) for ring in shapely.get_rings(polygon)] for polygon in parts]
 
 
 def _cropped(mask: Bools) -> tuple[Bools, Integers]:
-    """What is inside the bounding box, and its corner (x, y); an empty array if nothing is."""
+    """Return the mask within its bounding box, which may be empty, and the box's corner (x, y)."""
     columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
     if not len(rows):
         return mask[:0, :0], np.zeros(2, np.int64)
@@ -44,16 +44,16 @@ def _cropped(mask: Bools) -> tuple[Bools, Integers]:
 
 
 def _outline(mask: Bools) -> shapely.MultiPolygon:
-    """The exact polygons: of the faces between the edges of the mask, those of the class."""
+    """Return the exact polygons: the faces between the mask's edges that belong to the class."""
     lines = np.asarray(shapely.linestrings(_edges(mask)))
     faces = shapely.get_parts(shapely.polygonize(lines))
-    # A point within a face lies in one of its pixels, or between some that are all its own.
+    # A point within a face lies in a pixel of the face, or on an edge between two of its pixels.
     columns, rows = shapely.get_coordinates(shapely.point_on_surface(faces)).astype(np.int64).T
     return shapely.MultiPolygon(list(faces[mask[rows, columns]]))
 
 
 def _edges(mask: Bools) -> NDArray[np.float64]:
-    """(n, 2, 2) lines from (x, y) to (x, y) that part the class from the rest, corner to corner."""
+    """Return (n, 2, 2) lines, (x, y) to (x, y), along the outlines of the class."""
     padded = np.pad(mask, 1)
     horizontal = padded[1:, 1:-1] != padded[:-1, 1:-1]
     vertical = padded[1:-1, 1:] != padded[1:-1, :-1]
@@ -62,7 +62,7 @@ def _edges(mask: Bools) -> NDArray[np.float64]:
 
 
 def _lines(along: Bools, across: Bools) -> Integers:
-    """(n, 2, 2) lines (x, y) to (x, y) of neighbouring edges of one direction.
+    """Join neighbouring edges of one direction to (n, 2, 2) lines, (x, y) to (x, y).
 
     along: (height + 1, width), the edges of that direction; across: (width + 1, height), those of
     the other one. A line ends where it meets one of the other direction.
@@ -77,10 +77,10 @@ def _lines(along: Bools, across: Bools) -> Integers:
 
 
 def _simplified(exact: shapely.MultiPolygon, tolerance: float) -> shapely.Geometry:
-    """With fewer corners, by the tolerance or the largest half, quarter... of it that is valid."""
+    """Simplify by the tolerance, or by the largest half, quarter... of it that stays valid."""
     while tolerance > _FINEST:
         simpler = shapely.simplify(exact, tolerance, preserve_topology=True)
-        # Seldom, but an island can come to lie outside its hole.
+        # Rarely, an island ends up outside its hole.
         if simpler.is_valid:
             return simpler
         tolerance /= 2

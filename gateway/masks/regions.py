@@ -1,4 +1,4 @@
-"""What a mask says about each class: its pixels, its bounding box, and its COCO run lengths."""
+"""Regions of a mask: pixels, bounding box and COCO run lengths of each class."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,24 +8,26 @@ from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
 
-# Run lengths that are written at once, so that the table of their characters stays small.
+# Run lengths encoded at once, which bounds the size of the intermediate arrays.
 _SLAB: Final = 1 << 18
 
 
 @dataclass(frozen=True)
 class Region:
-    """All pixels of one class in a mask."""
+    """All pixels of one class in a mask.
+
+    bbox: x, y, width, height.
+    rle: COCO's compressed counts, column by column, for the size [height, width].
+    """
 
     class_id: int
     pixels: int
-    # x, y, width, height.
     bbox: tuple[int, int, int, int]
-    # COCO's compressed counts, column by column, for the size [height, width].
     rle: str
 
 
 def regions(ids: NDArray[np.uint8]) -> tuple[Region, ...]:
-    """The regions of (height, width) uint8 class ids, in ascending order of class id."""
+    """Return the regions of (height, width) uint8 class ids, in ascending order of class id."""
     height, _ = ids.shape
     starts = _starts(ids)
     columns, rows = np.divmod(starts, height)
@@ -42,10 +44,8 @@ def regions(ids: NDArray[np.uint8]) -> tuple[Region, ...]:
 
 
 def _starts(ids: NDArray[np.uint8]) -> Integers:
-    """Where, counting pixels column by column, another class begins; ascending, from 0.
-
-    The mask itself is not transposed, which would take ten times as long as comparing its rows.
-    """
+    """Return the starts of all runs, ascending from 0, as pixel numbers counted by column."""
+    # Transposing the mask would take ten times as long as comparing its rows.
     height, width = ids.shape
     rows, columns = np.divmod(np.flatnonzero(ids[1:] != ids[:-1]), width)
     tops = np.flatnonzero(ids[0, 1:] != ids[-1, :-1]) + 1
@@ -64,11 +64,11 @@ def _region(class_id: int, starts: Integers, ends: Integers, shape: tuple[int, i
 
 
 def _bbox(starts: Integers, lasts: Integers, height: int) -> tuple[int, int, int, int]:
-    """Around runs of which the first and the last pixel are given."""
+    """Return the bounding box of runs, given their first and last pixels."""
     left, right = int(starts[0]) // height, int(lasts[-1]) // height
     columns, tops = np.divmod(starts, height)
     bottoms = lasts - columns * height
-    # A run that goes on in the next column touches the bottom of one and the top of the other.
+    # A run that continues in the next column touches the bottom of one and the top of the other.
     if bottoms.max() >= height:
         return left, 0, right - left + 1, height
     top = int(tops.min())
@@ -76,7 +76,7 @@ def _bbox(starts: Integers, lasts: Integers, height: int) -> tuple[int, int, int
 
 
 def _counts(starts: Integers, ends: Integers, size: int) -> Integers:
-    """COCO's counts: pixels outside and inside in turn, outside first, nothing at the end."""
+    """Return COCO's counts: lengths of runs, alternately outside and inside, without a last 0."""
     edges = np.empty(2 * len(starts) + 1, np.int64)
     edges[0], edges[1::2], edges[2::2] = 0, starts, ends
     counts = np.diff(edges, append=size)
@@ -84,18 +84,19 @@ def _counts(starts: Integers, ends: Integers, size: int) -> Integers:
 
 
 def _compressed(counts: Integers) -> str:
-    """COCO's string: from the fourth on as differences to the last but one; then as characters."""
+    """Return COCO's string of counts."""
     differences = counts.copy()
+    # From the fourth on, a count is stored as its difference to the last but one.
     differences[3:] -= counts[1:-2]
     slabs = range(0, len(differences), _SLAB)
     return b"".join(_characters(differences[at : at + _SLAB]) for at in slabs).decode("ascii")
 
 
 def _characters(numbers: Integers) -> bytes:
-    """Signed numbers, five bits a character from 48 on, lowest first; 32 more if more follow."""
+    """Encode signed numbers in groups of five bits, lowest first; 48 added, 80 if more follow."""
     longest = int(np.abs(numbers).max()).bit_length() // 5 + 1
     shifted = numbers[:, np.newaxis] >> 5 * np.arange(longest)
-    # The rest is said when all higher bits equal this group's highest, which is the sign.
+    # A number is complete when all higher bits equal the highest bit of this group, its sign.
     rest = shifted >> 4
     more = (rest != 0) & (rest != -1)
     written = np.ones(shifted.shape, np.bool_)

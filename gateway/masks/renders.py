@@ -1,4 +1,4 @@
-"""Output forms of a result: what each is called, who draws it, and how."""
+"""The table of output forms of a result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Draw = Callable[[bytes, bytes], bytes]
 
 
 def as_sent(png: bytes, _palette: bytes) -> bytes:
-    """The handler's PNG as it is; raises NotAMaskError for anything but a PNG."""
+    """Return the handler's PNG unchanged; raises NotAMaskError for anything but a PNG."""
     if not png.startswith(SIGNATURE):
         raise NotAMaskError("not a PNG")
     return png
@@ -23,11 +23,11 @@ class Render:
     """One output form.
 
     description: completes "`name`, ..." in the API's documentation.
-    drawn_by_handler: whether the handler draws it on the photograph; otherwise the gateway draws
-        it from the mask of class ids.
-    draw: turns the handler's PNG into the response; raises NotAMaskError.
+    drawn_by_handler: whether the handler draws it from the image; otherwise the gateway draws it
+        from the mask of class ids.
+    draw: convert the handler's PNG to the response; raises NotAMaskError.
     takes_colours: whether the handler needs an opacity and a colour for each class.
-    cost: how often drawing goes through all pixels of the mask; 0 for work on the header.
+    cost: how often drawing processes all pixels of the mask; 0 for work on the header.
     """
 
     description: str

@@ -1,1 +1,1 @@
-"""What is served: versions, the default one, and the labels of each."""
+"""The served model: its versions, the default version, and the labels of each."""

@@ -1,4 +1,4 @@
-"""The headers that name the model and the version of an answer."""
+"""Response headers that name the model and its version."""
 
 
 def model_headers(model: str, version: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The OpenAPI document's part about models."""
+"""Headers and examples of the models routes for the OpenAPI document."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The parameters by which a request names its model and version."""
+"""Path and query parameters for the model and its version."""
 
 from fastapi import Path, Query
 

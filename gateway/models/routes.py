@@ -1,4 +1,4 @@
-"""What is served: models, their versions, and the legend of each."""
+"""The routes under /v1/models: models, their versions and labels."""
 
 import hashlib
 from typing import Annotated
@@ -16,18 +16,18 @@ from gateway.openapi.problems import problems
 from gateway.torchserve.management import ModelStatus
 
 
-def _model(name: str, now: ModelStatus) -> Model:
+def _model(name: str, status: ModelStatus) -> Model:
     versions = [
         ModelVersion(
             version=known.version,
-            default=known.version == now.default_version,
+            default=known.version == status.default_version,
             ready=known.workers > 0,
             workers=known.workers,
             loaded_at=known.loaded_at,
         )
-        for known in now.versions
+        for known in status.versions
     ]
-    return Model(name=name, default_version=now.default_version, versions=versions)
+    return Model(name=name, default_version=status.default_version, versions=versions)
 
 
 def _label(class_id: int, name: str) -> Label:
@@ -35,9 +35,9 @@ def _label(class_id: int, name: str) -> Label:
     return Label(id=class_id, name=name, colours=Colours(**colours))
 
 
-def _cached(request: Request, legend: Labels, headers: dict[str, str]) -> Response:
-    """The legend, or 304 where the client has it already."""
-    body = legend.model_dump_json().encode()
+def _cached(request: Request, labels: Labels, headers: dict[str, str]) -> Response:
+    """Return the labels, or 304 if the client has them already."""
+    body = labels.model_dump_json().encode()
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = headers | {"ETag": tag, "Cache-Control": "no-cache"}
     known = request.headers.get("If-None-Match", "")
@@ -47,7 +47,7 @@ def _cached(request: Request, legend: Labels, headers: dict[str, str]) -> Respon
 
 
 def routes(catalogue: Catalogue) -> APIRouter:
-    """The endpoints, bound to what is served."""
+    """The routes for a catalogue."""
     router = APIRouter(prefix="/v1/models", tags=["models"])
 
     @router.get(
@@ -84,10 +84,10 @@ def routes(catalogue: Catalogue) -> APIRouter:
         same the answer is 304 and empty.
         """
         catalogue.check_model(model)
-        chosen = await catalogue.chosen(version)
-        found = await catalogue.labels(chosen)
-        listed = [_label(class_id, name) for class_id, name in sorted(found.items())]
-        legend = Labels(model=model, version=chosen, labels=listed)
-        return _cached(request, legend, model_headers(model, chosen))
+        resolved = await catalogue.resolve(version)
+        names = await catalogue.labels(resolved)
+        listed = [_label(class_id, name) for class_id, name in sorted(names.items())]
+        body = Labels(model=model, version=resolved, labels=listed)
+        return _cached(request, body, model_headers(model, resolved))
 
     return router

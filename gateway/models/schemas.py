@@ -1,4 +1,4 @@
-"""The shapes of the answers about models; no field has a default, so none is ever left out."""
+"""Response schemas of the models routes; no field has a default, so none is ever omitted."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING

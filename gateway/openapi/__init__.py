@@ -1,1 +1,1 @@
-"""A toolkit for the OpenAPI document; knows no subject of ours."""
+"""A toolkit for the OpenAPI document, independent of the subjects of the routes."""

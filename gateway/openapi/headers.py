@@ -1,4 +1,4 @@
-"""The headers of answers, as the OpenAPI document describes them."""
+"""Response headers in the OpenAPI document."""
 
 from typing import Any, Final
 
@@ -8,12 +8,12 @@ _TEXT: Final = {"type": "string"}
 
 
 def header(description: str, example: object, schema: dict[str, Any] = _TEXT) -> dict[str, Any]:
-    """One header."""
+    """Return the description of one header."""
     return {"description": description, "schema": schema, "example": example}
 
 
 def retry_after(seconds: int) -> Headers:
-    """When a client may ask again."""
+    """Return the description of Retry-After."""
     return {"Retry-After": header("Seconds to wait.", seconds, {"type": "integer", "minimum": 0})}
 
 

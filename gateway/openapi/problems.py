@@ -1,4 +1,4 @@
-"""The errors of each route, as the OpenAPI document describes them."""
+"""Error responses in the OpenAPI document."""
 
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from gateway.openapi.schemas import reference
 
 Responses = dict[int | str, dict[str, Any]]
 
-# What every route that takes an image may answer.
+# The errors of every route that accepts an image.
 IMAGE_PROBLEMS: Final = (
     "invalid_request",
     "unreadable_image",
@@ -56,7 +56,7 @@ def _example(error: type[errors.GatewayError], detail: str) -> dict[str, Any]:
     return {"summary": error.title, "value": problem.model_dump()}
 
 
-def _answer(error: type[errors.GatewayError]) -> dict[str, Any]:
+def _response(error: type[errors.GatewayError]) -> dict[str, Any]:
     seconds = error.retry_after_s
     return {
         "description": "",
@@ -66,15 +66,15 @@ def _answer(error: type[errors.GatewayError]) -> dict[str, Any]:
 
 
 def problems(*codes: str, **details: str) -> Responses:
-    """The documented answers for these kinds of problem, those of one status together.
+    """Return the documented responses for these error codes, grouped by status.
 
-    details: code -> what the route itself says of it.
+    details: code -> the detail of the example, where the route has its own.
     """
     responses: Responses = {}
     for error in (_ERRORS[code] for code in dict.fromkeys([*codes, *details])):
-        answer = responses.setdefault(error.status, _answer(error))
-        answer["content"][PROBLEM_JSON]["examples"][error.code] = _example(
+        response = responses.setdefault(error.status, _response(error))
+        response["content"][PROBLEM_JSON]["examples"][error.code] = _example(
             error, details.get(error.code, _DETAILS[error.code])
         )
-        answer["description"] = " or ".join(filter(None, [answer["description"], error.title]))
+        response["description"] = " or ".join(filter(None, [response["description"], error.title]))
     return responses

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 Examples = dict[type[BaseModel], dict[str, Any]]
-# What no route's type brings into the document, and whether as it is parsed or as it is written.
+# Models that no route's type adds to the document, each in its mode: validation or serialization.
 Schemas = tuple[tuple[type[BaseModel], JsonSchemaMode], ...]
 
 _REFERENCE: Final = "#/components/schemas/{model}"
@@ -21,23 +21,23 @@ EXAMPLE_PNG: Final = (
 
 
 def reference(name: str | type[BaseModel]) -> dict[str, str]:
-    """A reference to a schema of the document."""
+    """Return a reference to a schema of the document."""
     return {"$ref": _REFERENCE.format(model=name if isinstance(name, str) else name.__name__)}
 
 
 def definitions(schemas: Iterable[tuple[type[BaseModel], JsonSchemaMode]]) -> dict[str, Any]:
-    """These schemas by name, and those that they refer to."""
+    """Return these schemas by name, with the schemas that they refer to."""
     _, document = models_json_schema(list(schemas), ref_template=_REFERENCE)
     defined: dict[str, Any] = document["$defs"]
     return defined
 
 
 def request_body(content: dict[str, Any]) -> dict[str, Any]:
-    """A required request body. content: media type -> its description."""
+    """Return a required request body. content: media type -> its description."""
     return {"requestBody": {"required": True, "content": content}}
 
 
 def json_or_bytes(model: type[BaseModel], *binary: str) -> dict[str, Any]:
-    """A required request body: JSON of this model, or bytes of one of these media types."""
+    """Return a required request body: JSON of this model, or bytes of one of these media types."""
     content: dict[str, Any] = {"application/json": {"schema": reference(model)}}
     return request_body(content | {kind: {"schema": BINARY} for kind in binary})

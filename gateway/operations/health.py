@@ -1,4 +1,4 @@
-"""Two probes: whether this process lives, and whether the model answers."""
+"""Probes: liveness of the process and readiness of the model."""
 
 from fastapi import APIRouter
 
@@ -9,7 +9,7 @@ from gateway.operations.schemas import Health, Readiness
 
 
 def routes(catalogue: Catalogue) -> APIRouter:
-    """The probes, bound to what is served."""
+    """The probes for a catalogue."""
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz", summary="Is the gateway alive?", response_description="It is.")
@@ -25,11 +25,12 @@ def routes(catalogue: Catalogue) -> APIRouter:
     )
     async def ready() -> Readiness:
         """Asks TorchServe for the workers of the default version."""
-        now = await catalogue.status()
-        default = now.find(now.default_version)
+        status = await catalogue.status()
+        default = status.find(status.default_version)
         if default is None or default.workers == 0:
             raise ModelUnavailableError(
-                f"Version {now.default_version} of {catalogue.model} has no worker that is ready."
+                f"Version {status.default_version} of {catalogue.model} "
+                "has no worker that is ready."
             )
         return Readiness(
             status="ready",

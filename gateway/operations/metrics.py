@@ -1,4 +1,4 @@
-"""GET /metrics: what Prometheus scrapes."""
+"""GET /metrics, for Prometheus."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,39 +14,39 @@ from gateway.models.catalogue import Catalogue
 from gateway.operations.openapi import METRICS
 from gateway.telemetry.metrics import CONTENT_TYPE, Metrics
 
-# A scrape must not wait for TorchServe: what cannot be asked in time is not ready.
-_PATIENCE_S: Final = 1.0
+# A scrape must not wait for TorchServe; a model whose status is unknown by then is not ready.
+_TIMEOUT_S: Final = 1.0
 
 
 class MetricsResponse(Response):
-    """An answer in Prometheus' text format."""
+    """A response in Prometheus' text format."""
 
     media_type = CONTENT_TYPE
 
 
-async def _ask_for_workers(metrics: Metrics, catalogue: Catalogue) -> None:
+async def _update_workers(metrics: Metrics, catalogue: Catalogue) -> None:
     try:
-        async with asyncio.timeout(_PATIENCE_S):
-            now = await catalogue.status()
+        async with asyncio.timeout(_TIMEOUT_S):
+            status = await catalogue.status()
     except (GatewayError, TimeoutError):
         metrics.workers(catalogue.model, False, {})
         return
-    workers = {known.version: known.workers for known in now.versions}
-    metrics.workers(catalogue.model, workers.get(now.default_version, 0) > 0, workers)
-    with suppress(GatewayError, TimeoutError):  # a busy worker is asked again at the next scrape
-        async with asyncio.timeout(_PATIENCE_S):
-            await _learn_labels(catalogue, workers)
+    workers = {known.version: known.workers for known in status.versions}
+    metrics.workers(catalogue.model, workers.get(status.default_version, 0) > 0, workers)
+    with suppress(GatewayError, TimeoutError):  # the next scrape retries a busy worker
+        async with asyncio.timeout(_TIMEOUT_S):
+            await _cache_labels(catalogue, workers)
 
 
-async def _learn_labels(catalogue: Catalogue, workers: Mapping[str, int]) -> None:
-    """Has the names of the classes remembered, by which masks are counted."""
+async def _cache_labels(catalogue: Catalogue, workers: Mapping[str, int]) -> None:
+    """Cache the labels of all versions, for the class metrics."""
     for version, count in workers.items():
         if count > 0:
             await catalogue.labels(version)
 
 
 def routes(metrics: Metrics, catalogue: Catalogue) -> APIRouter:
-    """The endpoint, bound to what is counted."""
+    """The route /metrics."""
     router = APIRouter(tags=["health"])
 
     @router.get(
@@ -58,7 +58,7 @@ def routes(metrics: Metrics, catalogue: Catalogue) -> APIRouter:
     )
     async def get_metrics() -> Response:
         """Requests, stages, errors, queue, buffers, what the masks show, and the process."""
-        await _ask_for_workers(metrics, catalogue)
+        await _update_workers(metrics, catalogue)
         return MetricsResponse(await run_in_threadpool(metrics.exposition))
 
     return router

@@ -1,4 +1,4 @@
-"""The OpenAPI document's part about probes and metrics."""
+"""Examples of the probes and metrics for the OpenAPI document."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The shapes of the probes' answers."""
+"""Response schemas of the probes."""
 
 from typing import Literal
 

@@ -1,1 +1,1 @@
-"""An image's way through the gateway; read pipeline.py first."""
+"""The path of an image through the gateway; read pipeline.py first."""

@@ -1,4 +1,4 @@
-"""Batches: many images in one request; each is predicted once it has arrived, and fails alone."""
+"""Batches: many images in one request, each predicted as soon as it has arrived."""
 
 import asyncio
 from collections import deque
@@ -21,7 +21,7 @@ from gateway.http.uploads import FORM_ALLOWANCE, limited, too_large
 
 MAX_FILES: Final = 100
 # Images of one request in the queue or at TorchServe at once: enough to keep the workers busy, and
-# few enough that other clients get slots between them.
+# few enough to leave slots to other clients.
 AT_ONCE: Final = 8
 
 
@@ -30,7 +30,7 @@ def _batch_too_large(max_bytes: int) -> GatewayError:
 
 
 class Item:
-    """One file of a batch: its bytes, or the error for which they were not kept."""
+    """One file of a batch: its bytes, or the error that replaced them."""
 
     def __init__(self, index: int, name: str, budget: UploadBudget, max_bytes: int) -> None:
         self.index = index
@@ -42,7 +42,7 @@ class Item:
         self.image.begin()
 
     def append(self, data: memoryview) -> None:
-        """Keep the next bytes, or drop all of them if they are too many."""
+        """Append bytes; after an error, such as too many bytes, drop all of them."""
         if self.error is not None:
             return
         try:
@@ -68,7 +68,7 @@ class Item:
 
 
 class _Files:
-    """Receives the files of a form."""
+    """A receiver of all files of a form."""
 
     def __init__(self, budget: UploadBudget, max_bytes: int) -> None:
         self._budget = budget
@@ -92,74 +92,74 @@ class _Files:
         self._last = None
 
     def paused(self) -> AbstractContextManager[None]:
-        """The block in which nothing is read: a file received in part is not slow for that."""
+        """The block in which nothing is read; a partly received file does not count as slow."""
         return nullcontext() if self._last is None else self._last.image.paused()
 
     def close(self) -> None:
-        """Drop the files that were not taken."""
-        left = [*self.complete, *([self._last] if self._last is not None else [])]
-        for item in left:
+        """Drop the files that were not started."""
+        unstarted = [*self.complete, *([self._last] if self._last is not None else [])]
+        for item in unstarted:
             item.close()
 
 
 class Batch:
-    """The files of one request: received, predicted, answered in lines."""
+    """The files of one request, and the tasks that make their lines."""
 
     def __init__(self, budget: UploadBudget, max_bytes: int) -> None:
-        """max_bytes: of one file."""
+        """Create an empty batch. max_bytes: limit of one file."""
         self._budget = budget
         self._files = _Files(budget, max_bytes)
         self._running: set[asyncio.Task[bytes]] = set()
         self._tasks: list[asyncio.Task[bytes]] = []
 
     async def read(self, request: Request, max_bytes: int) -> AsyncIterator[Item]:
-        """The files of the request's form, each once it is complete and may be started.
+        """Yield the files of the request's form, each once it is complete and may be started.
 
-        Raises InvalidRequestError for anything but such a form, ImageTooLargeError for more than
-        max_bytes in all, and ClientDisconnect; call `close` in any case.
+        max_bytes: limit of all files together. Raises InvalidRequestError for anything but such a
+        form, ImageTooLargeError and ClientDisconnect; call `close` in any case.
         """
         form = Form(boundary_of(request), self._files, MAX_FILES)
         error = partial(_batch_too_large, max_bytes)
         async for chunk in limited(request, max_bytes + FORM_ALLOWANCE, error):
-            await self._until_there_is_room(len(chunk))
+            await self._wait_for_room(len(chunk))
             form.feed(chunk)
             while self._files.complete:
-                await self._until_one_may_start()
+                await self._wait_to_start()
                 yield self._files.complete.popleft()
         form.finish()
         if not self._files.count:
             raise InvalidRequestError(f"The form has no field '{FIELD}'. {HINT}")
 
     def start(self, item: Item, line: Coroutine[Any, Any, bytes]) -> None:
-        """Start the coroutine that makes an item's line; it must not raise."""
+        """Start the coroutine that makes the line of an item; it must not raise."""
         task = asyncio.create_task(line)
         self._tasks.append(task)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        # Not in the task itself: one that is cancelled before it began comes to no `finally`.
+        # Not in the task itself: a task cancelled before it started never reaches its `finally`.
         task.add_done_callback(lambda _: item.close())
 
     async def lines(self) -> AsyncIterator[bytes]:
-        """The lines, in the order in which they are ready."""
+        """Yield the lines in the order of completion."""
         for ready in asyncio.as_completed(self._tasks):
             yield await ready
 
     async def close(self) -> None:
-        """Cancel what still runs and drop every byte."""
+        """Cancel the running tasks and drop all bytes."""
         self._files.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _until_there_is_room(self, size: int) -> None:
-        """Wait for images of this batch while they hold the memory that the next bytes need."""
+    async def _wait_for_room(self, size: int) -> None:
+        """Wait while images of this batch hold the memory that the next bytes need."""
         while self._running and not self._budget.has_room(size):
-            await self._until_one_is_ready()
+            await self._wait_for_one()
 
-    async def _until_one_may_start(self) -> None:
+    async def _wait_to_start(self) -> None:
         while len(self._running) >= AT_ONCE:
-            await self._until_one_is_ready()
+            await self._wait_for_one()
 
-    async def _until_one_is_ready(self) -> None:
+    async def _wait_for_one(self) -> None:
         with self._files.paused():
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)

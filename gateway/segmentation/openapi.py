@@ -1,4 +1,4 @@
-"""The OpenAPI document's part about images in requests and results in responses."""
+"""Headers, bodies and examples of the segmentation routes for the OpenAPI document."""
 
 import json
 from typing import Any, Final
@@ -100,7 +100,7 @@ SEGMENTED: Final[Responses] = {
         "content": {"application/json": {"schema": reference(SegmentationResult)}} | _PNG,
     }
 }
-# As a whole it is text: no schema of this version of OpenAPI describes each line for itself.
+# The body as a whole is a string: this version of OpenAPI has no schema for each line.
 _LINES: Final = {
     "type": "string",
     "contentMediaType": "application/x-ndjson",
@@ -113,7 +113,7 @@ BATCH: Final[Responses] = {
     }
 }
 _FORM: Final[dict[str, Any]] = {"multipart/form-data": {"schema": reference("ImageForm")}}
-# The photograph as the body itself. The declared type is not trusted; these are the usual ones.
+# The image as the body itself. The gateway does not trust the declared type; these are common.
 _BODY: Final[dict[str, Any]] = {
     kind: {"schema": BINARY} for kind in ("image/jpeg", "image/png", "application/octet-stream")
 }
@@ -146,7 +146,7 @@ FORMS: Final[dict[str, dict[str, Any]]] = {
         "properties": {
             "file": {
                 "type": "array",
-                "items": ANY_BYTES,  # an empty one has a line that says so
+                "items": ANY_BYTES,  # an empty file is reported on its line
                 "minItems": 1,
                 "maxItems": MAX_FILES,
                 "description": "The images: a field for each, all of this name.",

@@ -1,4 +1,4 @@
-"""Options of a segmentation: which version answers, in what form, and for which classes."""
+"""Options of a segmentation: model version, output form, classes and palette."""
 
 import json
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from gateway.masks.renders import RENDERS, Render
 class SegmentationOptions:
     """The options of one request.
 
-    model, version: which answers; None means the default.
+    model, version: None means the default.
     render: the output form of a PNG, a key of RENDERS.
     classes: names or ids of the classes to show; empty means all.
     opacity: of an overlay's colours, 0..1.
     palette: of colour maps and overlays, a key of PALETTES.
-    facts: whether the names and mean confidences of the classes are needed.
+    facts: whether the response needs the names and mean confidences of the classes.
     """
 
     model: str | None = None
@@ -46,14 +46,14 @@ class SegmentationOptions:
 
 
 def casefolded(name: str) -> str:
-    """A class's name for comparison: stripped and case-folded."""
+    """Return a class's name for comparison: stripped and case-folded."""
     return name.strip().casefold()
 
 
 def class_ids(names: tuple[str, ...], labels: Mapping[int, str]) -> frozenset[int]:
-    """The ids of classes given by name or id; raises InvalidRequestError listing the known names.
+    """Return the ids of classes given by name or id.
 
-    labels: class id -> name.
+    labels: class id -> name. Raises InvalidRequestError, which lists the known names.
     """
     by_name = {casefolded(name): class_id for class_id, name in labels.items()}
     by_name |= {str(class_id): class_id for class_id in labels}
@@ -66,7 +66,7 @@ def class_ids(names: tuple[str, ...], labels: Mapping[int, str]) -> frozenset[in
 
 
 def to_handler_json(options: SegmentationOptions, labels: Mapping[int, str]) -> str | None:
-    """The handler's render options in JSON, for a header; None if its default output is enough.
+    """Return the handler's render options in JSON; None if its default output is enough.
 
     labels: class id -> name; may be empty unless the options need labels. Raises
     InvalidRequestError for a class that the model does not know.
@@ -78,7 +78,7 @@ def to_handler_json(options: SegmentationOptions, labels: Mapping[int, str]) -> 
     fields: dict[str, object] = {"render": render}
     if options.facts:
         fields["confidence"] = True
-    elif chosen is not None:  # with facts the gateway selects the classes, from the whole mask
+    elif chosen is not None:  # with facts, the gateway selects the classes from the whole mask
         fields["classes"] = sorted(chosen)
     if options.form.takes_colours:
         shown = chosen if chosen is not None else [class_id for class_id in labels if class_id]

@@ -1,4 +1,4 @@
-"""Query parameters of the segmentation routes, and the options made of them."""
+"""Query parameters of the segmentation routes, and their conversion to options."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,7 +14,7 @@ from gateway.segmentation.results import ResultOptions
 if TYPE_CHECKING:
     RenderName = str
     PaletteName = str
-else:  # the tables' keys, for validation and for the OpenAPI document
+else:  # the keys of the tables, for validation and for the OpenAPI document
     RenderName = Literal[tuple(RENDERS)]
     PaletteName = Literal[tuple(PALETTES)]
 
@@ -59,7 +59,7 @@ def options(
     opacity: Annotated[float, _OPACITY] = 0.5,
     palette: Annotated[PaletteName, _PALETTE] = "seed",
 ) -> SegmentationOptions:
-    """The options of a segmentation."""
+    """Return the options of a segmentation."""
     return SegmentationOptions(model, version, render, _names(classes), opacity, palette)
 
 
@@ -69,7 +69,7 @@ def fact_options(
     classes: Annotated[str | None, _CLASSES] = None,
     palette: Annotated[PaletteName, _PALETTE] = "seed",
 ) -> SegmentationOptions:
-    """The options of a segmentation that is answered in JSON."""
+    """Return the options of a segmentation with a JSON response."""
     return SegmentationOptions(
         model, version, "labels", _names(classes), palette=palette, facts=True
     )
@@ -89,5 +89,5 @@ def result_options(
     tolerance: Annotated[float, _TOLERANCE] = 1.0,
     mask: Annotated[bool, _MASK] = False,
 ) -> ResultOptions:
-    """How much of a result the JSON holds."""
+    """Return the options for the content of a JSON result."""
     return ResultOptions(polygons, tolerance, mask)

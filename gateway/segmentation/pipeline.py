@@ -1,7 +1,7 @@
-"""READ THIS FIRST: an image's way through the gateway: admit -> receive -> predict.
+"""READ THIS FIRST: the stages of an image in the gateway: admit -> receive -> predict.
 
-A route calls these stages in turn, then encodes the prediction: as a colour map, as JSON, in
-another program's protocol.
+A route calls these stages in order, then encodes the prediction: as a colour map, as JSON, or in
+the protocol of another program.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from gateway.admission.slots import Admission
 from gateway.admission.upload_budget import Upload, UploadBudget
 from gateway.errors import DeadlineExceededError, GatewayError, NotFoundError, NoWorkerFreeError
-from gateway.http.json_body import read_json_body, room_for
+from gateway.http.json_body import base64_limit, read_json_body
 from gateway.http.uploads import read_image
 from gateway.models.catalogue import Catalogue, default_may_change
 from gateway.models.headers import model_headers
@@ -26,7 +26,7 @@ from gateway.settings import Settings
 from gateway.telemetry.stages import StageClock, Stages
 from gateway.torchserve.inference import InferenceClient, PredictRequest, PredictResponse, Target
 
-# A client that waited longer in the queue may have left.
+# Seconds in the queue after which the gateway checks whether the client has disconnected.
 _LONG_WAIT_S = 0.1
 
 
@@ -34,7 +34,7 @@ _LONG_WAIT_S = 0.1
 class Client:
     """The sender of a request.
 
-    is_gone: whether it disconnected; meaningful only after its whole request was received.
+    is_gone: whether it disconnected; only valid after its whole request was received.
     """
 
     request_id: str
@@ -42,13 +42,13 @@ class Client:
 
 
 def client_of(request: Request) -> Client:
-    """The sender of a request."""
+    """Return the sender of a request."""
     return Client(request.state.request_id, request.is_disconnected)
 
 
 @dataclass(slots=True)
 class _Job:
-    """An image to predict; expires: Unix time in seconds of its deadline."""
+    """An image to predict. expires: Unix time in seconds of the deadline."""
 
     client: Client
     image: Upload
@@ -62,7 +62,7 @@ def _too_slow(limit_s: float) -> DeadlineExceededError:
 
 
 class Pipeline:
-    """The stages of an image's way through the gateway."""
+    """The stages of an image in the gateway."""
 
     def __init__(
         self,
@@ -82,11 +82,11 @@ class Pipeline:
 
     @property
     def max_image_bytes(self) -> int:
-        """The largest upload."""
+        """The largest upload in bytes."""
         return self._settings.max_image_bytes
 
     def clock(self) -> StageClock:
-        """A stopwatch for an image whose stages begin now."""
+        """Return a stopwatch for the stages of an image, started now."""
         return self._stages.clock()
 
     def count_error(self, error: GatewayError) -> None:
@@ -100,9 +100,9 @@ class Pipeline:
         self._admission.refuse_if_full()
 
     async def check(self, options: SegmentationOptions) -> None:
-        """Raise what every image would fail with: an unknown model, version or class."""
+        """Raise the error that every image would fail with: an unknown model, version or class."""
         self._catalogue.check_model(options.model)
-        version = await self._catalogue.chosen(options.version)
+        version = await self._catalogue.resolve(options.version)
         to_handler_json(options, await self._catalogue.labels(version))
 
     # Receive
@@ -124,13 +124,13 @@ class Pipeline:
             raise _too_slow(limit) from exc
 
     async def receive_body(self, request: Request, upload: Upload) -> None:
-        """Read a body that holds an image, in base64 at most, and parameters."""
+        """Read a body with parameters and an image, raw or in base64."""
         async with self.receiving(upload):
-            await read_json_body(request, room_for(self.max_image_bytes), upload)
+            await read_json_body(request, base64_limit(self.max_image_bytes), upload)
 
     @asynccontextmanager
     async def batch(self) -> AsyncIterator[Batch]:
-        """An empty batch; at the end of the block what still runs is cancelled."""
+        """An empty batch; the end of the block cancels the tasks that still run."""
         self.refuse_if_full()
         batch = Batch(self._budget, self._settings.max_image_bytes)
         try:
@@ -162,7 +162,7 @@ class Pipeline:
     ) -> Prediction:
         """Receive the one image of a request and predict it.
 
-        raw: whether a body that is no form is the image itself. Raises GatewayError or
+        raw: whether a body that is not a form is the image itself. Raises GatewayError or
         ClientDisconnect.
         """
         with self.upload() as image:
@@ -174,47 +174,47 @@ class Pipeline:
     async def predict(
         self, client: Client, image: Upload, options: SegmentationOptions, clock: StageClock
     ) -> Prediction:
-        """The prediction for an image that was received. Raises GatewayError, ClientDisconnect."""
+        """Predict a received image; raises GatewayError or ClientDisconnect."""
         self._catalogue.check_model(options.model)
         limit = self._settings.deadline_s
         job = _Job(client, image, options, clock, time.time() + limit)
         try:
             async with asyncio.timeout(limit):
-                target, labels, response = await self._ask(job)
+                target, labels, response = await self._send(job)
         except TimeoutError as exc:
             detail = f"No answer after {limit:g} seconds. Try again later."
             raise DeadlineExceededError(detail) from exc
         clock.answered(target.model, target.version, response)
         return Prediction(target, response, labels, clock.seconds)
 
-    async def _ask(self, job: _Job) -> tuple[Target, Mapping[int, str], PredictResponse]:
-        """Ask the version that the options name, or the default one."""
+    async def _send(self, job: _Job) -> tuple[Target, Mapping[int, str], PredictResponse]:
+        """Send a job to the version in its options, or to the default version."""
         version = job.options.version
         try:
-            return await self._ask_once(job)
+            return await self._send_once(job)
         except NotFoundError as exc:
             if version is not None:
                 raise await self._catalogue.unknown(version) from exc
-        # The default version was removed after we learnt its name: there is another one now.
+        # The default version was removed after its name was read: there is a new one now.
         await self._catalogue.refresh()
         with default_may_change(version):
-            return await self._ask_once(job)
+            return await self._send_once(job)
 
-    async def _ask_once(self, job: _Job) -> tuple[Target, Mapping[int, str], PredictResponse]:
+    async def _send_once(self, job: _Job) -> tuple[Target, Mapping[int, str], PredictResponse]:
         options = job.options
-        target = Target(self._catalogue.model, await self._catalogue.chosen(options.version))
+        target = Target(self._catalogue.model, await self._catalogue.resolve(options.version))
         labels = await self._catalogue.labels(target.version) if options.needs_labels else {}
         handler_json = to_handler_json(options, labels)
         request = PredictRequest(job.client.request_id, handler_json, job.expires)
         return target, labels, await self._infer(job, target, request)
 
     async def _infer(self, job: _Job, target: Target, request: PredictRequest) -> PredictResponse:
-        """Wait for a slot at TorchServe and use it; errors name the target."""
+        """Wait for a slot at TorchServe and use it; errors carry the target in their headers."""
         try:
             async with self._admission.slot() as waited_s:
                 if waited_s > _LONG_WAIT_S and await job.client.is_gone():
                     raise ClientDisconnect
-                job.clock.took("queue", waited_s)
+                job.clock.record("queue", waited_s)
                 with job.clock.stage("infer"):
                     return await self._inference.predict(target, job.image, request)
         except NoWorkerFreeError as exc:

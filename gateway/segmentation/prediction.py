@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prediction:
-    """The handler's response to an image, and what the gateway adds to it.
+    """The handler's response to an image, with its target, labels and time.
 
     labels: class id -> name; empty where the options did not need them.
     seconds: from the start of the request to the handler's response.

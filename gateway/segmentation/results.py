@@ -1,4 +1,4 @@
-"""Results: what a mask holds, class by class, and the JSON answer made of it."""
+"""Results: the classes of a mask, and the JSON response."""
 
 import base64
 import re
@@ -22,17 +22,17 @@ from gateway.telemetry.stages import StageClock
 T = TypeVar("T")
 
 _TIMING: Final = re.compile(r"(\w+);dur=([0-9.]+)")
-# Polygons take so many times as long as everything else.
+# Time for polygons, as a multiple of the time for everything else.
 _POLYGONS_COST: Final = 25
 
 
 @dataclass(frozen=True)
 class ResultOptions:
-    """How much of a result the JSON holds.
+    """Options for the content of a JSON result.
 
-    polygons: the outlines of each class.
+    polygons: whether to add the outlines of each class.
     tolerance: pixels by which an outline may be off, to have fewer points; 0 is exact.
-    mask: the class ids themselves, as a PNG.
+    mask: whether to add the class ids themselves, as a PNG.
     """
 
     polygons: bool = False
@@ -41,7 +41,7 @@ class ResultOptions:
 
     @property
     def cost(self) -> int:
-        """About how often all pixels of the mask are gone through."""
+        """About how often encoding processes all pixels of the mask."""
         return _POLYGONS_COST if self.polygons else 1
 
 
@@ -49,7 +49,7 @@ class ResultOptions:
 class ClassRow:
     """One class present in a mask.
 
-    name: as the model calls it; the id in digits if it has no name.
+    name: the model's label; the id in digits if it has none.
     confidence: mean over the class's pixels, 0..1; 0 if the handler did not report it.
     """
 
@@ -60,11 +60,9 @@ class ClassRow:
 
 
 def classes_of(prediction: Prediction, ids: NDArray[np.uint8]) -> list[ClassRow]:
-    """The classes present in a mask of (height, width) uint8 class ids, ascending by id.
-
-    Taken from the mask, because a class may have a confidence at the network's size and no pixel
-    at the image's.
-    """
+    """Return the classes present in a mask of (height, width) uint8 class ids, ascending by id."""
+    # Based on the mask, because a class may have a confidence at the network's size, but no pixel
+    # at the image's size.
     pairs = filter(None, prediction.response.class_confidence.split(","))
     confidences = {int(id_): float(share) for id_, share in (pair.split("=") for pair in pairs)}
     return [
@@ -85,7 +83,7 @@ async def encode_result(
     encode: Callable[[], T],
     cost: int = 1,
 ) -> T:
-    """Run ``encode`` in the pool; cost: how often it goes through all pixels of the mask.
+    """Run ``encode`` in the pool. cost: how often it processes all pixels of the mask.
 
     Raises ModelUnavailableError if the handler's response is not a mask.
     """
@@ -95,10 +93,14 @@ async def encode_result(
 
 
 def to_json(
-    prediction: Prediction, options: SegmentationOptions, wanted: ResultOptions, request_id: str
+    prediction: Prediction,
+    options: SegmentationOptions,
+    result_options: ResultOptions,
+    request_id: str,
 ) -> SegmentationResult:
-    """The JSON answer; raises NotAMaskError if the handler's response is not a mask."""
-    ids = decode_mask(prediction.response.png)
+    """Return the JSON response; raises NotAMaskError if the handler's response is not a mask."""
+    png = prediction.response.png
+    ids = decode_mask(png)
     height, width = ids.shape
     chosen = class_ids(options.classes, prediction.labels) if options.classes else None
     rows = classes_of(prediction, ids)
@@ -111,14 +113,14 @@ def to_json(
         height=height,
         palette=options.palette,
         confidence=float(prediction.response.confidence or 0),
-        classes=[_class_result(each, ids, options.palette, wanted) for each in kept],
-        mask=_encoded(ids, chosen, prediction.response.png) if wanted.mask else None,
+        classes=[_class_result(each, ids, options.palette, result_options) for each in kept],
+        mask=_encode_mask(ids, chosen, png) if result_options.mask else None,
         timings_ms={stage: float(ms) for stage, ms in _TIMING.findall(prediction.timings)},
     )
 
 
 def _class_result(
-    row: ClassRow, ids: NDArray[np.uint8], palette: str, wanted: ResultOptions
+    row: ClassRow, ids: NDArray[np.uint8], palette: str, options: ResultOptions
 ) -> ClassResult:
     region = row.region
     return ClassResult(
@@ -130,11 +132,11 @@ def _class_result(
         bbox=region.bbox,
         mean_confidence=row.confidence,
         rle=Rle(size=(ids.shape[0], ids.shape[1]), counts=region.rle),
-        polygons=polygons(ids, row.class_id, wanted.tolerance) if wanted.polygons else None,
+        polygons=polygons(ids, row.class_id, options.tolerance) if options.polygons else None,
     )
 
 
-def _encoded(ids: NDArray[np.uint8], chosen: frozenset[int] | None, png: bytes) -> str:
+def _encode_mask(ids: NDArray[np.uint8], chosen: frozenset[int] | None, png: bytes) -> str:
     if chosen is not None:
         png = encode_grey(np.where(np.isin(ids, sorted(chosen)), ids, 0).astype(np.uint8))
     return base64.b64encode(png).decode("ascii")

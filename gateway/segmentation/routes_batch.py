@@ -1,4 +1,4 @@
-"""POST /v1/segment/batch: many photographs in one request, each with a line of its own."""
+"""POST /v1/segment/batch: many images in one request, and a line of JSON for each."""
 
 import logging
 from contextlib import AsyncExitStack
@@ -27,7 +27,7 @@ NDJSON: Final = "application/x-ndjson"
 
 
 class _Lines:
-    """Makes the line of each image of a batch."""
+    """Factory for the lines of a batch."""
 
     def __init__(
         self,
@@ -35,16 +35,16 @@ class _Lines:
         pool: CpuPool,
         client: Client,
         options: SegmentationOptions,
-        wanted: ResultOptions,
+        result_options: ResultOptions,
     ) -> None:
         self._pipeline = pipeline
         self._pool = pool
         self._client = client
         self._options = options
-        self._wanted = wanted
+        self._result_options = result_options
 
     async def of(self, item: Item) -> bytes:
-        """The line with an item's result or problem; never raises."""
+        """Return the line with an item's result or problem; never raises."""
         try:
             result = await self._segment(item)
             line = BatchLine(
@@ -70,8 +70,11 @@ class _Lines:
         clock, client = self._pipeline.clock(), self._client
         prediction = await self._pipeline.predict(client, item.image, self._options, clock)
         item.close()
-        encode = partial(to_json, prediction, self._options, self._wanted, client.request_id)
-        return await encode_result(self._pool, prediction, clock, encode, self._wanted.cost)
+        encode = partial(
+            to_json, prediction, self._options, self._result_options, client.request_id
+        )
+        cost = self._result_options.cost
+        return await encode_result(self._pool, prediction, clock, encode, cost)
 
 
 async def _is_gone() -> bool:
@@ -80,7 +83,7 @@ async def _is_gone() -> bool:
 
 
 class _BatchResponse(StreamingResponse):
-    """Sends the lines, and closes the batch in any case: also when the client is gone."""
+    """A response that sends the lines, then closes the batch, even if the client has left."""
 
     media_type = NDJSON
 
@@ -94,7 +97,7 @@ class _BatchResponse(StreamingResponse):
 
 
 def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
-    """The route of /v1/segment/batch."""
+    """The route /v1/segment/batch."""
     router = APIRouter(prefix="/v1", tags=["segmentation"])
 
     @router.post(
@@ -116,7 +119,7 @@ def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
     async def segment_batch(
         request: Request,
         options: Annotated[SegmentationOptions, Depends(parameters.fact_options)],
-        wanted: Annotated[ResultOptions, Depends(parameters.result_options)],
+        result_options: Annotated[ResultOptions, Depends(parameters.result_options)],
     ) -> StreamingResponse:
         """Takes up to 100 images as file fields of one form.
 
@@ -127,7 +130,7 @@ def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
         """
         await pipeline.check(options)
         client = Client(request.state.request_id, _is_gone)
-        lines = _Lines(pipeline, pool, client, options, wanted)
+        lines = _Lines(pipeline, pool, client, options, result_options)
         async with AsyncExitStack() as stack:
             batch = await stack.enter_async_context(pipeline.batch())
             async with pipeline.receiving_batch(request, batch) as items:

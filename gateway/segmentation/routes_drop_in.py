@@ -1,4 +1,4 @@
-"""The drop-in endpoint: a photograph in, a colour map out."""
+"""POST /segmentation, the drop-in endpoint: an image in, a colour map out."""
 
 from typing import Annotated
 

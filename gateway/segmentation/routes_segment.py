@@ -1,4 +1,4 @@
-"""POST /v1/segment: one result in the form that its client asks for."""
+"""POST /v1/segment: the result for one image, as a PNG or JSON."""
 
 from dataclasses import replace
 from functools import partial
@@ -22,10 +22,8 @@ from gateway.telemetry.stages import StageClock
 
 
 def prefers_json(request: Request) -> bool:
-    """Whether the client prefers JSON to a PNG; raises NotAcceptableError if it takes neither.
-
-    Of equally good matches the last is taken, so a client without a preference gets the PNG.
-    """
+    """Whether the client prefers JSON to a PNG; raises NotAcceptableError if it accepts neither."""
+    # Of equally good matches the last one wins, so a client without a preference gets the PNG.
     try:
         best = mimeparse.best_match([JSON, PNG], request.headers.get("Accept", "*/*"))
     except mimeparse.MimeTypeParseException:
@@ -36,7 +34,7 @@ def prefers_json(request: Request) -> bool:
 
 
 def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
-    """The route of /v1/segment."""
+    """The route /v1/segment."""
     router = APIRouter(prefix="/v1", tags=["segmentation"])
 
     @router.post(
@@ -50,7 +48,7 @@ def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
     async def segment(
         request: Request,
         options: Annotated[SegmentationOptions, Depends(parameters.options)],
-        wanted: Annotated[ResultOptions, Depends(parameters.result_options)],
+        result_options: Annotated[ResultOptions, Depends(parameters.result_options)],
     ) -> Response:
         """Takes the image as the file field of a form, or as the body itself.
 
@@ -62,8 +60,9 @@ def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
         if prefers_json(request):
             as_json = replace(options, render="labels", facts=True)
             prediction = await pipeline.segment(request, as_json, clock, raw=True)
-            encode = partial(_encode_json, prediction, options, wanted, request.state.request_id)
-            body = await encode_result(pool, prediction, clock, encode, wanted.cost)
+            request_id = request.state.request_id
+            encode = partial(_encode_json, prediction, options, result_options, request_id)
+            body = await encode_result(pool, prediction, clock, encode, result_options.cost)
             return Response(body, media_type=JSON, headers=prediction.headers | NOT_STORED)
         prediction = await pipeline.segment(request, options, clock, raw=True)
         png = await _encode_png(pool, prediction, options, clock)
@@ -73,9 +72,12 @@ def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
 
 
 def _encode_json(
-    prediction: Prediction, options: SegmentationOptions, wanted: ResultOptions, request_id: str
+    prediction: Prediction,
+    options: SegmentationOptions,
+    result_options: ResultOptions,
+    request_id: str,
 ) -> bytes:
-    return to_json(prediction, options, wanted, request_id).model_dump_json().encode()
+    return to_json(prediction, options, result_options, request_id).model_dump_json().encode()
 
 
 async def _encode_png(

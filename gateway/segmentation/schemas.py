@@ -1,4 +1,4 @@
-"""The shapes of the gateway's JSON answers; no field has a default, so none is ever left out."""
+"""Response schemas of the segmentation routes; no field has a default, so none is ever omitted."""
 
 from pydantic import BaseModel, Field
 

@@ -1,4 +1,4 @@
-"""Metrics of answered images: stages, and what the masks show (for drift)."""
+"""Metrics of predicted images: stage durations, and class statistics to detect drift."""
 
 import re
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-# The worker's stages have a prefix: both sides speak of "infer" and mean different clocks.
+# Exported with the prefix "worker_": gateway and worker both have a stage "infer".
 _WORKER_STAGE: Final = re.compile(r"(decode|preprocess|infer|postprocess|encode);dur=(\d+\.?\d*)")
 _NUMBER: Final = re.compile(r"\d+\.?\d*")
 _BY_CLASS: Final = re.compile(r"(\d{1,3})=(\d+\.?\d*)")
-# Versions come and go while the gateway runs: so many have series of their own.
+# Versions come and go while the gateway runs; further ones share the label "other".
 _MAX_VERSIONS: Final = 64
 _STAGE_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30)
 _SHARES: Final = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 1)
@@ -21,7 +21,10 @@ _CLASS: Final = (*_VERSION, "class")
 
 
 class ImageMetrics:
-    """Metrics by model and version: only of versions that answered, so that labels are bounded."""
+    """Metrics by model and version.
+
+    Recorded only after a version responded, so that no client can invent a label value.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._versions: dict[tuple[str, str], VersionMetrics] = {}
@@ -47,7 +50,7 @@ class ImageMetrics:
         )
 
     def of(self, model: str, version: str) -> "VersionMetrics":
-        """The metrics of a version; beyond a bound, those that all further versions share."""
+        """Return the metrics of a version; beyond a bound, those that all further versions share."""
         known = self._versions.get((model, version))
         if known is None:
             if len(self._versions) >= _MAX_VERSIONS:
@@ -65,19 +68,19 @@ class VersionMetrics:
         self._stages: dict[str, Histogram] = {}
 
     def stage(self, stage: str, seconds: float) -> None:
-        """Record one stage of an image that this version answered."""
+        """Record the duration of one stage of an image."""
         series = self._stages.get(stage)
         if series is None:
             series = self._stages[stage] = self._metrics.stages.labels(*self._labels, stage)
         series.observe(seconds)
 
     def worker_timings(self, server_timing: str) -> None:
-        """Record the worker's stages, from the header with their milliseconds."""
+        """Record the worker's stages, from its header Server-Timing in milliseconds."""
         for stage, milliseconds in _WORKER_STAGE.findall(server_timing):
             self.stage(f"worker_{stage}", float(milliseconds) / 1e3)
 
     def image(self, confidence: str) -> None:
-        """Count an image; confidence: the worker's header, "0" to "1", or empty."""
+        """Count an image. confidence: the worker's header, "0" to "1", or empty."""
         self._images.inc()
         if _NUMBER.fullmatch(confidence):
             self._confidence.observe(float(confidence))
@@ -92,9 +95,10 @@ class VersionMetrics:
         return self._metrics.confidence.labels(*self._labels)
 
     def classes(self, pixels: str, confidences: str, labels: Mapping[int, str]) -> None:
-        """Count an image's classes: the worker's headers "id=pixels,..." and "id=confidence,...".
+        """Count the classes in a mask.
 
-        labels: class id -> name. An id without a name is counted as another class.
+        pixels, confidences: the worker's headers "id=pixels,..." and "id=confidence,...".
+        labels: class id -> name. An id without a name is counted as "other".
         """
         for class_id, count in _BY_CLASS.findall(pixels):
             name = labels.get(int(class_id), _OTHER)

@@ -1,4 +1,4 @@
-"""Metrics and an access log line for every request; neither holds any content."""
+"""Metrics and an access log line for every request, without its content."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ _MAX_PATH: Final = 200
 
 
 class Telemetry:
-    """ASGI middleware that measures requests; only the one that adds headers is further out."""
+    """ASGI middleware: measure and log requests; only ResponseHeaders is further out."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, *, is_traced: bool) -> None:
         self._app = app
@@ -33,7 +33,7 @@ class Telemetry:
         self._metrics.in_flight.inc()
         try:
             await self._app(scope, exchange.receive, exchange.send)
-        except Exception:  # Starlette answers the unforeseen outside of every middleware
+        except Exception:  # Starlette handles unexpected ones outside of every middleware
             exchange.state["error_code"] = InternalError.code
             raise
         finally:
@@ -46,18 +46,18 @@ class Telemetry:
         if code := exchange.state.get("error_code"):
             self._metrics.failed(code)
         if exchange.is_result and exchange.model and exchange.version:
-            sending = now - exchange.answering
+            sending = now - exchange.response_started_at
             self._metrics.images.of(exchange.model, exchange.version).stage("write", sending)
         _log(exchange, route, seconds)
 
 
 class _Exchange:
-    """One request and its answer, as they pass."""
+    """One request and its response, observed as they pass."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, is_traced: bool) -> None:
         self.is_traced = is_traced
         self.started = time.perf_counter()
-        self.answering = self.started
+        self.response_started_at = self.started
         self.scope = scope
         self.state: dict[str, Any] = scope["state"]
         self.identity: str = self.state["request_id"]
@@ -70,13 +70,13 @@ class _Exchange:
         self._send = send
 
     async def receive(self) -> Message:
-        """Counts what the client sends."""
+        """Count the bytes of the request body."""
         message = await self._receive()
         self.bytes_in += len(message.get("body", b""))
         return message
 
     async def send(self, message: Message) -> None:
-        """Marks the answer and counts it."""
+        """Note the start of the response and count the bytes of its body."""
         if message["type"] == "http.response.start":
             self._start(message)
         else:
@@ -84,7 +84,7 @@ class _Exchange:
         await self._send(message)
 
     def _start(self, message: Message) -> None:
-        self.answering = time.perf_counter()
+        self.response_started_at = time.perf_counter()
         self.status = message["status"]
         for name, value in message["headers"]:
             if name == b"x-model":
@@ -112,7 +112,7 @@ def _log(exchange: _Exchange, route: str, seconds: float) -> None:
     level = logging.DEBUG if policy_of(scope["path"]).probe else logging.INFO
     if not access.isEnabledFor(level):
         return
-    # The raw path: still percent-encoded, so that it cannot forge a line of its own.
+    # The raw path is percent-encoded, so it cannot forge a second line.
     path = str(scope.get("raw_path", b"")[:_MAX_PATH], "latin-1")
     fields = {
         "method": scope["method"],
@@ -129,6 +129,6 @@ def _log(exchange: _Exchange, route: str, seconds: float) -> None:
         "key_id": getattr(exchange.state.get("principal"), "id", None),
         "trace_id": tracing.trace_id() if exchange.is_traced else None,
     }
-    told = {name: value for name, value in fields.items() if value is not None}
+    extra = {name: value for name, value in fields.items() if value is not None}
     line = "%(method)s %(path)s %(status)d %(duration_ms).1f ms id=%(request_id)s"
-    access.log(level, line, fields, extra=told)
+    access.log(level, line, fields, extra=extra)

@@ -1,4 +1,4 @@
-"""The stages of an image, timed for metrics and traces alike."""
+"""Timing of an image's stages, for metrics and traces."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,12 +12,12 @@ from gateway.telemetry.tracing import Tracing
 # The last one, "write", is measured by the middleware.
 STAGES: Final = ("read", "queue", "infer", "colour", "write")
 
-# Version -> class id -> name, as far as known without a request to TorchServe.
+# Version -> class id -> name, as far as cached, without a request to TorchServe.
 Labels = Callable[[str], Mapping[int, str]]
 
 
 class Facts(Protocol):
-    """What the handler reports of an image, in the formats of its headers."""
+    """The handler's report on an image, in the formats of its headers."""
 
     @property
     def class_pixels(self) -> str: ...
@@ -33,7 +33,7 @@ class Facts(Protocol):
 
 
 class Stages:
-    """Makes the stopwatch of each image."""
+    """Factory for the stopwatch of each image."""
 
     def __init__(self, metrics: Metrics, tracing: Tracing, labels: Labels) -> None:
         self.metrics = metrics
@@ -41,14 +41,15 @@ class Stages:
         self.labels = labels
 
     def clock(self) -> "StageClock":
-        """A stopwatch that starts now."""
+        """Return a stopwatch, started now."""
         return StageClock(self)
 
 
 class StageClock:
-    """Times one image's stages: as spans at once, as metrics once a version has answered.
+    """Stopwatch for the stages of one image.
 
-    Metrics wait, because only a version that answered is known to exist.
+    Spans are recorded at once, metrics only once a version has responded, because only then is it
+    known to exist.
     """
 
     def __init__(self, stages: Stages) -> None:
@@ -64,7 +65,7 @@ class StageClock:
         return time.perf_counter() - self.started
 
     def stage(self, name: str) -> AbstractContextManager[None]:
-        """Time the block; within ``infer``, the request to TorchServe continues the trace."""
+        """Time the block as a stage; ``infer`` continues the trace in TorchServe's worker."""
         timed = _Timed(self, name)
         return self._traced(name, timed) if self._is_traced else timed
 
@@ -73,25 +74,25 @@ class StageClock:
         with timed, self._stages.tracing.stage(name):
             yield
 
-    def took(self, name: str, seconds: float) -> None:
-        """Record a stage that ends now and was timed elsewhere."""
+    def record(self, name: str, seconds: float) -> None:
+        """Record a stage that was timed elsewhere and ends now."""
         if self._is_traced:
-            self._stages.tracing.took(name, seconds)
-        self.record(name, seconds)
+            self._stages.tracing.record(name, seconds)
+        self.observe(name, seconds)
 
     def answered(self, model: str, version: str, facts: Facts) -> None:
-        """Note which version answered, and record what it reports."""
+        """Note which version responded, and record its report."""
         self._version = metrics = self._stages.metrics.images.of(model, version)
         for name, seconds in self._pending:
             metrics.stage(name, seconds)
         metrics.worker_timings(facts.timings)
         metrics.image(facts.confidence)
-        # Empty until the first scrape, which fetches them.
+        # Empty until the first scrape fetches the labels.
         if labels := self._stages.labels(version):
             metrics.classes(facts.class_pixels, facts.class_confidence, labels)
 
-    def record(self, name: str, seconds: float) -> None:
-        """Count a stage's seconds, now or once a version has answered."""
+    def observe(self, name: str, seconds: float) -> None:
+        """Count a stage's seconds, now or once a version has responded."""
         if self._version is None:
             self._pending.append((name, seconds))
         else:
@@ -99,7 +100,7 @@ class StageClock:
 
 
 class _Timed:
-    """Times a block that ends without an error; a class, as it costs half of a generator."""
+    """Context manager that times a block without an error; costs half of a generator."""
 
     def __init__(self, clock: StageClock, name: str) -> None:
         self._clock = clock
@@ -110,4 +111,4 @@ class _Timed:
 
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
-            self._clock.record(self._name, time.perf_counter() - self._started)
+            self._clock.observe(self._name, time.perf_counter() - self._started)

@@ -1,1 +1,1 @@
-"""TorchServe, as the gateway asks it; no other folder knows its APIs."""
+"""Clients of TorchServe's APIs; no other folder knows them."""

@@ -1,4 +1,4 @@
-"""Failures of TorchServe as the gateway's errors: the one table for both of its APIs."""
+"""Translation of TorchServe's failures to the gateway's errors, for both of its APIs."""
 
 import json
 import logging
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 _AGAIN: Final = "Send the request again in a few seconds."
 
-# Either client's exception. The first row with a class of it; the last one takes all that is left.
+# Exceptions of either client. The first matching row applies; the last row matches all others.
 TRANSPORT: Final[tuple[tuple[tuple[type[Exception], ...], type[GatewayError], str], ...]] = (
     (
         (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
@@ -49,7 +49,7 @@ TRANSPORT: Final[tuple[tuple[tuple[type[Exception], ...], type[GatewayError], st
     ),
 )
 
-# Our handler's verdict on one image: {"code": "<one of these>", "detail": "..."}.
+# Our handler's error for one image: {"code": "<one of these>", "detail": "..."}.
 HANDLER: Final[dict[str, type[GatewayError]]] = {
     error.code: error
     for error in (
@@ -65,7 +65,7 @@ HANDLER: Final[dict[str, type[GatewayError]]] = {
 
 @dataclass(frozen=True)
 class Rule:
-    """Matches one kind of TorchServe's own errors: {"code": 503, "type": ..., "message": ...}."""
+    """A rule for one kind of TorchServe's errors: {"code": 503, "type": ..., "message": ...}."""
 
     error: type[GatewayError]
     detail: str
@@ -82,7 +82,7 @@ class Rule:
         )
 
 
-# The first that matches; the last one matches everything.
+# The first matching rule applies; the last one matches everything.
 TORCHSERVE: Final = (
     Rule(
         NotFoundError,
@@ -122,7 +122,7 @@ TORCHSERVE: Final = (
 
 
 def from_transport(failure: aiohttp.ClientError | TimeoutError | httpx.HTTPError) -> GatewayError:
-    """The error for a request without a response."""
+    """Return the error for a request without a response."""
     row = next(row for row in TRANSPORT if isinstance(failure, row[0]))
     return row[1](row[2])
 
@@ -136,7 +136,7 @@ def _fields(body: bytes) -> dict[str, object]:
 
 
 class HasStatusAndBody(Protocol):
-    """A response of either client."""
+    """The response of either client."""
 
     @property
     def status_code(self) -> int: ...
@@ -146,7 +146,7 @@ class HasStatusAndBody(Protocol):
 
 
 def from_response(response: HasStatusAndBody) -> GatewayError:
-    """The error for a response other than 200: the handler's own verdict, or TorchServe's."""
+    """Return the error for a response other than 200, from the handler or from TorchServe."""
     fields = _fields(response.content)
     code = fields.get("code")
     if isinstance(code, str) and code in HANDLER:

@@ -1,4 +1,4 @@
-"""TorchServe's inference API: an image in, the handler's mask and its facts out."""
+"""Client of TorchServe's inference API."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _W3C: Final = TraceContextTextMapPropagator()
 
 @dataclass(frozen=True)
 class Target:
-    """The version of a model that answers a request."""
+    """The version of a model that a request is sent to."""
 
     model: str
     version: str
@@ -29,7 +29,7 @@ class Target:
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """What accompanies an image.
+    """The metadata of a request; the image is separate.
 
     options: the handler's render options in JSON; None for its plain mask.
     expires: Unix time in seconds at which the gateway's deadline passes.
@@ -42,13 +42,13 @@ class PredictRequest:
 
 @dataclass(frozen=True)
 class PredictResponse:
-    """The handler's response: a PNG of the image's size, and facts about it.
+    """The handler's response: a PNG of the image's size, and its headers.
 
-    png: what the options ask for; without options, class ids in 8-bit grey.
+    png: the output form of the options; without options, class ids in 8-bit grey.
     class_pixels: "id=pixels,..." of the classes present.
     timings: the worker's stages in the format of Server-Timing.
     confidence: mean over the image, "0.0000" to "1.0000".
-    class_confidence: "id=mean,..."; empty unless the options ask for it.
+    class_confidence: "id=mean,..."; empty unless requested by the options.
     """
 
     png: bytes
@@ -69,9 +69,9 @@ class InferenceClient:
     async def predict(
         self, target: Target, image: Upload, request: PredictRequest
     ) -> PredictResponse:
-        """The response to an image.
+        """Send an image and return the response.
 
-        Raises a GatewayError: the handler's verdict on the image, or a failure of TorchServe.
+        Raises GatewayError: the handler's error for the image, or a failure of TorchServe.
         """
         try:
             response = await self._post(target, image, request)
@@ -94,8 +94,8 @@ class InferenceClient:
             raise
         except aiohttp.ClientError:
             # A restart of TorchServe may have closed a kept-alive connection just as it was taken
-            # from the pool. A prediction changes nothing and this one keeps its slot, so a second
-            # try is safe and never adds to the load that TorchServe sees at once.
+            # from the pool. Predictions are idempotent and this one keeps its slot, so a retry is
+            # safe and never adds to TorchServe's concurrent load.
             return await self._send(target, image, request)
 
     async def _send(self, target: Target, image: Upload, request: PredictRequest) -> Response:
@@ -114,26 +114,25 @@ class InferenceClient:
 
 @lru_cache(maxsize=64)
 def _endpoint(url: str, target: Target) -> URL:
-    """The URL of a version; cached, because parsing it takes a tenth of the gateway's time.
-
-    Always an explicit version: InferenceClient's metrics call every other one "default".
-    """
+    """Return the URL of a version."""
+    # Cached, because parsing it takes a tenth of the gateway's time. Always with an explicit
+    # version: TorchServe's metrics label requests without one as "default".
     return URL(f"{url}/predictions/{quote(target.model)}/{quote(target.version)}", encoded=True)
 
 
 async def _body(image: Upload) -> AsyncIterator[bytes | bytearray]:
-    """The image block by block, so that no layer copies it; nothing appends to it any more."""
+    """Yield the image in blocks, so that no layer below copies it; it no longer grows."""
     for block in image.blocks:
         yield block
 
 
 def _fact(response: Response, name: str) -> str:
-    """A header of the response in ASCII, because ours must carry it on; empty if it is missing."""
+    """Return a header of the response, in ASCII for our own headers; empty if it is missing."""
     return response.headers.get(name, "").encode("ascii", "replace").decode()
 
 
 def trace_context() -> dict[str, str]:
-    """The W3C headers that make the worker's spans children of the current span, if any."""
+    """Return the W3C trace headers of the current span; empty if there is none."""
     headers: dict[str, str] = {}
     if trace.get_current_span().get_span_context().is_valid:
         _W3C.inject(headers)

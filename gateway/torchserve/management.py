@@ -1,4 +1,4 @@
-"""TorchServe's management API, read-only."""
+"""Read-only client of TorchServe's management API."""
 
 import asyncio
 import json
@@ -14,7 +14,10 @@ from gateway.torchserve.failures import from_response, from_transport
 
 @dataclass(frozen=True)
 class VersionStatus:
-    """A registered version, its workers that are ready, and when the oldest of them started."""
+    """A registered version.
+
+    workers: number of ready workers. loaded_at: when the oldest of them started.
+    """
 
     version: str
     workers: int
@@ -23,19 +26,19 @@ class VersionStatus:
 
 @dataclass(frozen=True)
 class ModelStatus:
-    """A registered model at one moment."""
+    """The versions of a registered model at one moment."""
 
     default_version: str
     versions: tuple[VersionStatus, ...]
 
     def find(self, version: str) -> VersionStatus | None:
-        """The status of a version, if it is registered."""
-        return next((known for known in self.versions if known.version == version), None)
+        """Return the status of a version, or None if it is not registered."""
+        return next((status for status in self.versions if status.version == version), None)
 
     @property
     def names(self) -> str:
-        """The versions in words, for messages."""
-        return ", ".join(known.version for known in self.versions)
+        """The names of the versions, for messages."""
+        return ", ".join(status.version for status in self.versions)
 
 
 class _Worker(BaseModel):
@@ -66,7 +69,7 @@ _DESCRIPTIONS = TypeAdapter(list[_Description])
 
 
 class ManagementClient:
-    """A client of the management API: what is registered, and its labels."""
+    """A client of the management API."""
 
     def __init__(self, client: httpx.AsyncClient, url: str, timeout_s: float) -> None:
         self._client = client
@@ -74,12 +77,12 @@ class ManagementClient:
         self._timeout = httpx.Timeout(timeout_s)
 
     async def status(self, model: str) -> ModelStatus:
-        """All versions of a model and which is the default.
+        """Return all versions of a model, and which of them is the default.
 
         Raises NotFoundError if the model is not registered, ModelUnavailableError if TorchServe
-        does not answer.
+        does not respond.
         """
-        # Two requests, because the list of all versions does not say which is the default.
+        # Two requests, because the list of all versions does not mark the default.
         default, everything = await asyncio.gather(
             self._describe(f"/models/{model}"), self._describe(f"/models/{model}/all")
         )
@@ -87,7 +90,7 @@ class ManagementClient:
         return ModelStatus(default[0].version, tuple(versions))
 
     async def labels(self, model: str, version: str) -> dict[int, str]:
-        """Class id -> name, as the version's archive has them; occupies a worker for a moment."""
+        """Return class id -> name from the version's archive; occupies a worker for a moment."""
         description = (await self._describe(f"/models/{model}/{version}?customized=true"))[0]
         if description.metadata is None:
             raise ModelUnavailableError("The model does not say which classes it knows.")
@@ -97,7 +100,7 @@ class ManagementClient:
         try:
             response = await self._get(self._url + path)
         except httpx.TimeoutException as exc:
-            # Not a deadline of the client's request: it asked for a mask, or whether we are ready.
+            # Not a 504: the deadline of the client's own request has not passed.
             raise ModelUnavailableError("The inference server is silent. Try again later.") from exc
         except httpx.HTTPError as exc:
             raise from_transport(exc) from exc
@@ -117,5 +120,5 @@ class ManagementClient:
         try:
             return await self._client.get(url, timeout=self._timeout)
         except (httpx.RemoteProtocolError, httpx.ReadError):
-            # A kept-alive connection that TorchServe closed as it was taken from the pool.
+            # TorchServe closed a kept-alive connection just as it was taken from the pool.
             return await self._client.get(url, timeout=self._timeout)

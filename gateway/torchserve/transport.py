@@ -1,7 +1,7 @@
 """Keep-alive connections to TorchServe's inference API, over aiohttp.
 
-For a photograph aiohttp takes a quarter of the processor time that httpx takes, which was half of
-all that the gateway does (decision record 0027).
+For an image aiohttp takes a quarter of the CPU time that httpx takes, which was half of the
+gateway's total (decision record 0027).
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -15,7 +15,7 @@ from yarl import URL
 
 @dataclass(frozen=True)
 class Response:
-    """A whole response. headers: looked up whatever the case of their names."""
+    """A complete response. headers: case-insensitive."""
 
     status_code: int
     headers: Mapping[str, str]
@@ -24,14 +24,14 @@ class Response:
 
 @dataclass(frozen=True, kw_only=True)
 class Timeouts:
-    """Seconds to establish a connection, and between two bytes of a response."""
+    """Timeouts in seconds: to connect, and between two reads of a response."""
 
     connect_s: float
     read_s: float
 
 
 class Transport(Protocol):
-    """What carries requests to the inference API."""
+    """A transport for requests to the inference API."""
 
     async def post(
         self,
@@ -40,7 +40,7 @@ class Transport(Protocol):
         body: AsyncIterator[bytes | bytearray],
         timeouts: Timeouts,
     ) -> Response:
-        """Send once and return the whole response; the headers hold the body's length.
+        """Send once and return the complete response; the headers contain the body's length.
 
         Raises aiohttp.ClientError or TimeoutError.
         """
@@ -68,7 +68,8 @@ class AiohttpTransport:
         body: AsyncIterator[bytes | bytearray],
         timeouts: Timeouts,
     ) -> Response:
-        """As the protocol says; sending has no timeout, because every caller has a deadline."""
+        """See Transport.post."""
+        # Sending has no timeout, because every caller has a deadline.
         async with self._opened().post(
             url, headers=headers, data=body, timeout=_limits(timeouts), allow_redirects=False
         ) as response:
@@ -80,10 +81,10 @@ class AiohttpTransport:
             await self._session.close()
 
     def _opened(self) -> aiohttp.ClientSession:
-        # Not in the constructor: aiohttp binds a session to the running loop.
+        # Not in the constructor: aiohttp binds a session to the running event loop.
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                # A server that comes back may have another address.
+                # A restarted server may have another address.
                 connector=aiohttp.TCPConnector(
                     limit=0, keepalive_timeout=self._keepalive_s, use_dns_cache=False
                 ),

@@ -1,1 +1,1 @@
-"""Hugging Face: image segmentation as its inference clients send and read it."""
+"""Image segmentation in the format of Hugging Face's inference clients."""

@@ -1,4 +1,4 @@
-"""Messages of Hugging Face's image segmentation: what its inference clients send and read."""
+"""Requests and responses of Hugging Face's image segmentation."""
 
 import base64
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from gateway.segmentation.prediction import Prediction
 from gateway.segmentation.results import classes_of
 
 Share = Annotated[float, Field(ge=0, le=1)]
-_MEANS_NOTHING: Final[Any] = Field(
+_UNSUPPORTED: Final[Any] = Field(
     default=None,
     description="Means nothing here: each pixel belongs to one class.",
     json_schema_extra=narrowed(type="null"),
@@ -26,8 +26,8 @@ class HuggingFaceParameters(BaseModel):
     threshold: Share | None = Field(
         default=None, description="Classes with a lower mean confidence are left out."
     )
-    mask_threshold: float | None = _MEANS_NOTHING
-    overlap_mask_area_threshold: float | None = _MEANS_NOTHING
+    mask_threshold: float | None = _UNSUPPORTED
+    overlap_mask_area_threshold: float | None = _UNSUPPORTED
     subtask: Literal["instance", "panoptic", "semantic"] | None = Field(
         default=None,
         description="The one that is offered.",
@@ -48,7 +48,7 @@ class HuggingFaceInputs(BaseModel):
 
 @dataclass(frozen=True)
 class Inputs:
-    """An image, and the score below which a class is left out."""
+    """An image, and the least score of the classes in the response, 0..1."""
 
     image: bytes
     threshold: float
@@ -68,14 +68,14 @@ _SEGMENTS = TypeAdapter(list[HuggingFaceSegment])
 
 
 def read_inputs(body: bytes, max_image_bytes: int) -> Inputs:
-    """The image and the parameters of a JSON body.
+    """Return the image and the threshold in a JSON body.
 
-    Raises InvalidRequestError for parameters without a meaning here, and ImageTooLargeError.
+    Raises InvalidRequestError, also for parameters that are not supported, and ImageTooLargeError.
     """
-    sent = parse(body, HuggingFaceInputs)
-    parameters = sent.parameters or HuggingFaceParameters()
+    message = parse(body, HuggingFaceInputs)
+    parameters = message.parameters or HuggingFaceParameters()
     _refuse_unsupported(parameters)
-    image = decode_base64(sent.inputs, "`inputs`", max_image_bytes)
+    image = decode_base64(message.inputs, "`inputs`", max_image_bytes)
     return Inputs(image, parameters.threshold or 0.0)
 
 
@@ -93,7 +93,7 @@ def _refuse_unsupported(parameters: HuggingFaceParameters) -> None:
 
 
 def segments(prediction: Prediction, threshold: float) -> bytes:
-    """The classes present, ascending by id, background included, as JSON.
+    """Encode the classes present as JSON, ascending by id, background included.
 
     threshold: least mean confidence, 0..1. Raises NotAMaskError if the response is not a mask.
     """

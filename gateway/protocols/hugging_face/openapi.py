@@ -1,4 +1,4 @@
-"""The OpenAPI document's part about Hugging Face."""
+"""Bodies and examples of the Hugging Face route for the OpenAPI document."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ from gateway.segmentation.openapi import FACTS
 _SEGMENTS: Final = [{"label": "cat", "score": 0.9512, "mask": EXAMPLE_PNG}]
 
 BODY: Final = json_or_bytes(HuggingFaceInputs, "image/jpeg", "image/png")
-ANSWER: Final[Responses] = {
+RESPONSE: Final[Responses] = {
     200: {
         "headers": FACTS | NOT_STORED,
         "content": {"application/json": {"example": _SEGMENTS}},

@@ -22,7 +22,7 @@ from gateway.segmentation.results import encode_result
 
 
 def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
-    """The route of /v1/hf/{model}."""
+    """The route /v1/hf/{model}."""
     router = APIRouter(prefix="/v1/hf", tags=["protocols"])
 
     @router.post(
@@ -30,7 +30,7 @@ def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
         summary="Segment a photograph for a Hugging Face client",
         response_model=list[HuggingFaceSegment],
         response_description="A black and white mask for each class that occurs.",
-        responses=openapi.ANSWER
+        responses=openapi.RESPONSE
         | problems(
             *IMAGE_PROBLEMS,
             invalid_request="The JSON is not what is expected: inputs: Field required.",
@@ -63,11 +63,9 @@ def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
 
 
 async def _unpack(image: Upload, max_bytes: int, pool: CpuPool) -> float:
-    """Leave only the image in the upload; return the threshold that came with it.
-
-    Clients send the image itself or JSON. The content decides which it is, because the client's
-    library declares application/json for both.
-    """
+    """Replace the body in the upload by its image; return the threshold, 0 if there is none."""
+    # The body is the image itself or JSON. Its content decides, because the client library declares
+    # application/json for both.
     threshold = 0.0
     if is_object(image):
         inputs = await pool.decode_body(image, partial(read_inputs, max_image_bytes=max_bytes))

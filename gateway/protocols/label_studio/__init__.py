@@ -1,1 +1,1 @@
-"""Label Studio: a machine learning back end that pre-annotates images with brushes."""
+"""A Label Studio machine learning back end that pre-annotates images with brushes."""

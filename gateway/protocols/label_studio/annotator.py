@@ -1,4 +1,4 @@
-"""Predictions for Label Studio's tasks: several at once, each of which fails alone."""
+"""Predictions for Label Studio's tasks: several at once; a bad image fails only its own task."""
 
 import asyncio
 from contextlib import ExitStack
@@ -18,10 +18,10 @@ from gateway.protocols.label_studio.messages import (
     Tasks,
     check_project,
     document,
+    failed_prediction,
     read_tasks,
     to_label_studio,
     version_name,
-    without_image,
 )
 from gateway.segmentation.batch import AT_ONCE
 from gateway.segmentation.options import SegmentationOptions
@@ -35,14 +35,14 @@ _MAX_PROJECT_BYTES: Final = 1024 * 1024
 
 @dataclass(frozen=True)
 class _Task:
-    """A task's image, later replaced by its prediction; or why there is no image."""
+    """A task: an upload with its image, later with its prediction; or the error of the image."""
 
     upload: Upload
     error: GatewayError | None
 
 
 class Annotator:
-    """Makes brush strokes of the model's masks."""
+    """A service that predicts Label Studio's tasks."""
 
     def __init__(
         self, pipeline: Pipeline, catalogue: Catalogue, budget: UploadBudget, pool: CpuPool
@@ -53,10 +53,10 @@ class Annotator:
         self._pool = pool
 
     async def target(self, version: str | None) -> Target:
-        """A version, or the default one; raises NotFoundError."""
-        chosen = await self._catalogue.chosen(version)
-        await self._catalogue.find(chosen)
-        return Target(self._catalogue.model, chosen)
+        """Return a version, or the default version for None; raises NotFoundError."""
+        resolved = await self._catalogue.resolve(version)
+        await self._catalogue.find(resolved)
+        return Target(self._catalogue.model, resolved)
 
     async def check_project(self, request: Request) -> None:
         """Raise InvalidRequestError if a project's labelling configuration cannot be served."""
@@ -65,24 +65,24 @@ class Annotator:
             check_project(body.take_out())
 
     async def predictions(self, request: Request, version: str | None) -> tuple[Target, bytes]:
-        """The version that answered, and `LabelStudioPredictions` in JSON.
+        """Return the version that responded, and `LabelStudioPredictions` in JSON.
 
-        version: None is the default one. Raises what is wrong with the request as a whole, or with
-        the service: then the client may send it again.
+        version: None means the default version. Raises GatewayError for errors of the whole request
+        and of the service; after the latter the client may retry.
         """
         self._pipeline.refuse_if_full()
         with ExitStack() as stack:
             config, tasks = await self._read(request, stack)
-            # Not before: while the tasks arrive, another version may become the default one.
-            target = Target(self._catalogue.model, await self._catalogue.chosen(version))
+            # Only now: the default version may change while the tasks arrive.
+            target = Target(self._catalogue.model, await self._catalogue.resolve(version))
             options = SegmentationOptions(version=target.version, render="labels", facts=True)
             client, version_shown = client_of(request), version_name(target)
             run = _Run(self._pipeline, self._pool, client, options, config, version_shown)
             with default_may_change(version):
                 await self._pipeline.check(options)
                 await run.predict_all(tasks)
-            answers = (task.upload.take_out() for task in tasks)
-            return target, document(answers, version_shown)
+            predictions = (task.upload.take_out() for task in tasks)
+            return target, document(predictions, version_shown)
 
     async def _receive(self, request: Request, max_bytes: int, body: Upload) -> None:
         async with self._pipeline.receiving(body):
@@ -92,10 +92,10 @@ class Annotator:
         with self._budget.upload() as body:
             await self._receive(request, self._budget.max_bytes, body)
             decode = partial(read_tasks, max_image_bytes=self._pipeline.max_image_bytes)
-            sent: Tasks = await self._pool.decode_body(body, decode)
-        return sent.config, [self._kept(image, stack) for image in sent.images]
+            message: Tasks = await self._pool.decode_body(body, decode)
+        return message.config, [self._to_task(image, stack) for image in message.images]
 
-    def _kept(self, image: bytes | GatewayError, stack: ExitStack) -> _Task:
+    def _to_task(self, image: bytes | GatewayError, stack: ExitStack) -> _Task:
         upload = stack.enter_context(self._budget.upload())
         if isinstance(image, GatewayError):
             return _Task(upload, image)
@@ -124,30 +124,30 @@ class _Run:
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def predict_all(self, tasks: list[_Task]) -> None:
-        """Replace images by predictions; the first failure of the service cancels the others."""
-        running = [asyncio.create_task(self._one(task)) for task in tasks]
+        """Replace images by predictions; a failure of the service cancels all other tasks."""
+        subtasks = [asyncio.create_task(self._one(task)) for task in tasks]
         try:
-            await asyncio.gather(*running)
+            await asyncio.gather(*subtasks)
         finally:
-            for task in running:
+            for task in subtasks:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*subtasks, return_exceptions=True)
 
     async def _one(self, task: _Task) -> None:
         try:
             if task.error is not None:
                 raise task.error
             async with self._slots:
-                answer = await self._predict(task.upload)
+                prediction = await self._predict(task.upload)
         except GatewayError as exc:
-            # What is wrong with the version or the service is no property of this image.
+            # Errors of the version or the service affect the whole request.
             if exc.status >= 500 or isinstance(exc, NotFoundError):
                 raise
-            answer = without_image(exc, self._version).model_dump_json().encode()
-        _replace(task.upload, answer)
+            prediction = failed_prediction(exc, self._version).model_dump_json().encode()
+        _replace(task.upload, prediction)
 
     async def _predict(self, image: Upload) -> bytes:
-        if await self._client.is_gone():  # many tasks take longer than a client may wait
+        if await self._client.is_gone():  # Label Studio's timeout may pass during many tasks
             raise ClientDisconnect
         clock = self._pipeline.clock()
         prediction = await self._pipeline.predict(self._client, image, self._options, clock)
@@ -160,11 +160,12 @@ def _encode(prediction: Prediction, config: LabelConfig) -> bytes:
     return to_label_studio(prediction, config).model_dump_json().encode()
 
 
-def _replace(upload: Upload, answer: bytes) -> None:
-    """Put the answer in the image's place: strokes may take more bytes than a small file."""
+def _replace(upload: Upload, prediction: bytes) -> None:
+    """Replace the image in an upload by its prediction; raises OverloadedError."""
+    # The strokes may take more bytes than a small image.
     upload.clear()
     try:
-        upload.fill(answer)
+        upload.fill(prediction)
     except OverloadedError as exc:
         raise OverloadedError(
             "The answers need more memory than is left. Send fewer tasks at once."

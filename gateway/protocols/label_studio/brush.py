@@ -1,24 +1,24 @@
-"""Label Studio's run lengths of a brush: what its editor draws and stores as format "rle"."""
+"""Label Studio's run-length encoding of brush masks, its format "rle"."""
 
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Of a pixel Label Studio stores red, green, blue and alpha, all 0 or all 255.
+# Label Studio stores red, green, blue and alpha of each pixel, all 0 or all 255.
 _CHANNELS: Final = 4
 _VALUE_BITS: Final = 8
-# A run is written with the smallest of these numbers of bits that holds its length less one.
+# The length of a run, less one, is written in the smallest of these numbers of bits.
 _LENGTH_BITS: Final = np.array([3, 4, 8, 16])
 _LONGEST: Final = 1 << 16
 _WORD_BITS: Final = 32
 
 
 def brush_rle(mask: NDArray[np.bool_]) -> list[int]:
-    """The bytes of a (height, width) bool mask in Label Studio's packing, as it has them in JSON.
+    """Encode a (height, width) bool mask as a list of bytes, 0..255.
 
-    After 53 bits of header each run takes 1 bit that says so, 2 that say how many bits its length
-    has, the length less one, and 8 bits of value. The source is the package label_studio_sdk
+    After 53 bits of header, each run takes 1 bit that marks a run, 2 bits for the number of bits of
+    its length, the length less one, and 8 bits of value. The source is the package label_studio_sdk
     (converter/brush.py), whose output this equals.
     """
     sizes, lengths, values = _runs(mask)
@@ -27,7 +27,7 @@ def brush_rle(mask: NDArray[np.bool_]) -> list[int]:
     layout = _bits(np.array([_VALUE_BITS - 1, *(_LENGTH_BITS - 1)]), np.array([5, 4, 4, 4, 4]))
     runs = _bits(words, 1 + 2 + _LENGTH_BITS[sizes] + _VALUE_BITS)
     bits = np.concatenate((header, layout, runs))
-    # Label Studio fills up the last byte, and adds an empty one if it is full.
+    # Label Studio pads the last byte, or adds an empty byte if there is nothing to pad.
     filled = np.pad(bits, (0, 8 - len(bits) % 8))
     return [int(byte) for byte in np.packbits(filled)]
 
@@ -35,12 +35,12 @@ def brush_rle(mask: NDArray[np.bool_]) -> list[int]:
 def _runs(
     mask: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Of each run, row by row: which of the four sizes it is written in, its length, its value."""
+    """Return the index in _LENGTH_BITS, the length and the value of each run, row by row."""
     flat = mask.ravel()
     starts = np.append(0, np.flatnonzero(flat[1:] != flat[:-1]) + 1)
     lengths = np.diff(starts, append=flat.size) * _CHANNELS
     sizes = np.searchsorted(1 << _LENGTH_BITS[:-1], lengths)
-    # Longer runs are written as several of the longest and one for what is left.
+    # A longer run is split into several of the greatest length and the remainder.
     pieces = -(-lengths // _LONGEST)
     split = np.full(pieces.sum(), _LONGEST)
     split[np.cumsum(pieces) - 1] = lengths - (pieces - 1) * _LONGEST
@@ -49,7 +49,7 @@ def _runs(
 
 
 def _bits(words: NDArray[np.int64], widths: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The lowest bits of each word, as many as its width, highest first, one after the other."""
+    """Concatenate the lowest bits of each word, as many as its width, highest bit first."""
     raised = (words << _WORD_BITS - widths).astype(">u4")
     table = np.unpackbits(raised.view(np.uint8)).reshape(-1, _WORD_BITS)
     return table[np.arange(_WORD_BITS) < widths[:, np.newaxis]]

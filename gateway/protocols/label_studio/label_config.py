@@ -1,4 +1,4 @@
-"""Label Studio's labelling configuration: where an image is, and which brushes may mark it."""
+"""Parser of Label Studio's labelling configuration."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ _EXAMPLE: Final = (
 
 @dataclass(frozen=True)
 class LabelConfig:
-    """What of a configuration matters here.
+    """The parts of a configuration that predictions need.
 
     control: name of the BrushLabels; image: name of the Image that they mark.
     field: key of a task's data that holds the image.
-    labels: name of a class in small letters -> the label as Label Studio stores it.
+    labels: case-folded name of a class -> the label as Label Studio stores it.
     """
 
     control: str
@@ -37,7 +37,7 @@ class LabelConfig:
 
 
 def read_label_config(xml: str) -> LabelConfig:
-    """The first BrushLabels of a configuration; raises InvalidRequestError if it has none."""
+    """Parse the first BrushLabels of a configuration; raises InvalidRequestError without one."""
     root = _parse(xml)
     images = {each.get("name"): each.get("value", "") for each in root.iter("Image")}
     for control in root.iter("BrushLabels"):
@@ -63,7 +63,7 @@ def _parse(xml: str) -> "Element":
 
 
 def _labels(control: "Element") -> Iterator[tuple[str, str]]:
-    """Each name by which a class may be called, and the label that Label Studio shows for it."""
+    """Yield each name that a class may have, and the label that Label Studio stores for it."""
     for label in control.iter("Label"):
         value, alias = label.get("value", ""), label.get("alias", "")
         names = [value, alias, *label.get("predicted_values", "").split(",")]

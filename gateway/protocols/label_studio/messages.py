@@ -1,4 +1,4 @@
-"""Label Studio's tasks and predictions: images in data URIs, and a brush stroke for each class."""
+"""Label Studio's tasks and predictions: images in data URIs, and a brush region for each class."""
 
 import re
 from collections.abc import Iterable
@@ -20,10 +20,10 @@ from gateway.segmentation.prediction import Prediction
 from gateway.segmentation.results import ClassRow, classes_of
 from gateway.torchserve.inference import Target
 
-# Label Studio puts all tasks that were selected into one request. More would take longer than its
-# users, and the proxies on the way, are used to wait: fifty images a second on two cores.
+# Label Studio sends all selected tasks in one request. At fifty images per second on two cores,
+# more would exceed the usual timeouts of proxies.
 MAX_TASKS: Final = 250
-# The scheme, a media type with its parameters, and where the base64 begins.
+# The scheme, a media type with parameters, and the marker of base64.
 _DATA_URI: Final = re.compile(r"data:[^,]{0,256};base64,", re.IGNORECASE)
 
 
@@ -105,21 +105,21 @@ class LabelStudioPredictions(BaseModel):
 
 @dataclass(frozen=True)
 class Tasks:
-    """Of each task its image, or why it has none."""
+    """The tasks of a request: for each, its image or the error of the image."""
 
     config: LabelConfig
     images: list[bytes | GatewayError]
 
 
 def read_tasks(body: bytes, max_image_bytes: int) -> Tasks:
-    """The tasks of a request; raises InvalidRequestError where it is wrong as a whole."""
-    sent = parse(body, LabelStudioTasks)
-    config = read_label_config(sent.label_config)
-    return Tasks(config, [_image_of(task, config, max_image_bytes) for task in sent.tasks])
+    """Parse a request; raises InvalidRequestError for errors that do not belong to one task."""
+    message = parse(body, LabelStudioTasks)
+    config = read_label_config(message.label_config)
+    return Tasks(config, [_image_of(task, config, max_image_bytes) for task in message.tasks])
 
 
 def check_project(body: bytes) -> None:
-    """Raises InvalidRequestError if a project's configuration is none that can be served."""
+    """Raise InvalidRequestError if a project's labelling configuration cannot be served."""
     config = parse(body, LabelStudioProject).label_config
     if config:
         read_label_config(config)
@@ -132,26 +132,26 @@ def _image_of(task: LabelStudioTask, config: LabelConfig, max_bytes: int) -> byt
         return exc
 
 
-def _image(sent: object, field: str, max_bytes: int) -> bytes:
-    start = _DATA_URI.match(sent) if isinstance(sent, str) else None
-    if start is None or not isinstance(sent, str):
+def _image(uri: object, field: str, max_bytes: int) -> bytes:
+    start = _DATA_URI.match(uri) if isinstance(uri, str) else None
+    if start is None or not isinstance(uri, str):
         raise InvalidRequestError(
             f"The task's data has no image at {field[:64]!r} that is a data URI "
             "(data:image/jpeg;base64,...). Nothing is fetched from other addresses."
         )
-    image = decode_base64(sent[start.end() :], f"The image at {field[:64]!r}", max_bytes)
+    image = decode_base64(uri[start.end() :], f"The image at {field[:64]!r}", max_bytes)
     if not image:
         raise UnreadableImageError("The image is empty. Send an image.")
     return image
 
 
 def version_name(target: Target) -> str:
-    """What Label Studio shows and stores as the version of a model."""
+    """Return the name that Label Studio shows and stores for a version."""
     return f"{target.model}:{target.version}"
 
 
 def to_label_studio(prediction: Prediction, config: LabelConfig) -> LabelStudioPrediction:
-    """A region for each class present that the configuration labels.
+    """Return a prediction with a region for each class present that has a label.
 
     Raises NotAMaskError if the response is not a mask.
     """
@@ -182,11 +182,11 @@ def _region(row: ClassRow, ids: NDArray[np.uint8], config: LabelConfig) -> Label
     )
 
 
-def without_image(error: GatewayError, version: str) -> LabelStudioPrediction:
-    """The prediction for a task whose image could not be segmented."""
+def failed_prediction(error: GatewayError, version: str) -> LabelStudioPrediction:
+    """Return the prediction for a task whose image could not be segmented."""
     return LabelStudioPrediction(result=[], score=None, model_version=version, error=error.detail)
 
 
 def document(results: Iterable[bytes], version: str) -> bytes:
-    """`LabelStudioPredictions` in JSON, of predictions that are in JSON already."""
+    """Return `LabelStudioPredictions` in JSON, from predictions in JSON."""
     return b'{"results":[%b],"model_version":%b}' % (b",".join(results), to_json(version))

@@ -1,4 +1,4 @@
-"""The OpenAPI document's part about Label Studio."""
+"""Bodies and examples of the Label Studio routes for the OpenAPI document."""
 
 from typing import Final
 
@@ -39,7 +39,7 @@ _PREDICTION: Final = {
 
 PROJECT: Final = json_or_bytes(LabelStudioProject)
 TASKS: Final = json_or_bytes(LabelStudioTasks)
-# Only the headers: the routes' types give the shape.
+# Only the headers: the body's schema comes from the types of the routes.
 CONNECTED: Final[Responses] = {200: {"headers": MODEL}}
 PREDICTED: Final[Responses] = {200: {"headers": MODEL | NOT_STORED}}
 

@@ -1,4 +1,4 @@
-"""The routes of a machine learning back end as Label Studio asks it for predictions."""
+"""The routes under /v1/label-studio: health, setup and predict."""
 
 from typing import Annotated, Final
 
@@ -29,7 +29,7 @@ _PROBLEMS: Final = problems(
 
 
 def routes(annotator: Annotator, model: str) -> APIRouter:
-    """The endpoints, bound to what does the work."""
+    """The routes under /v1/label-studio."""
     router = APIRouter(prefix="/v1/label-studio", tags=["protocols"])
 
     @router.get("/health", summary="Does the back end live?", response_description="It does: UP.")

@@ -1,1 +1,1 @@
-"""Open Inference Protocol, version 2, as the clients of Triton and KServe speak it."""
+"""Open Inference Protocol, version 2, for the clients of Triton and KServe."""

@@ -1,4 +1,4 @@
-"""What the Open Inference Protocol tells of the server and its models."""
+"""Metadata of the server and its models in the Open Inference Protocol."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from gateway.protocols.open_inference.requests import INPUT
 from gateway.torchserve.management import ModelStatus
 
-# <project>_<format>, as the protocol has it.
+# <project>_<format>, as the protocol requires.
 PLATFORM: Final = "torchserve_mar"
 EXTENSIONS: Final = ["binary_tensor_data"]
 
@@ -65,9 +65,9 @@ _OUTPUTS: Final = [
 ]
 
 
-def metadata(model: str, now: ModelStatus) -> OpenInferenceModelMetadata:
-    """Of the model, whose versions all take and give the same."""
-    versions = [known.version for known in now.versions]
+def metadata(model: str, status: ModelStatus) -> OpenInferenceModelMetadata:
+    """Return the metadata of a model; all its versions have the same tensors."""
+    versions = [known.version for known in status.versions]
     return OpenInferenceModelMetadata(
         name=model, versions=versions, platform=PLATFORM, inputs=_INPUTS, outputs=_OUTPUTS
     )

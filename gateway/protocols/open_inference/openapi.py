@@ -1,4 +1,4 @@
-"""The OpenAPI document's part about the Open Inference Protocol."""
+"""Bodies and examples of the Open Inference routes for the OpenAPI document."""
 
 from typing import Final
 
@@ -26,7 +26,7 @@ from gateway.segmentation.openapi import FACTS
 
 _LENGTH: Final = {
     "description": "Bytes of the JSON that the body begins with, if binary tensors follow it.",
-    # Not as an example of the header itself: the page at /docs would send it.
+    # Not an example of the header itself: the page at /docs would send it.
     "schema": {"type": "integer", "minimum": 1, "examples": [186]},
 }
 INFERENCE: Final = json_or_bytes(OpenInferenceRequest, "application/octet-stream") | {

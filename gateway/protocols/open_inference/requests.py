@@ -1,4 +1,4 @@
-"""Requests of the Open Inference Protocol, version 2: the image in them, and what is asked for."""
+"""Requests of the Open Inference Protocol, version 2."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
@@ -9,13 +9,13 @@ from gateway.errors import InvalidRequestError
 from gateway.http.json_body import BASE64, decode_base64, narrowed, parse
 from gateway.http.uploads import too_large
 
-# The header that says where the JSON ends and binary tensors begin.
+# The header with the length of the JSON, after which binary tensors begin.
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 INPUT: Final = "image"
 OutputName = Literal["mask", "png", "classes"]
 OUTPUTS: Final[tuple[OutputName, ...]] = ("mask", "png", "classes")
 
-# In binary each element of a BYTES tensor is preceded by its length, little-endian.
+# Each element of a binary BYTES tensor is preceded by its length, little-endian.
 LENGTH_BYTES: Final = 4
 
 _NOT_OFFERED: Final[Any] = Field(
@@ -37,7 +37,7 @@ class OpenInferenceInputParameters(BaseModel):
 class OpenInferenceInput(BaseModel):
     """The tensor that the model takes: one image file."""
 
-    # In a body that is JSON alone, which is what the document's schema is of.
+    # The OpenAPI schema describes a body without binary tensors.
     model_config = ConfigDict(json_schema_extra={"required": ["name", "datatype", "shape", "data"]})
 
     name: str = Field(description="Its name.", json_schema_extra={"enum": [INPUT]})
@@ -108,7 +108,7 @@ class OpenInferenceRequest(BaseModel):
 
 @dataclass(frozen=True)
 class RequestedOutput:
-    """One tensor that is asked for, and whether in binary or in JSON."""
+    """A requested output tensor. binary: in binary behind the JSON instead of in the JSON."""
 
     name: OutputName
     binary: bool
@@ -116,7 +116,7 @@ class RequestedOutput:
 
 @dataclass(frozen=True)
 class InferenceRequest:
-    """What a request asks: an image, the tensors to answer with, and the client's own id."""
+    """A parsed request: its image, the requested outputs, and the client's own id."""
 
     image: bytes
     outputs: tuple[RequestedOutput, ...]
@@ -124,15 +124,15 @@ class InferenceRequest:
 
 
 def read_request(body: bytes, header_length: str | None, max_image_bytes: int) -> InferenceRequest:
-    """The request in a body.
+    """Parse a request.
 
-    header_length: of the JSON before binary tensors, as Inference-Header-Content-Length has it;
-    None if all is JSON. Raises InvalidRequestError and ImageTooLargeError.
+    header_length: the header Inference-Header-Content-Length, bytes of the JSON before binary
+    tensors; None if the whole body is JSON. Raises InvalidRequestError and ImageTooLargeError.
     """
     length = len(body) if header_length is None else _length(header_length, len(body))
-    sent = parse(body[:length], OpenInferenceRequest)
-    image = _image(sent.inputs[0], memoryview(body)[length:], max_image_bytes)
-    return InferenceRequest(image, _outputs(sent), sent.id)
+    request = parse(body[:length], OpenInferenceRequest)
+    image = _image(request.inputs[0], memoryview(body)[length:], max_image_bytes)
+    return InferenceRequest(image, _outputs(request), request.id)
 
 
 def _length(header: str, size: int) -> int:
@@ -161,7 +161,7 @@ def _image(tensor: OpenInferenceInput, binary: memoryview, max_bytes: int) -> by
 
 
 def _element(binary: memoryview, size: int, max_bytes: int) -> bytes:
-    """The only element of a binary BYTES tensor."""
+    """Return the only element of a binary BYTES tensor."""
     length = int.from_bytes(binary[:LENGTH_BYTES], "little")
     if size != len(binary) or size != LENGTH_BYTES + length:
         raise InvalidRequestError(
@@ -173,20 +173,20 @@ def _element(binary: memoryview, size: int, max_bytes: int) -> bytes:
     return bytes(binary[LENGTH_BYTES:])
 
 
-def _outputs(sent: OpenInferenceRequest) -> tuple[RequestedOutput, ...]:
-    usual = sent.parameters.binary_data_output
-    if not sent.outputs:
-        return tuple(RequestedOutput(name, usual) for name in OUTPUTS)
-    return tuple(_output(each, usual) for each in sent.outputs)
+def _outputs(request: OpenInferenceRequest) -> tuple[RequestedOutput, ...]:
+    default_binary = request.parameters.binary_data_output
+    if not request.outputs:
+        return tuple(RequestedOutput(name, default_binary) for name in OUTPUTS)
+    return tuple(_output(each, default_binary) for each in request.outputs)
 
 
-def _output(asked: OpenInferenceOutput, usual: bool) -> RequestedOutput:
-    name = next((name for name in OUTPUTS if name == asked.name), None)
+def _output(output: OpenInferenceOutput, default_binary: bool) -> RequestedOutput:
+    name = next((name for name in OUTPUTS if name == output.name), None)
     if name is None:
         raise InvalidRequestError(
-            f"There is no output {asked.name[:64]!r}. There are: {', '.join(OUTPUTS)}."
+            f"There is no output {output.name[:64]!r}. There are: {', '.join(OUTPUTS)}."
         )
-    if asked.parameters.classification or asked.parameters.shared_memory_region is not None:
+    if output.parameters.classification or output.parameters.shared_memory_region is not None:
         raise InvalidRequestError("Neither classification nor shared memory is offered.")
-    binary = asked.parameters.binary_data
-    return RequestedOutput(name, usual if binary is None else binary)
+    binary = output.parameters.binary_data
+    return RequestedOutput(name, default_binary if binary is None else binary)

@@ -1,4 +1,4 @@
-"""Answers of the Open Inference Protocol: tensors in JSON, or in binary behind it."""
+"""Responses of the Open Inference Protocol: tensors in JSON, or in binary behind it."""
 
 import base64
 import json
@@ -21,9 +21,9 @@ from gateway.protocols.open_inference.requests import (
 from gateway.segmentation.prediction import Prediction
 from gateway.segmentation.results import classes_of
 
-# Four characters a pixel: a mask of more is asked for in binary, or as `png`.
+# Four characters per pixel; larger masks are available in binary or as `png`.
 MAX_JSON_PIXELS: Final = 4_000_000
-# Every number that fits, with its comma; JSON allows the spaces.
+# The JSON of every class id with its comma, padded with spaces to one width.
 _NUMBERS: Final = np.array([f"{value:>3}," for value in range(256)], dtype="S4")
 
 
@@ -56,7 +56,7 @@ class OpenInferenceResponse(BaseModel):
 
 @dataclass(frozen=True)
 class EncodedResponse:
-    """A response body; header_length: bytes of its JSON, None if there is nothing else."""
+    """A response body. header_length: bytes of its JSON; None if the whole body is JSON."""
 
     body: bytes
     header_length: int | None
@@ -64,7 +64,7 @@ class EncodedResponse:
 
 @dataclass(frozen=True)
 class _Tensor:
-    """data: as JSON has it; binary: the same in binary."""
+    """A tensor. data: its elements in JSON; binary: the same in binary."""
 
     datatype: str
     shape: Sequence[int]
@@ -72,8 +72,8 @@ class _Tensor:
     binary: bytes
 
 
-def encode_response(prediction: Prediction, asked: InferenceRequest) -> EncodedResponse:
-    """The tensors that are asked for, in that order.
+def encode_response(prediction: Prediction, request: InferenceRequest) -> EncodedResponse:
+    """Encode the requested tensors, in the order of the request.
 
     Raises NotAMaskError if the response is not a mask, TooManyPixelsError for a mask that is too
     large for JSON.
@@ -82,17 +82,17 @@ def encode_response(prediction: Prediction, asked: InferenceRequest) -> EncodedR
     fields: dict[str, Any] = {
         "model_name": prediction.target.model,
         "model_version": prediction.target.version,
-        **({} if asked.identity is None else {"id": asked.identity}),
+        **({} if request.identity is None else {"id": request.identity}),
     }
-    tensors = [(output, _tensor(output, ids, prediction)) for output in asked.outputs]
-    listed = b",".join(_listed(output, tensor) for output, tensor in tensors)
-    header = json.dumps(fields).encode()[:-1] + b', "outputs": [' + listed + b"]}"
+    tensors = [(output, _tensor(output, ids, prediction)) for output in request.outputs]
+    entries = b",".join(_encode_entry(output, tensor) for output, tensor in tensors)
+    header = json.dumps(fields).encode()[:-1] + b', "outputs": [' + entries + b"]}"
     binary = [tensor.binary for output, tensor in tensors if output.binary]
     return EncodedResponse(b"".join((header, *binary)), len(header) if binary else None)
 
 
-def _listed(output: RequestedOutput, tensor: _Tensor) -> bytes:
-    """A tensor in the answer's JSON."""
+def _encode_entry(output: RequestedOutput, tensor: _Tensor) -> bytes:
+    """Return a tensor's entry in the JSON of the response."""
     fields: dict[str, Any] = {
         "name": output.name,
         "datatype": tensor.datatype,

@@ -1,4 +1,4 @@
-"""POST /v2/models/.../infer: images in tensors, as the clients of Triton and KServe send them."""
+"""The inference routes of the Open Inference Protocol: POST /v2/models/.../infer."""
 
 from dataclasses import replace
 from functools import partial
@@ -36,9 +36,9 @@ def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
         with pipeline.upload() as image:
             with clock.stage("read"):
                 await pipeline.receive_body(request, image)
-                asked = await _unpack(request, image, pipeline.max_image_bytes, pool)
+                inference = await _unpack(request, image, pipeline.max_image_bytes, pool)
             prediction = await pipeline.predict(client_of(request), image, options, clock)
-        encode = partial(encode_response, prediction, asked)
+        encode = partial(encode_response, prediction, inference)
         return _response(await encode_result(pool, prediction, clock, encode), prediction)
 
     documented: dict[str, Any] = {
@@ -75,14 +75,14 @@ def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
 async def _unpack(
     request: Request, image: Upload, max_bytes: int, pool: CpuPool
 ) -> InferenceRequest:
-    """Leave only the image in the upload; return what else the request asks."""
+    """Replace the body in the upload by its image; return the request without the image."""
     header_length = request.headers.get(HEADER_LENGTH)
     decode = partial(read_request, header_length=header_length, max_image_bytes=max_bytes)
-    sent = await pool.decode_body(image, decode)
-    image.fill(sent.image)
+    inference = await pool.decode_body(image, decode)
+    image.fill(inference.image)
     if image.size == 0:
         raise UnreadableImageError("The image is empty. Send an image.")
-    return replace(sent, image=b"")
+    return replace(inference, image=b"")
 
 
 def _response(encoded: EncodedResponse, prediction: Prediction) -> Response:

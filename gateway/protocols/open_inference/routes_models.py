@@ -1,4 +1,4 @@
-"""Open Inference Protocol: what is served, and whether it answers."""
+"""The metadata and readiness routes of the Open Inference Protocol."""
 
 from typing import Annotated
 
@@ -28,7 +28,7 @@ _NO_MODEL = problems(
 
 
 class _Models:
-    """Answers about models, each with or without a version."""
+    """Metadata and readiness of models, with or without a version."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
@@ -38,7 +38,7 @@ class _Models:
         return metadata(model, await self._catalogue.status())
 
     async def ready(self, model: str, version: str | None) -> OpenInferenceModelReady:
-        """Raises ModelUnavailableError while no worker is ready."""
+        """Raise ModelUnavailableError while no worker is ready."""
         workers = await self._find(model, version)
         if workers == 0:
             raise ModelUnavailableError(f"{model} has no worker that is ready.")
@@ -48,14 +48,14 @@ class _Models:
         return OpenInferenceReady(ready=(await self.ready(self._catalogue.model, None)).ready)
 
     async def _find(self, model: str, version: str | None) -> int:
-        """The workers of a version, or of the default one, that are ready."""
+        """Return the number of ready workers of a version, or of the default version for None."""
         self._catalogue.check_model(model)
-        chosen = version or (await self._catalogue.status()).default_version
-        return (await self._catalogue.find(chosen)).workers
+        resolved = version or (await self._catalogue.status()).default_version
+        return (await self._catalogue.find(resolved)).workers
 
 
 def routes(catalogue: Catalogue) -> APIRouter:
-    """The endpoints, bound to what is served."""
+    """The routes for a catalogue."""
     router = APIRouter(prefix="/v2", tags=["protocols"])
     models = _Models(catalogue)
 

@@ -61,7 +61,7 @@ async def test_changes_count_without_a_restart(
     file: KeyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Added and revoked, each as soon as the file is looked at again."""
-    monkeypatch.setattr(module, "_FRESH_S", 0.0)
+    monkeypatch.setattr(module, "_TTL_S", 0.0)
     register = KeyCache(file)
     key, presented = file.add("app", "user")
     assert await register.find(presented) == key
@@ -73,7 +73,7 @@ async def test_the_file_is_not_looked_at_for_every_request(
     file: KeyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """But at once when this gateway itself changed it."""
-    monkeypatch.setattr(module, "_FRESH_S", 60.0)
+    monkeypatch.setattr(module, "_TTL_S", 60.0)
     register = KeyCache(file)
     await register.find("")
     key, presented = file.add("app", "user")
@@ -98,7 +98,7 @@ async def test_a_damaged_file_locks_nobody_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What was known counts on, and a warning says so, once for each change."""
-    monkeypatch.setattr(module, "_FRESH_S", 0.0)
+    monkeypatch.setattr(module, "_TTL_S", 0.0)
     key, presented = file.add("app", "user")
     register = KeyCache(file)
     (tmp_path / "keys.json").write_text("{")

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from gateway.errors import ModelUnavailableError, NotFoundError, OverloadedError
-from gateway.models.catalogue import KEPT_FRESH_S, Catalogue
+from gateway.models.catalogue import REFRESH_WINDOW_S, Catalogue
 from gateway.torchserve.management import ManagementClient
 from tests.unit.gateway.doubles import STARTED, TorchServeDouble
 
@@ -104,7 +104,7 @@ async def test_after_a_request_the_list_is_renewed_so_that_the_next_one_need_not
     assert await catalogue.default_version() == "2.0"
     torchserve.down = None
     assert await _renewed(torchserve, within_s=5)
-    clock.now = KEPT_FRESH_S + 1
+    clock.now = REFRESH_WINDOW_S + 1
     await _renewed(torchserve, within_s=0.2)  # the last one may be under way
     assert not await _renewed(torchserve, within_s=0.5)
 

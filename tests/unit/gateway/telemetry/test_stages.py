@@ -39,7 +39,7 @@ async def test_a_block_is_timed(clock: StageClock, metrics: Metrics) -> None:
     """Its seconds, and those that were timed elsewhere."""
     with clock.stage("read"):
         await asyncio.sleep(0.02)
-    clock.took("queue", 3.0)
+    clock.record("queue", 3.0)
     clock.answered("deeplabv3", "1.0", RESPONSE)
     found = _stages(metrics.registry)
     assert found.keys() == {"read", "queue", "worker_infer"}
@@ -49,14 +49,14 @@ async def test_a_block_is_timed(clock: StageClock, metrics: Metrics) -> None:
 
 def test_nothing_is_told_before_there_is_an_answer(clock: StageClock, metrics: Metrics) -> None:
     """A version that a client made up never answers, and becomes no label."""
-    clock.took("queue", 1.0)
+    clock.record("queue", 1.0)
     assert _stages(metrics.registry) == {}
 
 
 def test_stages_after_the_answer_are_told_too(clock: StageClock, metrics: Metrics) -> None:
     """Colouring comes after it."""
     clock.answered("deeplabv3", "1.0", RESPONSE)
-    clock.took("colour", 0.5)
+    clock.record("colour", 0.5)
     assert _stages(metrics.registry)["colour"] == 0.5
 
 

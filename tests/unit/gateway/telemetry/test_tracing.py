@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 
 from gateway.app import create_app
-from gateway.telemetry.tracing import Tracing, from_environment, is_wanted
+from gateway.telemetry.tracing import Tracing, from_environment, is_enabled
 from gateway.torchserve.inference import trace_context
 from tests.collector import collector
 from tests.unit.gateway.doubles import TorchServeDouble, client, send, settings
@@ -119,7 +119,7 @@ def test_a_stage_timed_elsewhere_lies_in_the_past(
     tracing: Tracing, spans: InMemorySpanExporter
 ) -> None:
     """It ends now."""
-    tracing.took("queue", 2.0)
+    tracing.record("queue", 2.0)
     span = named(spans, "queue")
     assert span.start_time is not None
     assert span.end_time is not None
@@ -142,7 +142,7 @@ def test_a_stage_timed_elsewhere_lies_in_the_past(
 )
 def test_the_standard_variables_decide(environment: Mapping[str, str], wanted: bool) -> None:
     """Nothing is sent anywhere unless the operator says so."""
-    assert is_wanted(environment) is wanted
+    assert is_enabled(environment) is wanted
 
 
 def test_the_sdk_is_not_imported_unless_it_is_wanted() -> None:
@@ -174,7 +174,7 @@ def test_what_is_left_is_sent_at_the_end(
         for name, each in environment.items():
             monkeypatch.setenv(name, each)
         tracing = from_environment(environment)
-        tracing.took("queue", 0.1)
+        tracing.record("queue", 0.1)
         tracing.close()
         assert [span.name for span in received.spans(service)] == ["queue"]
 
@@ -186,7 +186,7 @@ def test_a_collector_that_is_away_does_not_hold_up_the_end(
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
     monkeypatch.setenv(*next(iter(environment.items())))
     tracing = from_environment(environment)
-    tracing.took("queue", 0.1)
+    tracing.record("queue", 0.1)
     started = time.perf_counter()
     tracing.close()
     assert time.perf_counter() - started < 4

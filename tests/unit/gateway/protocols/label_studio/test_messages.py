@@ -17,10 +17,10 @@ from gateway.protocols.label_studio.messages import (
     LabelStudioPredictions,
     check_project,
     document,
+    failed_prediction,
     read_tasks,
     to_label_studio,
     version_name,
-    without_image,
 )
 from gateway.torchserve.inference import Target
 from tests.unit.gateway.answers import IDS, LABELS, prediction
@@ -163,7 +163,7 @@ def test_background_is_returned_if_it_has_a_label() -> None:
 
 def test_an_answer_without_an_image_says_why() -> None:
     """In a form that Label Studio takes too."""
-    made = without_image(ImageTooLargeError("Too large."), version_name(Target("a", "1")))
+    made = failed_prediction(ImageTooLargeError("Too large."), version_name(Target("a", "1")))
     expected: dict[str, Any] = {
         "result": [],
         "score": None,
@@ -178,7 +178,7 @@ def test_a_document_is_made_of_predictions_in_json() -> None:
     whole = LabelStudioPredictions(
         results=[
             to_label_studio(prediction(), CONFIG),
-            without_image(ImageTooLargeError("Too large."), 'a "model":1'),
+            failed_prediction(ImageTooLargeError("Too large."), 'a "model":1'),
         ],
         model_version='a "model":1',
     )
