@@ -10,7 +10,7 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Timeouts between two chunks of the discarded body, and in total.
-_IDLE_S: Final = 2.0
+IDLE_S: Final = 2.0
 _TOTAL_S: Final = 30.0
 _MAX_BYTES: Final = 256 * 1024 * 1024
 
@@ -63,7 +63,7 @@ async def _discard(receive: Receive) -> None:
     try:
         async with asyncio.timeout(_TOTAL_S):
             while size <= _MAX_BYTES:
-                message = await asyncio.wait_for(receive(), _IDLE_S)
+                message = await asyncio.wait_for(receive(), IDLE_S)
                 if not message.get("more_body", False):
                     return
                 size += len(message["body"])

@@ -31,8 +31,9 @@ _DUMMY: Final = Key(
 class KeyCache:
     """The keys of a store, at most a second old."""
 
-    def __init__(self, store: KeyStore) -> None:
+    def __init__(self, store: KeyStore, ttl_s: float = _TTL_S) -> None:
         self._store = store
+        self._ttl_s = ttl_s
         self._keys: dict[str, Key] = {}
         self._stamp: Stamp | None = None
         self._loaded_at = 0.0
@@ -63,7 +64,7 @@ class KeyCache:
         return key if same and key is not _DUMMY else None
 
     def _is_stale(self) -> bool:
-        return time.monotonic() - self._loaded_at >= _TTL_S
+        return time.monotonic() - self._loaded_at >= self._ttl_s
 
     async def _reload(self) -> None:
         began = time.monotonic()

@@ -38,9 +38,10 @@ class Rates:
     If Redis fails, all requests pass: a service without limits is better than no service.
     """
 
-    def __init__(self, url: str | None) -> None:
+    def __init__(self, url: str | None, pause_s: float = _PAUSE_S) -> None:
         storage = RedisStorage(url, True, "redispy", "segserve") if url else MemoryStorage()
         self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._pause_s = pause_s
         self._retry_at = 0.0
 
     async def wait_s(self, rate: str, sender: str) -> int:
@@ -71,7 +72,7 @@ class Rates:
                 "the storage of the limits does not answer, rates are not limited: %s",
                 type(cause).__name__,
             )
-        self._retry_at = time.monotonic() + _PAUSE_S
+        self._retry_at = time.monotonic() + self._pause_s
 
 
 class Quotas:

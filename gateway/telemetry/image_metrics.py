@@ -50,7 +50,7 @@ class ImageMetrics:
         )
 
     def of(self, model: str, version: str) -> "VersionMetrics":
-        """Return the metrics of a version; beyond a bound, those that all further versions share."""
+        """Return the metrics of a version; beyond a bound, the shared ones."""
         known = self._versions.get((model, version))
         if known is None:
             if len(self._versions) >= _MAX_VERSIONS:

@@ -50,13 +50,13 @@ class Tracing:
             began = now - int(seconds * 1e9)
             self._tracer.start_span(name, start_time=began).end(now)
 
-    def close(self) -> None:
-        """Export the last spans; give up after two seconds."""
+    def close(self, timeout_s: float = _FLUSH_S) -> None:
+        """Export the last spans; give up after the timeout."""
         if self.provider is not None:
             # In a daemon thread, because the SDK itself would wait for half a minute.
             exporting = Thread(target=self.provider.shutdown, daemon=True)
             exporting.start()
-            exporting.join(_FLUSH_S)
+            exporting.join(timeout_s)
 
 
 def annotate(attributes: Mapping[str, str | None]) -> None:

@@ -1,4 +1,4 @@
-"""A prediction without a TorchServe that made it."""
+"""A prediction without TorchServe."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ IDS = np.array([[15, 0, 0, 0], [15, 0, 0, 8], [15, 0, 8, 8]], np.uint8)
 def prediction(
     ids: NDArray[np.uint8] = IDS, confidences: str = "0=0.9512,8=0.4,15=0.8712"
 ) -> Prediction:
-    """Of a small image, by default with three classes."""
+    """The prediction for a small image, by default with three classes."""
     response = PredictResponse(
         png=encode_grey(ids),
         class_pixels="",

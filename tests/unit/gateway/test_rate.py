@@ -1,4 +1,4 @@
-"""A rate is written in one way, and the library that counts reads it so."""
+"""The notation of a rate limit."""
 
 import pytest
 from limits import parse
@@ -19,7 +19,7 @@ ADAPTER: TypeAdapter[str] = TypeAdapter(Rate)
     ],
 )
 def test_a_rate_is_a_number_in_a_time(rate: str, amount: int, seconds: int) -> None:
-    """What we accept, the library understands as we mean it."""
+    """Our notation means the same in the package `limits`."""
     item = parse(ADAPTER.validate_python(rate))
     assert (item.amount, item.get_expiry()) == (amount, seconds)
 
@@ -28,6 +28,6 @@ def test_a_rate_is_a_number_in_a_time(rate: str, amount: int, seconds: int) -> N
     "rate", ["", "600", "0/minute", "-1/minute", "6 per minute", "1/second;2/minute", "1/eon"]
 )
 def test_nothing_else_is_a_rate(rate: str) -> None:
-    """A slip is told when it is made."""
+    """An invalid rate is refused on input, not at the first request."""
     with pytest.raises(ValidationError):
         ADAPTER.validate_python(rate)

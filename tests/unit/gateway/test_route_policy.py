@@ -1,4 +1,4 @@
-"""One table says which routes are public, for admins, counted and probes."""
+"""The table of route policies."""
 
 import pytest
 
@@ -19,8 +19,8 @@ from tests.unit.gateway.doubles import TorchServeDouble, application
         ("GET", "/v1/models", False),
     ],
 )
-def test_what_computes_is_counted(method: str, path: str, expected: bool) -> None:
-    """Questions and managing are free."""
+def test_only_inference_is_counted(method: str, path: str, expected: bool) -> None:
+    """Only POST requests that run the model count against quotas."""
     assert is_counted(method, path) == expected
 
 
@@ -37,12 +37,12 @@ def test_what_computes_is_counted(method: str, path: str, expected: bool) -> Non
     ],
 )
 def test_a_path_has_one_policy(path: str, expected: Policy) -> None:
-    """Exact paths first, then what lies below a prefix; the default needs a key."""
+    """Exact paths come before prefixes; a path that is not in the table needs a key."""
     assert policy_of(path) == expected
 
 
 def test_every_entry_of_the_table_is_a_route() -> None:
-    """A route that is renamed takes its entry along."""
+    """No entry is left over from a route that was renamed or removed."""
     app = application(TorchServeDouble())
     paths = [*app.openapi()["paths"], "/docs", "/docs/assets/", "/openapi.json"]
     for entry in POLICIES:

@@ -1,4 +1,4 @@
-"""Limits on what is taken on at once."""
+"""Slots at TorchServe and the queue for them."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ async def _hold(admission: Admission, release: asyncio.Event, log: list[str], na
 
 
 async def test_no_more_than_the_limit_run_at_once_and_the_rest_in_order() -> None:
-    """Turns are given in the order of arrival."""
+    """Slots are granted in order of arrival."""
     admission, release, log = Admission(2, 3), asyncio.Event(), list[str]()
     tasks = [asyncio.create_task(_hold(admission, release, log, name)) for name in "abcde"]
     await asyncio.sleep(0)
@@ -28,7 +28,7 @@ async def test_no_more_than_the_limit_run_at_once_and_the_rest_in_order() -> Non
 
 
 async def test_beyond_the_queue_is_refused_at_once() -> None:
-    """Who cannot be served soon learns it now."""
+    """A request beyond the queue is refused without waiting."""
     admission, release = Admission(1, 1), asyncio.Event()
     tasks = [asyncio.create_task(_hold(admission, release, [], name)) for name in "ab"]
     await asyncio.sleep(0)
@@ -42,8 +42,8 @@ async def test_beyond_the_queue_is_refused_at_once() -> None:
     admission.refuse_if_full()
 
 
-async def test_who_gives_up_waiting_leaves_the_queue() -> None:
-    """A deadline that fires in the queue frees the place."""
+async def test_a_cancelled_request_leaves_the_queue() -> None:
+    """A deadline that passes in the queue frees the place."""
     admission, release = Admission(1, 1), asyncio.Event()
     running, waiting = (
         asyncio.create_task(_hold(admission, release, [], name)) for name in ("running", "waiting")
@@ -56,16 +56,18 @@ async def test_who_gives_up_waiting_leaves_the_queue() -> None:
     await running
 
 
-async def test_a_failure_gives_the_turn_back() -> None:
-    """No error leaks a turn."""
+async def test_a_failure_releases_the_slot() -> None:
+    """An exception does not leak a slot."""
     admission = Admission(1, 0)
     for _ in range(3):
         with pytest.raises(ValueError, match="x"):
             async with admission.slot():
                 raise ValueError("x")
+        assert admission.in_use == 0
 
 
-async def test_without_a_queue_a_free_turn_is_still_taken() -> None:
+async def test_without_a_queue_a_free_slot_is_still_granted() -> None:
     """A queue of zero refuses waiting, not working."""
-    async with Admission(1, 0).slot() as waited:
-        assert waited < 1
+    admission = Admission(1, 0)
+    async with admission.slot():
+        assert (admission.in_use, admission.waiting) == (1, 0)

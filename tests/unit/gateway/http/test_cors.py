@@ -1,4 +1,4 @@
-"""Pages of other origins: none unless the settings name them."""
+"""CORS: pages of other origins have no access unless the settings name them."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ OURS, FOREIGN = "https://app.test", "https://evil.test"
 
 
 def preflight(origin: str, method: str = "POST") -> dict[str, str]:
-    """What a browser asks before it sends."""
+    """The headers of a browser's preflight request."""
     return {
         "Origin": origin,
         "Access-Control-Request-Method": method,
@@ -22,53 +22,53 @@ def preflight(origin: str, method: str = "POST") -> dict[str, str]:
     }
 
 
-def allowances(answer: httpx.Response) -> dict[str, str]:
-    """The headers of CORS."""
-    return {n: v for n, v in answer.headers.items() if n.startswith("access-control-")}
+def allowances(response: httpx.Response) -> dict[str, str]:
+    """The CORS headers of a response."""
+    return {n: v for n, v in response.headers.items() if n.startswith("access-control-")}
 
 
 async def test_without_the_setting_no_header_appears(gateway: httpx.AsyncClient) -> None:
-    """Neither on an answer nor on a preflight."""
+    """Without the setting neither a response nor a preflight has CORS headers."""
     assert allowances(await gateway.get("/healthz", headers={"Origin": OURS})) == {}
-    answer = await gateway.options("/segmentation", headers=preflight(OURS))
-    assert answer.status_code == 405
-    assert allowances(answer) == {}
+    response = await gateway.options("/segmentation", headers=preflight(OURS))
+    assert response.status_code == 405
+    assert allowances(response) == {}
 
 
 async def test_a_named_origin_may_ask_and_read_our_headers() -> None:
-    """A key travels in a header, so cookies are not allowed."""
+    """An origin in the settings may send requests, but without credentials."""
     async with client(TorchServeDouble(), cors_origins=OURS) as gateway:
-        asked = await gateway.options("/segmentation", headers=preflight(OURS))
-        answer = await send(gateway, headers={"Origin": OURS})
-    assert asked.status_code == 204
-    assert asked.headers["Access-Control-Allow-Origin"] == OURS
-    assert "POST" in asked.headers["Access-Control-Allow-Methods"]
-    assert "authorization" in asked.headers["Access-Control-Allow-Headers"]
-    assert answer.status_code == 200
-    assert answer.headers["Access-Control-Allow-Origin"] == OURS
-    assert "Origin" in answer.headers["Vary"]
-    assert "Access-Control-Allow-Credentials" not in answer.headers
+        preflight_response = await gateway.options("/segmentation", headers=preflight(OURS))
+        response = await send(gateway, headers={"Origin": OURS})
+    assert preflight_response.status_code == 204
+    assert preflight_response.headers["Access-Control-Allow-Origin"] == OURS
+    assert "POST" in preflight_response.headers["Access-Control-Allow-Methods"]
+    assert "authorization" in preflight_response.headers["Access-Control-Allow-Headers"]
+    assert response.status_code == 200
+    assert response.headers["Access-Control-Allow-Origin"] == OURS
+    assert "Origin" in response.headers["Vary"]
+    assert "Access-Control-Allow-Credentials" not in response.headers
 
 
 async def test_any_other_origin_may_not() -> None:
-    """A preflight without an allowance is a refusal that a browser understands."""
+    """The preflight of another origin is an empty 204 without an allowed origin."""
     async with client(TorchServeDouble(), cors_origins=f"{OURS}, http://b.test:81") as gateway:
-        asked = await gateway.options("/segmentation", headers=preflight(FOREIGN))
-        answer = await gateway.get("/healthz", headers={"Origin": FOREIGN})
-    assert (asked.status_code, asked.content) == (204, b"")
-    assert "Access-Control-Allow-Origin" not in asked.headers
-    assert "Access-Control-Allow-Origin" not in answer.headers
+        preflight_response = await gateway.options("/segmentation", headers=preflight(FOREIGN))
+        response = await gateway.get("/healthz", headers={"Origin": FOREIGN})
+    assert (preflight_response.status_code, preflight_response.content) == (204, b"")
+    assert "Access-Control-Allow-Origin" not in preflight_response.headers
+    assert "Access-Control-Allow-Origin" not in response.headers
 
 
 async def test_a_star_is_every_origin() -> None:
-    """For a service that is public anyway."""
+    """A public service can allow every origin with an asterisk."""
     async with client(TorchServeDouble(), cors_origins="*") as gateway:
-        answer = await gateway.get("/healthz", headers={"Origin": FOREIGN})
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        response = await gateway.get("/healthz", headers={"Origin": FOREIGN})
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
 
 
 def test_every_header_of_ours_can_be_read() -> None:
-    """Those that the document names, beside what any script may read."""
+    """Scripts may read every documented response header."""
     document: dict[str, Any] = application(TorchServeDouble()).openapi()
     named = {
         name

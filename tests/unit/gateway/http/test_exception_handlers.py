@@ -1,4 +1,4 @@
-"""Whatever is raised, and wherever, the client gets a problem document."""
+"""Every exception becomes a problem document."""
 
 import httpx
 import pytest
@@ -39,11 +39,11 @@ def _broken_gateway() -> FastAPI:
 async def test_a_wrong_request_is_a_problem_document(
     gateway: httpx.AsyncClient, method: str, path: str, status: int, code: str
 ) -> None:
-    """Also where the framework decides; and it always has an id."""
-    answer = await gateway.request(method, path)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
+    """Errors of the framework are problem documents too, with a request id."""
+    response = await gateway.request(method, path)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json()["request_id"] == response.headers["X-Request-ID"]
 
 
 @pytest.mark.parametrize(
@@ -55,25 +55,25 @@ async def test_a_wrong_request_is_a_problem_document(
         ("/docs", "GET"),
     ],
 )
-async def test_a_wrong_method_is_told_the_right_ones(
+async def test_a_405_names_the_allowed_methods(
     gateway: httpx.AsyncClient, path: str, allowed: str
 ) -> None:
-    """Allow is part of a 405, and names all methods of the path."""
+    """The header Allow of a 405 names all methods of the path."""
     assert (await gateway.put(path)).headers["Allow"] == allowed
 
 
 async def test_an_invalid_parameter_is_named(gateway: httpx.AsyncClient) -> None:
-    """The detail says which parameter it was, and what it may be."""
-    answer = await gateway.post("/segmentation", params={"version": "a b"})
-    assert answer.json()["detail"].startswith("A parameter is not valid: query version: ")
+    """The detail names the parameter and says what is wrong."""
+    response = await gateway.post("/segmentation", params={"version": "a b"})
+    assert response.json()["detail"].startswith("A parameter is not valid: query version: ")
 
 
-async def test_the_unforeseen_is_a_500_that_tells_nothing() -> None:
-    """The id is there to find the traceback in the log; its text is not."""
+async def test_an_unexpected_exception_is_a_500_without_its_text() -> None:
+    """An unexpected exception is a 500 with the request id, without the exception's text."""
     transport = httpx.ASGITransport(_broken_gateway(), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as gateway:
-        answer = await gateway.get("/broken", headers={"X-Request-ID": "mine"})
-    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
-    assert answer.headers["X-Request-ID"] == answer.json()["request_id"] == "mine"
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert "secret" not in answer.text
+        response = await gateway.get("/broken", headers={"X-Request-ID": "mine"})
+    assert (response.status_code, response.json()["code"]) == (500, "internal_error")
+    assert response.headers["X-Request-ID"] == response.json()["request_id"] == "mine"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "secret" not in response.text

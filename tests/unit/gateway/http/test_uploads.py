@@ -1,4 +1,4 @@
-"""Forms are read once, in memory, no further than the limits."""
+"""Forms and bodies are read as they arrive, no further than the limits."""
 
 import pytest
 from starlette.requests import ClientDisconnect, Request
@@ -23,7 +23,7 @@ TEXT = 'form-data; name="note"'
 
 
 class Upload:
-    """A request whose body arrives in pieces, and which knows how many were taken."""
+    """A request whose body arrives in pieces, and the number of pieces that were read."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Upload:
         length: str | None = None,
         complete: bool = True,
     ) -> None:
-        self.taken = 0
+        self.pieces_read = 0
         self._complete = complete
         self._pieces = pieces
         headers = [(b"content-type", content_type.encode("latin-1"))]
@@ -41,11 +41,11 @@ class Upload:
         self.request = Request({"type": "http", "headers": headers}, self._receive)
 
     async def _receive(self) -> Message:
-        if self.taken == len(self._pieces):
+        if self.pieces_read == len(self._pieces):
             return {"type": "http.disconnect"}
-        piece = self._pieces[self.taken]
-        self.taken += 1
-        more = self.taken < len(self._pieces) or not self._complete
+        piece = self._pieces[self.pieces_read]
+        self.pieces_read += 1
+        more = self.pieces_read < len(self._pieces) or not self._complete
         return {"type": "http.request", "body": piece, "more_body": more}
 
     async def read(self, budget: int = 10_000, *, raw: bool = False) -> bytes:
@@ -55,13 +55,13 @@ class Upload:
 
 
 def pieces(body: bytes, size: int) -> list[bytes]:
-    """A body cut into pieces of one size."""
+    """The body cut into pieces of one size."""
     return [body[start : start + size] for start in range(0, len(body), size)]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50, 10_000])
 async def test_the_file_arrives_whole_however_it_is_cut(size: int) -> None:
-    """Packets fall where they like, also within something that looks like the boundary."""
+    """Packets may be cut anywhere, even within something that resembles the boundary."""
     assert await Upload(pieces(form(part(PHOTO)), size)).read() == PHOTO
 
 
@@ -81,12 +81,12 @@ async def test_the_file_arrives_whole_however_it_is_cut(size: int) -> None:
     ],
 )
 async def test_fields_come_in_any_order_and_types_are_not_trusted(body: bytes) -> None:
-    """Only the field's name counts."""
+    """The field name alone identifies the file; declared types are ignored."""
     assert await Upload([body]).read() == PHOTO
 
 
 @pytest.mark.parametrize(
-    ("body", "content_type", "error", "says"),
+    ("body", "content_type", "error", "detail"),
     [
         (b"", FORM_TYPE, InvalidRequestError, "closing boundary"),
         (form(), FORM_TYPE, InvalidRequestError, "no field 'file'"),
@@ -138,17 +138,17 @@ async def test_fields_come_in_any_order_and_types_are_not_trusted(body: bytes) -
         (form(part(b"x")), "\xff\xfe;;;===", InvalidRequestError, "no multipart form"),
     ],
 )
-async def test_a_wrong_form_is_refused_with_words(
-    body: bytes, content_type: str, error: type[GatewayError], says: str
+async def test_a_malformed_form_is_refused_with_an_explanation(
+    body: bytes, content_type: str, error: type[GatewayError], detail: str
 ) -> None:
-    """Every malformed form has its 4xx, and a detail that helps."""
-    with pytest.raises(error, match=says):
+    """Every malformed form is a 4xx with a helpful detail."""
+    with pytest.raises(error, match=detail):
         await Upload([body], content_type).read()
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 async def test_text_before_a_form_is_refused_however_it_is_cut(size: int) -> None:
-    """Also behind a line break, which alone is passed over."""
+    """A preamble is refused, also after line breaks, which alone are ignored."""
     sound, wrong = b"\r\n\r\n" + form(part(PHOTO)), b"\r\na preamble\r\n" + form(part(PHOTO))
     assert await Upload(pieces(sound, size)).read() == PHOTO
     with pytest.raises(InvalidRequestError, match="malformed"):
@@ -156,7 +156,7 @@ async def test_text_before_a_form_is_refused_however_it_is_cut(size: int) -> Non
 
 
 async def test_a_file_of_exactly_the_limit_is_taken() -> None:
-    """The limit itself is allowed."""
+    """The limit is inclusive."""
     assert len(await Upload([form(part(bytes(LIMIT)))]).read()) == LIMIT
 
 
@@ -165,34 +165,34 @@ async def test_a_larger_file_is_refused_before_it_has_all_arrived() -> None:
     upload = Upload(pieces(form(part(bytes(100 * LIMIT))), 500))
     with pytest.raises(ImageTooLargeError, match="1000 bytes"):
         await upload.read()
-    assert upload.taken < 5
+    assert upload.pieces_read < 5
 
 
 @pytest.mark.parametrize("length", ["1100000", "9" * 5000])
 async def test_a_declared_length_beyond_the_limit_is_refused_unread(length: str) -> None:
-    """Content-Length says it before the first byte does."""
+    """Content-Length is checked before the body is read."""
     upload = Upload([b""], length=length)
     with pytest.raises(ImageTooLargeError):
         await upload.read()
-    assert upload.taken == 0
+    assert upload.pieces_read == 0
 
 
 async def test_other_fields_cannot_be_endless() -> None:
-    """What is passed over is limited too."""
+    """Ignored fields are limited too."""
     upload = Upload([part(b"", TEXT)[:-2], *[bytes(10_000)] * 1000])
     with pytest.raises(ImageTooLargeError):
         await upload.read()
-    assert upload.taken < 120
+    assert upload.pieces_read < 120
 
 
 async def test_an_upload_beyond_the_shared_memory_is_refused() -> None:
-    """Many uploads at once do not exhaust the process."""
+    """Concurrent uploads do not exhaust the memory."""
     with pytest.raises(OverloadedError):
         await Upload([form(part(bytes(500)))]).read(budget=499)
 
 
 async def test_a_client_that_leaves_is_no_error_of_its_form() -> None:
-    """A lost connection is told from a wrong form."""
+    """A lost connection is distinguished from a malformed form."""
     with pytest.raises(ClientDisconnect):
         await Upload([form(part(PHOTO))[:100]], complete=False).read()
 
@@ -200,27 +200,27 @@ async def test_a_client_that_leaves_is_no_error_of_its_form() -> None:
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 @pytest.mark.parametrize("kind", ["image/jpeg", "", "application/x-www-form-urlencoded", "\xff;;="])
 async def test_a_body_that_is_no_form_may_be_the_image(kind: str, size: int) -> None:
-    """What curl --data-binary sends, whatever it declares."""
+    """The body itself may be the image, as from curl --data-binary, whatever its declared type."""
     assert await Upload(pieces(PHOTO, size), kind).read(raw=True) == PHOTO
 
 
 async def test_a_form_is_read_as_one_where_both_are_taken() -> None:
-    """The declared type tells them apart."""
+    """The declared type distinguishes a form from an image."""
     assert await Upload([form(part(PHOTO))]).read(raw=True) == PHOTO
 
 
 async def test_a_body_has_the_limit_of_an_image() -> None:
-    """Without the room that a form needs."""
+    """A body that is the image has no allowance for a form."""
     assert len(await Upload([bytes(LIMIT)], "").read(raw=True)) == LIMIT
     upload = Upload([bytes(LIMIT), b"x", b"y"], "")
     with pytest.raises(ImageTooLargeError):
         await upload.read(raw=True)
-    assert upload.taken == 2
+    assert upload.pieces_read == 2
     with pytest.raises(ImageTooLargeError):
         await Upload([b""], "", length=str(LIMIT + 1)).read(raw=True)
 
 
 async def test_an_empty_body_is_no_image() -> None:
-    """As an empty file is none."""
+    """An empty body is refused like an empty file."""
     with pytest.raises(UnreadableImageError, match="empty"):
         await Upload([b""], "image/jpeg").read(raw=True)

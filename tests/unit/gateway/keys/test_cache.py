@@ -1,4 +1,4 @@
-"""A key counts as soon as the file has it, and no longer; a wrong one learns nothing."""
+"""The key cache."""
 
 import asyncio
 import logging
@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from gateway.keys import cache as module
 from gateway.keys.cache import KeyCache
 from gateway.keys.store import KeyStore
 
@@ -17,16 +16,16 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> KeyStore:
-    """An empty file of keys."""
+def store(tmp_path: Path) -> KeyStore:
+    """A store without keys."""
     return KeyStore(tmp_path / "keys.json")
 
 
-async def test_a_key_is_found_by_id_and_secret(file: KeyStore) -> None:
-    """The right key among several."""
-    file.add("one", "user")
-    key, presented = file.add("two", "admin")
-    assert await KeyCache(file).find(presented) == key
+async def test_a_key_is_found_by_id_and_secret(store: KeyStore) -> None:
+    """A key is identified among several."""
+    store.add("one", "user")
+    key, presented = store.add("two", "admin")
+    assert await KeyCache(store).find(presented) == key
 
 
 @pytest.mark.parametrize(
@@ -45,94 +44,90 @@ async def test_a_key_is_found_by_id_and_secret(file: KeyStore) -> None:
         lambda _: "\u00fc\u00f1\u00ef",
     ],
 )
-async def test_anything_else_is_not_found(file: KeyStore, change: Any) -> None:
-    """No part of a key opens anything."""
-    _, presented = file.add("app", "user")
-    assert await KeyCache(file).find(change(presented)) is None
+async def test_anything_else_is_not_found(store: KeyStore, change: Any) -> None:
+    """A string that differs from a key in any way is not accepted."""
+    _, presented = store.add("app", "user")
+    assert await KeyCache(store).find(change(presented)) is None
 
 
-async def test_a_secret_opens_only_its_own_id(file: KeyStore) -> None:
-    """Two keys cannot be crossed."""
-    (first, presented), (second, _) = file.add("one", "user"), file.add("two", "admin")
-    assert await KeyCache(file).find(presented.replace(first.id, second.id)) is None
+async def test_a_secret_opens_only_its_own_id(store: KeyStore) -> None:
+    """The secret of one key with the id of another is not accepted."""
+    (first, presented), (second, _) = store.add("one", "user"), store.add("two", "admin")
+    assert await KeyCache(store).find(presented.replace(first.id, second.id)) is None
 
 
 async def test_changes_count_without_a_restart(
-    file: KeyStore, monkeypatch: pytest.MonkeyPatch
+    store: KeyStore,
 ) -> None:
-    """Added and revoked, each as soon as the file is looked at again."""
-    monkeypatch.setattr(module, "_TTL_S", 0.0)
-    register = KeyCache(file)
-    key, presented = file.add("app", "user")
-    assert await register.find(presented) == key
-    file.revoke(key.id)
-    assert await register.find(presented) is None
+    """Added and revoked keys count as soon as the cache is stale."""
+    cache = KeyCache(store, ttl_s=0)
+    key, presented = store.add("app", "user")
+    assert await cache.find(presented) == key
+    store.revoke(key.id)
+    assert await cache.find(presented) is None
 
 
-async def test_the_file_is_not_looked_at_for_every_request(
-    file: KeyStore, monkeypatch: pytest.MonkeyPatch
+async def test_the_file_is_not_read_for_every_request(
+    store: KeyStore,
 ) -> None:
-    """But at once when this gateway itself changed it."""
-    monkeypatch.setattr(module, "_TTL_S", 60.0)
-    register = KeyCache(file)
-    await register.find("")
-    key, presented = file.add("app", "user")
-    assert await register.find(presented) is None
-    await register.reload()
-    assert await register.find(presented) == key
+    """Within its TTL the cache is reloaded only on demand."""
+    cache = KeyCache(store, ttl_s=60)
+    await cache.find("")
+    key, presented = store.add("app", "user")
+    assert await cache.find(presented) is None
+    await cache.reload()
+    assert await cache.find(presented) == key
 
 
-async def test_after_an_idle_hour_no_request_uses_what_was(file: KeyStore) -> None:
-    """Not even those beside the one that looks."""
-    key, presented = file.add("app", "user")
-    register = KeyCache(file)
-    file.revoke(key.id)
-    found = await asyncio.gather(*[register.find(presented) for _ in range(20)])
-    assert found == [None] * 20
+async def test_after_an_idle_hour_no_request_uses_stale_keys(store: KeyStore) -> None:
+    """If the cache is stale, concurrent requests wait for one reload."""
+    key, presented = store.add("app", "user")
+    cache = KeyCache(store)
+    store.revoke(key.id)
+    results = await asyncio.gather(*[cache.find(presented) for _ in range(20)])
+    assert results == [None] * 20
 
 
-async def test_a_damaged_file_locks_nobody_out(
-    file: KeyStore,
+async def test_a_damaged_file_leaves_the_known_keys_valid(
+    store: KeyStore,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What was known counts on, and a warning says so, once for each change."""
-    monkeypatch.setattr(module, "_TTL_S", 0.0)
-    key, presented = file.add("app", "user")
-    register = KeyCache(file)
+    """A damaged file leaves the known keys valid, with one warning; a removed file revokes them."""
+    key, presented = store.add("app", "user")
+    cache = KeyCache(store, ttl_s=0)
     (tmp_path / "keys.json").write_text("{")
     with caplog.at_level(logging.WARNING):
-        assert [await register.find(presented) for _ in range(3)] == [key] * 3
+        assert [await cache.find(presented) for _ in range(3)] == [key] * 3
     assert len(caplog.records) == 1
     (tmp_path / "keys.json").unlink()
-    assert await register.find(presented) is None
+    assert await cache.find(presented) is None
 
 
-def _calls(register: KeyCache, presented: str) -> list[str]:
-    """Every function that answering calls, in Python and below."""
-    seen: list[str] = []
+def _calls(cache: KeyCache, presented: str) -> list[str]:
+    """Every function, of Python or C, that a lookup calls."""
+    calls: list[str] = []
 
     def note(frame: FrameType, event: str, called: Any) -> None:
         if event == "call":
-            seen.append(frame.f_code.co_qualname)
+            calls.append(frame.f_code.co_qualname)
         elif event == "c_call":
-            seen.append(called.__qualname__)
+            calls.append(called.__qualname__)
 
     sys.setprofile(note)
     try:
-        found = register.match(presented)
+        key = cache.match(presented)
     finally:
         sys.setprofile(None)
-    assert found is None
-    return seen
+    assert key is None
+    return calls
 
 
-def test_a_wrong_key_takes_the_same_steps_whatever_is_wrong(file: KeyStore) -> None:
-    """Nobody learns which ids there are: each is hashed and compared in constant time."""
-    _, presented = file.add("app", "user")
-    register = KeyCache(file)
-    wrong_secret = _calls(register, presented[:-1] + "x")
-    unknown_id = _calls(register, f"sgs_{'f' * 12}_{presented[-64:-1]}x")
+def test_a_wrong_key_takes_the_same_steps_whatever_is_wrong(store: KeyStore) -> None:
+    """A refusal does not reveal which ids exist: both cases hash and compare in constant time."""
+    _, presented = store.add("app", "user")
+    cache = KeyCache(store)
+    wrong_secret = _calls(cache, presented[:-1] + "x")
+    unknown_id = _calls(cache, f"sgs_{'f' * 12}_{presented[-64:-1]}x")
     assert wrong_secret == unknown_id
     assert wrong_secret.count("compare_digest") == 1

@@ -1,4 +1,4 @@
-"""The file of the keys: private, whole at every moment, and changed by one writer at a time."""
+"""The key store: private, atomic, with one writer at a time."""
 
 import json
 import subprocess
@@ -14,26 +14,26 @@ from gateway.keys.store import KeyStore
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a file of keys may be made, in a folder that is not there yet."""
+    """The path of a key file in a folder that does not exist yet."""
     return tmp_path / "run" / "keys.json"
 
 
 def test_without_a_file_there_are_no_keys(path: Path) -> None:
-    """A gateway that never had a key is not broken."""
+    """A missing file means that there are no keys."""
     assert KeyStore(path).read() == []
     assert KeyStore(path).stamp() is None
 
 
 def test_what_was_added_is_read_again(path: Path) -> None:
-    """All that was said of it, in the order of making."""
-    file = KeyStore(path)
-    first, _ = file.add("app", "user", "600/minute", 4)
-    second, _ = file.add("boss", "admin")
+    """Keys are read with all their fields, in the order of creation."""
+    store = KeyStore(path)
+    first, _ = store.add("app", "user", "600/minute", 4)
+    second, _ = store.add("boss", "admin")
     assert KeyStore(path).read() == [first, second]
 
 
 def test_the_file_is_private_and_holds_no_secret(path: Path) -> None:
-    """Mode 0600, digests only."""
+    """The file has mode 0600, and digests instead of secrets."""
     _, presented = KeyStore(path).add("app", "user")
     assert path.stat().st_mode & 0o777 == 0o600
     assert presented.rpartition("_")[2] not in path.read_text()
@@ -49,45 +49,45 @@ def test_the_file_is_private_and_holds_no_secret(path: Path) -> None:
 
 
 def test_a_revoked_key_is_gone(path: Path) -> None:
-    """The others stay."""
-    file = KeyStore(path)
-    first, _ = file.add("one", "user")
-    second, _ = file.add("two", "user")
-    file.revoke(first.id)
-    assert file.read() == [second]
+    """Revoking removes one key; an unknown id is NotFoundError."""
+    store = KeyStore(path)
+    first, _ = store.add("one", "user")
+    second, _ = store.add("two", "user")
+    store.revoke(first.id)
+    assert store.read() == [second]
     with pytest.raises(NotFoundError):
-        file.revoke(first.id)
+        store.revoke(first.id)
 
 
 def test_the_last_admin_may_be_kept(path: Path) -> None:
-    """Whoever runs the gateway does not lock the door from outside."""
-    file = KeyStore(path)
-    admin, _ = file.add("boss", "admin")
-    file.add("app", "user")
+    """With keep_an_admin the last admin key cannot be revoked."""
+    store = KeyStore(path)
+    admin, _ = store.add("boss", "admin")
+    store.add("app", "user")
     with pytest.raises(ConflictError):
-        file.revoke(admin.id, keep_an_admin=True)
-    file.add("deputy", "admin")
-    file.revoke(admin.id, keep_an_admin=True)
-    assert [key.name for key in file.read()] == ["app", "deputy"]
+        store.revoke(admin.id, keep_an_admin=True)
+    store.add("deputy", "admin")
+    store.revoke(admin.id, keep_an_admin=True)
+    assert [key.name for key in store.read()] == ["app", "deputy"]
 
 
 def test_every_change_has_another_stamp(path: Path) -> None:
-    """Also one that follows at once, and one of permissions alone."""
-    file = KeyStore(path)
-    stamps = [file.stamp()]
+    """The stamp differs after changes in quick succession, and after a change of permissions."""
+    store = KeyStore(path)
+    stamps = [store.stamp()]
     for name in "abc":
-        file.add(name, "user")
-        stamps.append(file.stamp())
+        store.add(name, "user")
+        stamps.append(store.stamp())
     path.chmod(0o400)
-    stamps.append(file.stamp())
+    stamps.append(store.stamp())
     assert len(set(stamps)) == 5
 
 
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", '{"keys": [{"id": "x"}]}', '{"keys": null}', "\x00"]
 )
-def test_a_damaged_file_is_told_without_its_content(path: Path, content: str) -> None:
-    """The name of the file, not what it holds."""
+def test_a_damaged_file_is_reported_without_its_content(path: Path, content: str) -> None:
+    """The error names a damaged file but does not quote it; the file is left unchanged."""
     path.parent.mkdir()
     path.write_text(content)
     with pytest.raises(InternalError, match=r"keys\.json, cannot be read"):
@@ -98,24 +98,24 @@ def test_a_damaged_file_is_told_without_its_content(path: Path, content: str) ->
 
 
 def test_a_place_that_cannot_be_written_is_a_conflict(tmp_path: Path) -> None:
-    """Of a mounted secret, for instance: nobody's fault, and nothing breaks."""
+    """A path that cannot be written, such as a mounted secret, is ConflictError."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ConflictError):
         KeyStore(tmp_path / "file" / "keys.json").add("app", "user")
 
 
 def test_writers_at_once_lose_nothing(path: Path) -> None:
-    """Threads of one process, as the admin's routes have them."""
+    """Concurrent threads lose no key and leave no temporary file."""
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda number: KeyStore(path).add(f"n{number}", "user"), range(40)))
-    assert {key.id for key in KeyStore(path).read()} == {key.id for key, _ in made}
-    assert [found.name for found in path.parent.iterdir() if "lock" not in found.name] == [
+        created = list(pool.map(lambda number: KeyStore(path).add(f"n{number}", "user"), range(40)))
+    assert {key.id for key in KeyStore(path).read()} == {key.id for key, _ in created}
+    assert [entry.name for entry in path.parent.iterdir() if "lock" not in entry.name] == [
         "keys.json"
     ]
 
 
 def test_processes_at_once_lose_nothing(path: Path) -> None:
-    """The command, and gateways beside each other."""
+    """Concurrent processes, such as the command and gateways, lose no key."""
     code = (
         "import sys, pathlib; from gateway.keys.store import KeyStore\n"
         "for _ in range(5): KeyStore(pathlib.Path(sys.argv[1])).add('n', 'user')"

@@ -1,4 +1,4 @@
-"""A mask becomes a colour map by its header alone."""
+"""A colour map is made by rewriting the header of a mask."""
 
 import io
 import zlib
@@ -13,7 +13,7 @@ from tests.unit.gateway.doubles import mask_png
 
 
 def png_chunks(png: bytes) -> list[bytes]:
-    """The kinds of the chunks of a PNG, in order, after their checksums are verified."""
+    """The types of a PNG's chunks, in order, after verifying their checksums."""
     kinds, at = [], 8
     while at < len(png):
         size = int.from_bytes(png[at : at + 4], "big")
@@ -25,8 +25,8 @@ def png_chunks(png: bytes) -> list[bytes]:
     return kinds
 
 
-def test_the_answer_is_an_indexed_png_of_the_same_size_and_ids() -> None:
-    """Mode P, the mask's size, and each pixel's index its class id."""
+def test_the_result_is_an_indexed_png_of_the_same_size_and_ids() -> None:
+    """The result has mode P and the mask's size, and each pixel's index is its class id."""
     mask = mask_png((640, 480))
     image = Image.open(io.BytesIO(colour_map(mask, DROP_IN.table)))
     assert (image.mode, image.size) == ("P", (640, 480))
@@ -34,18 +34,18 @@ def test_the_answer_is_an_indexed_png_of_the_same_size_and_ids() -> None:
 
 
 def test_the_colours_are_the_palettes() -> None:
-    """A viewer shows the contract's colours."""
+    """The pixels have the palette's colours."""
     image = Image.open(io.BytesIO(colour_map(mask_png(), DROP_IN.table))).convert("RGB")
     assert (image.getpixel((0, 0)), image.getpixel((3, 0))) == ((15, 120, 210), (0, 0, 0))
 
 
 def test_the_chunks_are_in_order_with_valid_checksums() -> None:
-    """Strict decoders read it too."""
+    """Strict decoders read the result too."""
     assert png_chunks(colour_map(mask_png(), DROP_IN.table)) == [b"IHDR", b"PLTE", b"IDAT", b"IEND"]
 
 
 def test_the_pixel_data_is_passed_on_unchanged() -> None:
-    """Nothing is decoded: all from the first IDAT on is the handler's."""
+    """Everything from the first IDAT on is the handler's; nothing is decoded."""
     mask = mask_png((640, 480))
     assert colour_map(mask, DROP_IN.table).endswith(mask[33:])
 
@@ -66,6 +66,6 @@ def test_the_pixel_data_is_passed_on_unchanged() -> None:
     ids=["empty", "text", "header", "cut", "1 bit", "indexed", "rgb", "16 bit", "jpeg"],
 )
 def test_anything_else_is_refused(mask: bytes) -> None:
-    """A wrong handler must not lead to a wrong mask."""
+    """Bytes that are not an 8-bit grey PNG are never turned into a colour map."""
     with pytest.raises(NotAMaskError):
         colour_map(mask, DROP_IN.table)

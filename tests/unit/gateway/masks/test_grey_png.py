@@ -1,4 +1,4 @@
-"""The handler's masks are read exactly, and nothing else is taken for one."""
+"""The reader and writer of masks as grey PNGs."""
 
 import io
 import struct
@@ -25,14 +25,17 @@ IDS = np.array([[1, 2, 3], [4, 5, 255]], np.uint8)
 ROWS = b"\x00\x01\x02\x03" + b"\x00\x04\x05\xff"
 
 
-def picture(
+def grey_png(
     pixels: bytes = ROWS,
     header: tuple[int, ...] = (3, 2, 8, 0, 0, 0, 0),
     pieces: int = 1,
     extra: bytes = b"",
     missing: int = 0,
 ) -> bytes:
-    """A PNG of these rows in so many IDATs, less some bytes, and an extra chunk after them."""
+    """A PNG of these rows in so many IDAT chunks, without the last ``missing`` bytes of data.
+
+    extra: a chunk after the pixel data.
+    """
     data = zlib.compress(pixels)
     data = data[: len(data) - missing]
     size = -(-len(data) // pieces)
@@ -42,38 +45,38 @@ def picture(
 
 
 def damaged(png: bytes) -> bytes:
-    """One bit of the compressed data is wrong."""
+    """The PNG with one wrong bit in its compressed data."""
     at = png.index(b"IDAT") + 12
     return png[:at] + bytes([png[at] ^ 4]) + png[at + 1 :]
 
 
-def as_pillow_sees(png: bytes) -> NDArray[np.uint8]:
+def by_pillow(png: bytes) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(png)))
 
 
 @pytest.mark.parametrize("ids", SAMPLES.values(), ids=SAMPLES)
 def test_a_mask_is_read_as_it_was_written(ids: NDArray[np.uint8]) -> None:
-    """Size and every class id."""
+    """Writing and reading a mask keeps its size and every class id."""
     assert np.array_equal(decode_mask(encode_grey(ids)), ids)
 
 
 @pytest.mark.parametrize("ids", SAMPLES.values(), ids=SAMPLES)
 def test_any_viewer_reads_a_mask_that_is_written(ids: NDArray[np.uint8]) -> None:
-    """Mode L, and the same ids."""
+    """Pillow reads a written mask as mode L with the same ids."""
     png = encode_grey(ids)
     assert Image.open(io.BytesIO(png)).mode == "L"
-    assert np.array_equal(as_pillow_sees(png), ids)
+    assert np.array_equal(by_pillow(png), ids)
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 5, 16])
 def test_the_pixel_data_may_come_in_pieces(pieces: int) -> None:
-    """PNG allows any number of IDATs."""
-    assert np.array_equal(decode_mask(picture(pieces=pieces)), IDS)
+    """PNG allows any number of IDAT chunks."""
+    assert np.array_equal(decode_mask(grey_png(pieces=pieces)), IDS)
 
 
 def test_the_ids_cannot_be_changed() -> None:
-    """They are the decoded bytes themselves, without a copy."""
-    ids = decode_mask(picture())
+    """The array is a read-only view of the decoded bytes, not a copy."""
+    ids = decode_mask(grey_png())
     with pytest.raises(ValueError, match="read-only"):
         ids[0, 0] = 9
 
@@ -85,21 +88,21 @@ def test_the_ids_cannot_be_changed() -> None:
         b"no png",
         mask_png(mode="P"),
         mask_png(mode="RGB"),
-        picture()[:-1],
-        picture()[:-16] + picture()[-12:],
-        picture(missing=1),
-        picture(ROWS[:-1]),
-        picture(ROWS + b"\x00"),
-        picture(ROWS * 2),
-        picture(b"\x00\x01\x02\x03\x02\x04\x05\xff"),
-        picture(header=(3, 2, 8, 0, 0, 0, 1)),
-        picture(header=(0, 2, 8, 0, 0, 0, 0)),
-        picture(header=(2**32 - 1, 2**32 - 1, 8, 0, 0, 0, 0)),
-        picture(header=(2**31 - 1, 2**31 - 1, 8, 0, 0, 0, 0)),
-        picture(extra=chunk(b"tEXt", b"a\x00b")),
-        picture(extra=chunk(b"IDAT", b"more")),
-        picture(extra=b"\xff\xff\xff\xffIDAT"),
-        damaged(picture()),
+        grey_png()[:-1],
+        grey_png()[:-16] + grey_png()[-12:],
+        grey_png(missing=1),
+        grey_png(ROWS[:-1]),
+        grey_png(ROWS + b"\x00"),
+        grey_png(ROWS * 2),
+        grey_png(b"\x00\x01\x02\x03\x02\x04\x05\xff"),
+        grey_png(header=(3, 2, 8, 0, 0, 0, 1)),
+        grey_png(header=(0, 2, 8, 0, 0, 0, 0)),
+        grey_png(header=(2**32 - 1, 2**32 - 1, 8, 0, 0, 0, 0)),
+        grey_png(header=(2**31 - 1, 2**31 - 1, 8, 0, 0, 0, 0)),
+        grey_png(extra=chunk(b"tEXt", b"a\x00b")),
+        grey_png(extra=chunk(b"IDAT", b"more")),
+        grey_png(extra=b"\xff\xff\xff\xffIDAT"),
+        damaged(grey_png()),
     ],
     ids=[
         "empty",
@@ -124,14 +127,14 @@ def test_the_ids_cannot_be_changed() -> None:
     ],
 )
 def test_anything_else_is_refused(png: bytes) -> None:
-    """A wrong handler must not lead to a wrong mask, nor to any other error."""
+    """Bytes that are not such a PNG raise NotAMaskError and nothing else."""
     with pytest.raises(NotAMaskError):
         decode_mask(png)
 
 
 def test_no_more_is_inflated_than_the_size_promises() -> None:
-    """A hundred megabytes in a PNG of six pixels stay compressed."""
-    bomb = picture(bytes(100_000_000))
+    """A hundred megabytes in a PNG of six pixels are not inflated."""
+    bomb = grey_png(bytes(100_000_000))
     tracemalloc.start()
     try:
         with pytest.raises(NotAMaskError):
@@ -143,7 +146,7 @@ def test_no_more_is_inflated_than_the_size_promises() -> None:
 
 
 def test_a_binary_mask_is_black_and_white() -> None:
-    """255 inside, 0 outside, 8 bits: what programs expect of the mask of one class."""
+    """A binary mask has 8 bits, with 255 inside and 0 outside."""
     image = Image.open(io.BytesIO(encode_binary(IDS > 3)))
     assert (image.mode, image.size) == ("L", (3, 2))
     assert np.asarray(image).tolist() == [[0, 0, 0], [255, 255, 255]]

@@ -1,4 +1,4 @@
-"""Palettes are computed by formula; their known points hold."""
+"""The formulas of the palettes."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,9 @@ from gateway.masks.palettes import (
     voc_colour,
 )
 
-# What dichromats see of linear red, green and blue: Machado, Oliveira and Fernandes, 2009.
-SIGHTS = {
+# Vision of dichromats, as matrices of linear red, green and blue (Machado, Oliveira and Fernandes,
+# 2009).
+VISION = {
     "full": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
     "protanopia": [
         [0.152286, 1.052583, -0.204868],
@@ -39,13 +40,13 @@ XYZ = np.array(
 
 
 def linear(colours: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Light of (n, 3) sRGB values from 0 to 255, from 0 to 1."""
+    """Convert (n, 3) sRGB values, 0..255, to linear light, 0..1."""
     shares = colours / 255
     return np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
 
 
 def lab(light: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, 3) CIELAB of linear sRGB."""
+    """Convert (n, 3) linear sRGB, 0..1, to CIELAB."""
     shares = np.clip(light, 0, 1) @ XYZ.T
     x, y, z = np.where(shares > 0.008856, np.cbrt(shares), 7.787 * shares + 16 / 116).T
     return np.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), axis=1)
@@ -58,7 +59,7 @@ def lab(light: NDArray[np.float64]) -> NDArray[np.float64]:
 def test_the_seed_palette_is_the_published_formula(
     class_id: int, colour: tuple[int, int, int]
 ) -> None:
-    """Clients of the drop-in endpoint know these colours."""
+    """The drop-in endpoint keeps its colours."""
     assert seed_colour(class_id) == colour
 
 
@@ -75,32 +76,32 @@ def test_the_seed_palette_is_the_published_formula(
     ],
 )
 def test_the_voc_palette_is_pascal_vocs(class_id: int, colour: tuple[int, int, int]) -> None:
-    """These are the colours of the data set's own annotations."""
+    """The colours are those of the data set's annotations."""
     assert voc_colour(class_id) == colour
 
 
 @pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
 def test_a_palette_has_a_colour_for_every_byte(palette: Palette) -> None:
-    """No pixel of an indexed PNG may lie beyond its palette."""
+    """No pixel of an indexed PNG lies beyond its palette."""
     assert len(palette.table) == 3 * 256
 
 
-def test_the_seed_palette_tells_all_voc_classes_apart() -> None:
-    """Two classes of one colour could not be told apart."""
+def test_the_seed_palette_distinguishes_all_voc_classes() -> None:
+    """All 21 classes have different colours."""
     assert len({DROP_IN.table[3 * i : 3 * i + 3] for i in range(21)}) == 21
 
 
-@pytest.mark.parametrize("sight", SIGHTS.values(), ids=SIGHTS)
-def test_whoever_looks_tells_the_safe_palettes_classes_apart(sight: list[list[float]]) -> None:
-    """The nearest two of 22 differ three times as much as can just be noticed, 2.3."""
+@pytest.mark.parametrize("matrix", VISION.values(), ids=VISION)
+def test_dichromats_can_distinguish_the_safe_palettes_classes(matrix: list[list[float]]) -> None:
+    """The nearest two of 22 colours differ by three times the just noticeable difference of 2.3."""
     colours = np.array([safe_colour(class_id) for class_id in range(22)], np.float64)
-    seen = lab(linear(colours) @ np.array(sight).T)
+    seen = lab(linear(colours) @ np.array(matrix).T)
     distances = np.linalg.norm(seen[:, np.newaxis] - seen, axis=2)
     assert distances[~np.eye(22, dtype=bool)].min() > 3 * 2.3
 
 
 def test_the_safe_palettes_first_colours_all_differ() -> None:
-    """Background and 21 classes."""
+    """Background and 21 classes have different colours."""
     assert len({safe_colour(class_id) for class_id in range(22)}) == 22
 
 
@@ -119,10 +120,10 @@ def test_the_safe_palettes_first_colours_all_differ() -> None:
 def test_the_safe_palette_is_okabe_and_itos_darker_and_lighter(
     class_id: int, colour: tuple[int, int, int]
 ) -> None:
-    """Seven hues as they are, then darker, then lighter, then again."""
+    """Seven hues come as they are, then darker, then lighter, then again."""
     assert safe_colour(class_id) == colour
 
 
 def test_a_colour_is_written_as_hex() -> None:
-    """The legend writes colours as web pages do."""
+    """A colour is written as in HTML."""
     assert DROP_IN.hex_colour(15) == "#0f78d2"

@@ -1,6 +1,8 @@
-"""What is served is asked for rarely, by one at a time, and remembered briefly."""
+"""The catalogue: a cache with one query at a time."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -8,16 +10,18 @@ import pytest
 from gateway.errors import ModelUnavailableError, NotFoundError, OverloadedError
 from gateway.models.catalogue import REFRESH_WINDOW_S, Catalogue
 from gateway.torchserve.management import ManagementClient
-from tests.unit.gateway.doubles import STARTED, TorchServeDouble
+from tests.unit.gateway.doubles import STARTED, Clock, TorchServeDouble
 
 pytestmark = pytest.mark.anyio
 
-ONE_LOOK = ["/models/deeplabv3", "/models/deeplabv3/all"]
+T = TypeVar("T")
+
+ONE_QUERY = ["/models/deeplabv3", "/models/deeplabv3/all"]
 DESCRIBE = "/models/deeplabv3/1.0?customized=true"
 
 
 class BusyWorkers(TorchServeDouble):
-    """Its workers describe a version when they are idle, and may have been started anew."""
+    """A TorchServe whose workers describe a version only while they are idle, and may restart."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,25 +32,17 @@ class BusyWorkers(TorchServeDouble):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if "customized" in request.url.params:
             await self.idle.wait()
-        answer = await super().handle_async_request(request)
-        content = answer.content.replace(STARTED.encode(), self.started.encode())
-        return httpx.Response(answer.status_code, content=content)
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+        response = await super().handle_async_request(request)
+        content = response.content.replace(STARTED.encode(), self.started.encode())
+        return httpx.Response(response.status_code, content=content)
 
 
 @pytest.fixture
 def clock() -> Clock:
     """The catalogue's clock."""
-    return Clock()
+    clock = Clock()
+    clock.now = 0
+    return clock
 
 
 def _catalogue(torchserve: TorchServeDouble, clock: Clock, ttl_s: float = 1.0) -> Catalogue:
@@ -58,20 +54,31 @@ def _catalogue(torchserve: TorchServeDouble, clock: Clock, ttl_s: float = 1.0) -
 
 @pytest.fixture
 def catalogue(torchserve: TorchServeDouble, clock: Clock) -> Catalogue:
-    """A catalogue that believes what it knows for one second."""
+    """A catalogue with a TTL of one second."""
     return _catalogue(torchserve, clock)
 
 
-async def test_many_askers_ask_once(catalogue: Catalogue, torchserve: TorchServeDouble) -> None:
-    """A burst of requests is one question."""
-    found = await asyncio.gather(*[catalogue.default_version() for _ in range(50)])
-    assert (set(found), sorted(torchserve.questions)) == ({"1.0"}, ONE_LOOK)
+async def _immediate(awaitable: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that waits for no timer."""
+    task = asyncio.create_task(awaitable)
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    assert task.done()
+    return await task
 
 
-async def test_a_change_is_seen_when_the_memory_has_expired(
+async def test_concurrent_requests_share_one_query(
+    catalogue: Catalogue, torchserve: TorchServeDouble
+) -> None:
+    """Concurrent requests share one query."""
+    results = await asyncio.gather(*[catalogue.default_version() for _ in range(50)])
+    assert (set(results), sorted(torchserve.management_calls)) == ({"1.0"}, ONE_QUERY)
+
+
+async def test_a_change_is_seen_after_the_ttl(
     catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
 ) -> None:
-    """Another default is followed within the time to live, and not asked for before."""
+    """A new default version is used after the TTL, and not before."""
     await catalogue.default_version()
     torchserve.versions, torchserve.default = {"1.0": 1, "2.0": 1}, "2.0"
     clock.now = 0.9
@@ -80,47 +87,47 @@ async def test_a_change_is_seen_when_the_memory_has_expired(
     assert await catalogue.default_version() == "2.0"
 
 
-async def _renewed(torchserve: TorchServeDouble, *, within_s: float) -> bool:
-    """Whether the list is asked for by itself."""
-    before, looks = len(torchserve.questions), 50
-    for _ in range(looks):
-        await asyncio.sleep(within_s / looks)
-        if len(torchserve.questions) >= before + len(ONE_LOOK):
+async def _refreshed(torchserve: TorchServeDouble, *, within_s: float) -> bool:
+    """Whether the list is queried in the background."""
+    before, steps = len(torchserve.management_calls), 50
+    for _ in range(steps):
+        await asyncio.sleep(within_s / steps)
+        if len(torchserve.management_calls) >= before + len(ONE_QUERY):
             return True
     return False
 
 
-async def test_after_a_request_the_list_is_renewed_so_that_the_next_one_need_not_wait(
+async def test_after_a_request_the_list_is_refreshed_in_the_background(
     torchserve: TorchServeDouble, clock: Clock
 ) -> None:
-    """Again and again, and no longer than some seconds after the last request."""
+    """The list is refreshed in the background until some seconds after the last request."""
     catalogue = _catalogue(torchserve, clock, ttl_s=0.05)
     await catalogue.default_version()
     torchserve.versions, torchserve.default = {"1.0": 1, "2.0": 1}, "2.0"
-    assert await _renewed(torchserve, within_s=5)
-    assert await _renewed(torchserve, within_s=5)
+    assert await _refreshed(torchserve, within_s=5)
+    assert await _refreshed(torchserve, within_s=5)
     torchserve.down = httpx.ConnectError("refused")
-    await asyncio.sleep(0.2)  # some of the questions fail
+    await asyncio.sleep(0.2)  # some queries fail
     assert await catalogue.default_version() == "2.0"
     torchserve.down = None
-    assert await _renewed(torchserve, within_s=5)
+    assert await _refreshed(torchserve, within_s=5)
     clock.now = REFRESH_WINDOW_S + 1
-    await _renewed(torchserve, within_s=0.2)  # the last one may be under way
-    assert not await _renewed(torchserve, within_s=0.5)
+    await _refreshed(torchserve, within_s=0.2)  # the last query may be running
+    assert not await _refreshed(torchserve, within_s=0.5)
 
 
-async def test_what_is_never_believed_is_not_renewed(
+async def test_without_a_ttl_there_is_no_background_refresh(
     torchserve: TorchServeDouble, clock: Clock
 ) -> None:
-    """Without a time to live each request asks for itself."""
+    """With a TTL of 0 there is no background refresh."""
     await _catalogue(torchserve, clock, ttl_s=0).default_version()
-    assert not await _renewed(torchserve, within_s=0.3)
+    assert not await _refreshed(torchserve, within_s=0.3)
 
 
 async def test_the_last_known_default_outlives_a_silent_management_api(
     catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
 ) -> None:
-    """Predictions go on while only the management API fails; readiness does not pretend."""
+    """Predictions continue while only the management API fails; the status is an error."""
     await catalogue.default_version()
     torchserve.down = httpx.ConnectError("refused")
     clock.now = 100
@@ -133,7 +140,7 @@ async def test_the_last_known_default_outlives_a_silent_management_api(
 async def test_without_any_knowledge_there_is_no_default(
     catalogue: Catalogue, torchserve: TorchServeDouble
 ) -> None:
-    """It is never guessed; and it is found as soon as TorchServe answers."""
+    """The default version is never guessed, and found as soon as TorchServe responds."""
     torchserve.down = httpx.ConnectError("refused")
     with pytest.raises(ModelUnavailableError):
         await catalogue.default_version()
@@ -141,8 +148,8 @@ async def test_without_any_knowledge_there_is_no_default(
     assert await catalogue.default_version() == "1.0"
 
 
-async def test_an_asker_that_gives_up_does_not_fail_the_others(catalogue: Catalogue) -> None:
-    """One client's deadline is its own."""
+async def test_a_cancelled_request_does_not_fail_the_others(catalogue: Catalogue) -> None:
+    """The cancellation of one request does not cancel the shared query."""
     first, second = (asyncio.create_task(catalogue.refresh()) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
@@ -152,7 +159,7 @@ async def test_an_asker_that_gives_up_does_not_fail_the_others(catalogue: Catalo
 async def test_a_model_that_is_not_registered_yet_is_unavailable(
     torchserve: TorchServeDouble,
 ) -> None:
-    """No client chose that name, so none is told 404."""
+    """503 instead of 404, because the settings name the model, not the client."""
     management = ManagementClient(
         httpx.AsyncClient(transport=torchserve), "http://127.0.0.1:8081", 5
     )
@@ -163,19 +170,19 @@ async def test_a_model_that_is_not_registered_yet_is_unavailable(
 async def test_labels_are_asked_for_once(
     catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
 ) -> None:
-    """Describing takes a worker's turn."""
+    """Labels are cached, because the query occupies a worker."""
     for clock.now in (0, 10, 20):
-        found = await asyncio.gather(*[catalogue.labels("1.0") for _ in range(3)])
-        assert found == [{0: "background", 15: "person"}] * 3
-    assert torchserve.questions.count(DESCRIBE) == 1
+        results = await asyncio.gather(*[catalogue.labels("1.0") for _ in range(3)])
+        assert results == [{0: "background", 15: "person"}] * 3
+    assert torchserve.management_calls.count(DESCRIBE) == 1
 
 
-async def test_labels_are_remembered_without_asking_anybody(
+async def test_cached_labels_need_no_query(
     catalogue: Catalogue, torchserve: TorchServeDouble
 ) -> None:
-    """What counts masks must not delay them."""
+    """Cached labels are available without a query, so that counting never delays an image."""
     assert catalogue.remembered_labels("1.0") == {}
-    assert torchserve.questions == []
+    assert torchserve.management_calls == []
     await catalogue.labels("1.0")
     assert catalogue.remembered_labels("1.0") == {0: "background", 15: "person"}
 
@@ -183,11 +190,11 @@ async def test_labels_are_remembered_without_asking_anybody(
 async def test_labels_survive_workers_that_die(
     catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
 ) -> None:
-    """What a version's classes are called does not change while it has no worker."""
+    """Labels stay cached while a version has no worker."""
     await catalogue.labels("1.0")
     torchserve.versions, clock.now = {"1.0": 0}, 10
     assert await catalogue.labels("1.0") == {0: "background", 15: "person"}
-    assert torchserve.questions.count(DESCRIBE) == 1
+    assert torchserve.management_calls.count(DESCRIBE) == 1
 
 
 @pytest.mark.parametrize("failure", [httpx.ConnectError, httpx.ReadTimeout])
@@ -197,7 +204,7 @@ async def test_labels_outlive_a_silent_management_api(
     clock: Clock,
     failure: type[httpx.RequestError],
 ) -> None:
-    """Predictions that need names go on as well; names that nobody knows are not made up."""
+    """Cached labels are used while the management API fails; unknown ones are an error."""
     await catalogue.labels("1.0")
     torchserve.down, clock.now = failure("down"), 10
     assert await catalogue.labels("1.0") == {0: "background", 15: "person"}
@@ -208,32 +215,32 @@ async def test_labels_outlive_a_silent_management_api(
 async def test_a_management_api_that_hangs_delays_known_labels_for_a_moment_only(
     catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
 ) -> None:
-    """Not for as long as it may take to answer."""
+    """A request waits for newer labels only for a moment."""
     await catalogue.labels("1.0")
-    torchserve.answers.clear()
+    torchserve.responding.clear()
     clock.now = 10
     async with asyncio.timeout(2):
         assert await catalogue.labels("1.0") == {0: "background", 15: "person"}
-    torchserve.answers.set()
+    torchserve.responding.set()
 
 
 async def test_known_labels_do_while_a_version_that_was_loaded_anew_is_busy(clock: Clock) -> None:
-    """However many ask, it is asked once more; and its answer is used from then on."""
+    """Old labels are used until the one query for the new ones is answered."""
     busy = BusyWorkers()
     catalogue = _catalogue(busy, clock)
     await catalogue.labels("1.0")
     busy.started, busy.labels, clock.now = "2026-01-02T04:00:00.000Z", {"0": "nothing"}, 10
     busy.idle.clear()
     async with asyncio.timeout(2):
-        found = await asyncio.gather(*[catalogue.labels("1.0") for _ in range(3)])
-    assert found == [{0: "background", 15: "person"}] * 3
+        results = await asyncio.gather(*[catalogue.labels("1.0") for _ in range(3)])
+    assert results == [{0: "background", 15: "person"}] * 3
     busy.idle.set()
     assert await catalogue.labels("1.0") == {0: "nothing"}
-    assert busy.questions.count(DESCRIBE) == 2
+    assert busy.management_calls.count(DESCRIBE) == 2
 
 
 async def test_a_version_that_is_busy_delays_no_other_versions_labels(clock: Clock) -> None:
-    """They are not asked for one after the other."""
+    """The labels of different versions are queried independently."""
     busy = BusyWorkers()
     busy.versions = {"1.0": 1, "2.0": 1}
     catalogue = _catalogue(busy, clock)
@@ -241,15 +248,14 @@ async def test_a_version_that_is_busy_delays_no_other_versions_labels(clock: Clo
     busy.idle.clear()
     waiting = asyncio.create_task(catalogue.labels("1.0"))
     await asyncio.sleep(0.01)
-    async with asyncio.timeout(0.2):
-        assert await catalogue.labels("2.0") == {0: "background", 15: "person"}
+    assert await _immediate(catalogue.labels("2.0")) == {0: "background", 15: "person"}
     assert not waiting.done()
     busy.idle.set()
     assert await waiting == {0: "background", 15: "person"}
 
 
 async def test_labels_of_an_unknown_version_are_not_found(catalogue: Catalogue) -> None:
-    """The error names what there is; "all", TorchServe's own word, is no version either."""
+    """The error lists the versions; `all`, a word of TorchServe's API, is no version."""
     for version in ("9.9", "all"):
         with pytest.raises(NotFoundError, match=r"It has: 1\.0\."):
             await catalogue.labels(version)
@@ -258,7 +264,7 @@ async def test_labels_of_an_unknown_version_are_not_found(catalogue: Catalogue) 
 async def test_a_version_that_was_just_added_is_found(
     catalogue: Catalogue, torchserve: TorchServeDouble
 ) -> None:
-    """A miss is not believed without asking again."""
+    """An unknown version is queried again before it is reported as unknown."""
     await catalogue.status()
     torchserve.versions["2.0"] = 1
     assert (await catalogue.find("2.0")).workers == 1
@@ -267,17 +273,16 @@ async def test_a_version_that_was_just_added_is_found(
 async def test_a_management_api_that_hangs_delays_no_prediction_for_long(
     catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
 ) -> None:
-    """One request waits a moment for a newer list; those beside it do not wait at all."""
+    """One request waits a moment for a newer list; concurrent ones do not wait."""
     await catalogue.default_version()
-    torchserve.answers.clear()
+    torchserve.responding.clear()
     clock.now = 2
     waiting = asyncio.create_task(catalogue.default_version())
     await asyncio.sleep(0)
-    async with asyncio.timeout(0.2):
-        assert await catalogue.default_version() == "1.0"
+    assert await _immediate(catalogue.default_version()) == "1.0"
     async with asyncio.timeout(2):
         assert await waiting == "1.0"
-    torchserve.answers.set()
+    torchserve.responding.set()
 
 
 @pytest.mark.parametrize(
@@ -289,6 +294,6 @@ async def test_a_refusal_is_explained_by_the_workers(
     workers: int,
     expected: type[Exception],
 ) -> None:
-    """With workers it was the queue, without them it was their absence."""
+    """TorchServe's 503 means a full queue with workers, and unavailability without."""
     torchserve.versions = {"1.0": workers}
     assert type(await catalogue.refusal("1.0")) is expected

@@ -1,4 +1,4 @@
-"""What is served, and what its class ids mean."""
+"""The routes under /v1/models."""
 
 import httpx
 import pytest
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.anyio
 async def test_models_lists_what_is_served(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
-    """Every version, which is the default, and whether it answers."""
+    """The list has every version, the default, and readiness."""
     torchserve.versions = {"1.0": 2, "1.1": 0}
     first = {
         "version": "1.0",
@@ -26,16 +26,16 @@ async def test_models_lists_what_is_served(
 
 
 @pytest.mark.parametrize("query", ["", "?version=1.0"])
-async def test_the_legend_has_a_name_and_colours_for_every_class(
+async def test_the_labels_have_a_name_and_colours_for_every_class(
     gateway: httpx.AsyncClient, query: str
 ) -> None:
-    """Names are the archive's, colours the gateway's."""
-    answer = await gateway.get(f"/v1/models/deeplabv3/labels{query}")
+    """Names come from the archive, colours from the gateway's palettes."""
+    response = await gateway.get(f"/v1/models/deeplabv3/labels{query}")
     colours = [
         {"seed": "#000000", "voc": "#000000", "safe": "#000000"},
         {"seed": "#0f78d2", "voc": "#c08080", "safe": "#f1ca73"},
     ]
-    assert answer.json() == {
+    assert response.json() == {
         "model": "deeplabv3",
         "version": "1.0",
         "labels": [
@@ -43,13 +43,16 @@ async def test_the_legend_has_a_name_and_colours_for_every_class(
             {"id": 15, "name": "person", "colours": colours[1]},
         ],
     }
-    assert (answer.headers["X-Model"], answer.headers["X-Model-Version"]) == ("deeplabv3", "1.0")
+    assert (response.headers["X-Model"], response.headers["X-Model-Version"]) == (
+        "deeplabv3",
+        "1.0",
+    )
 
 
-async def test_the_legend_is_sent_once(
+async def test_unchanged_labels_are_a_304(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
-    """While it does not change, a client that has it gets an empty 304."""
+    """A client with the current labels gets an empty 304."""
     url = "/v1/models/deeplabv3/labels"
     first = await gateway.get(url)
     tag = first.headers["ETag"]

@@ -1,4 +1,4 @@
-"""Liveness and readiness."""
+"""The probes."""
 
 import httpx
 import pytest
@@ -11,29 +11,29 @@ pytestmark = pytest.mark.anyio
 async def test_the_gateway_lives_without_torchserve(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
-    """Liveness asks nobody else."""
+    """Liveness does not depend on TorchServe."""
     torchserve.down = httpx.ConnectError("refused")
-    answer = await gateway.get("/healthz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    response = await gateway.get("/healthz")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
 async def test_it_is_ready_when_the_default_version_has_workers(
     gateway: httpx.AsyncClient,
 ) -> None:
-    """Readiness says who is ready."""
-    answer = await gateway.get("/readyz")
+    """Readiness reports the default version and its workers."""
+    response = await gateway.get("/readyz")
     expected = {"status": "ready", "model": "deeplabv3", "version": "1.0", "workers": 2}
-    assert (answer.status_code, answer.json()) == (200, expected)
+    assert (response.status_code, response.json()) == (200, expected)
 
 
 async def test_it_is_not_ready_while_workers_load(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
-    """Another version's workers do not count."""
+    """Workers of another version do not count."""
     torchserve.versions = {"1.0": 0, "2.0": 1}
-    answer = await gateway.get("/readyz")
-    assert (answer.status_code, answer.json()["code"]) == (503, "model_unavailable")
-    assert "Retry-After" in answer.headers
+    response = await gateway.get("/readyz")
+    assert (response.status_code, response.json()["code"]) == (503, "model_unavailable")
+    assert "Retry-After" in response.headers
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/v1/models", "/v1/models/deeplabv3/labels"])
@@ -44,8 +44,8 @@ async def test_without_torchserve_it_is_unavailable(
     path: str,
     failure: type[httpx.RequestError],
 ) -> None:
-    """503 with Retry-After, from every route that needs it, whether it is gone or silent."""
+    """Routes that need TorchServe are a 503 with Retry-After if it is unreachable or silent."""
     torchserve.down = failure("down")
-    answer = await gateway.get(path)
-    assert (answer.status_code, answer.json()["code"]) == (503, "model_unavailable")
-    assert "Retry-After" in answer.headers
+    response = await gateway.get(path)
+    assert (response.status_code, response.json()["code"]) == (503, "model_unavailable")
+    assert "Retry-After" in response.headers

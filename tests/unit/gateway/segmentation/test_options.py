@@ -1,4 +1,4 @@
-"""Options become the handler's JSON, with the model's own class ids."""
+"""Options and their conversion to the handler's JSON."""
 
 import json
 
@@ -14,34 +14,34 @@ LABELS = {0: "background", 8: "cat", 15: "person"}
     "names", [("person", "cat"), ("PERSON", "Cat"), ("15", "8"), ("15", "cat", "person")]
 )
 def test_classes_are_known_by_name_and_by_id(names: tuple[str, ...]) -> None:
-    """Whatever the case, and however often."""
+    """A class is given by name, in any case, or by id, and may be repeated."""
     assert class_ids(names, LABELS) == {8, 15}
 
 
 @pytest.mark.parametrize("name", ["dining table", " Dining Table ", "dining table "])
 def test_blanks_around_a_name_do_not_matter(name: str) -> None:
-    """Those of an archive's labels either: no parameter could say them."""
+    """Blanks around names are ignored, in parameters and in an archive's labels."""
     assert class_ids((name,), LABELS | {11: " Dining table "}) == {11}
 
 
 @pytest.mark.parametrize("name", ["unicorn", "-1", "1", "15.0", "x" * 1000])
 def test_an_unknown_class_is_refused_with_those_there_are(name: str) -> None:
-    """Not silently left out: the answer would look as if there were none in the picture."""
-    with pytest.raises(InvalidRequestError, match="background, cat, person") as caught:
+    """The error lists the known classes; ignoring the name would look like an absent class."""
+    with pytest.raises(InvalidRequestError, match="background, cat, person") as error:
         class_ids(("cat", name), LABELS)
-    assert len(caught.value.detail) < 200
+    assert len(error.value.detail) < 200
 
 
 @pytest.mark.parametrize("render", ["colour", "labels"])
-def test_a_plain_options_needs_no_words(render: str) -> None:
-    """The request to the model is the same as ever."""
+def test_default_options_need_no_json(render: str) -> None:
+    """The handler's default output needs no JSON and no labels."""
     options = SegmentationOptions(render=render, palette="voc")
     assert not options.needs_labels
     assert to_handler_json(options, {}) is None
 
 
 @pytest.mark.parametrize(
-    ("options", "form"),
+    ("options", "fields"),
     [
         (SegmentationOptions(render="confidence"), {"render": "confidence"}),
         (SegmentationOptions(render="cutout"), {"render": "cutout"}),
@@ -69,9 +69,11 @@ def test_a_plain_options_needs_no_words(render: str) -> None:
         ),
     ],
 )
-def test_the_handlers_words(options: SegmentationOptions, form: dict[str, object]) -> None:
-    """Colours are the gateway's, ids the model's; facts of some classes need the whole mask."""
+def test_options_become_the_handlers_json(
+    options: SegmentationOptions, fields: dict[str, object]
+) -> None:
+    """Colours come from the gateway, ids from the model; facts need the complete mask."""
     text = to_handler_json(options, LABELS)
     assert text is not None
     assert text.isascii()
-    assert json.loads(text) == form
+    assert json.loads(text) == fields

@@ -1,4 +1,4 @@
-"""The document says of each class what the mask holds."""
+"""The JSON result of a mask."""
 
 import base64
 import io
@@ -39,62 +39,62 @@ def _prediction(png: bytes | None = None) -> Prediction:
     return Prediction(Target("deeplabv3", "1.0"), response, LABELS, 0.0251)
 
 
-def _describe(options: SegmentationOptions | None = None, **detail: Any) -> SegmentationResult:
+def _result(options: SegmentationOptions | None = None, **detail: Any) -> SegmentationResult:
     return to_json(
         _prediction(), options or SegmentationOptions(), ResultOptions(**detail), "an-id"
     )
 
 
 def test_the_document_names_its_origin_and_its_size() -> None:
-    """Who answered whom, how large, how sure, how fast."""
-    told = _describe()
-    assert (told.request_id, told.model, told.version) == ("an-id", "deeplabv3", "1.0")
-    assert (told.width, told.height, told.confidence) == (40, 30, 0.9312)
-    assert told.timings_ms == {"decode": 3.1, "infer": 17.0, "total": 25.1}
+    """The result has the request id, model, version, size, confidence and timings."""
+    result = _result()
+    assert (result.request_id, result.model, result.version) == ("an-id", "deeplabv3", "1.0")
+    assert (result.width, result.height, result.confidence) == (40, 30, 0.9312)
+    assert result.timings_ms == {"decode": 3.1, "infer": 17.0, "total": 25.1}
 
 
 def test_each_class_is_counted_named_and_coloured() -> None:
-    """Ascending by id, background included; shares add up to one."""
-    told = _describe(SegmentationOptions(palette="voc"))
-    assert [(found.id, found.name, found.colour) for found in told.classes] == [
+    """The classes are ascending by id, background included; their shares add up to one."""
+    result = _result(SegmentationOptions(palette="voc"))
+    assert [(each.id, each.name, each.colour) for each in result.classes] == [
         (0, "background", "#000000"),
         (8, "cat", "#400000"),
         (15, "person", "#c08080"),
     ]
-    assert [found.pixels for found in told.classes] == [895, 25, 280]
-    assert [found.bbox for found in told.classes] == [
+    assert [each.pixels for each in result.classes] == [895, 25, 280]
+    assert [each.bbox for each in result.classes] == [
         (0, 0, 40, 30),
         (35, 25, 5, 5),
         (10, 5, 20, 15),
     ]
-    assert [found.mean_confidence for found in told.classes] == [0.9512, 0.5, 0.8712]
-    assert sum(found.share for found in told.classes) == pytest.approx(1)
+    assert [each.mean_confidence for each in result.classes] == [0.9512, 0.5, 0.8712]
+    assert sum(each.share for each in result.classes) == pytest.approx(1)
 
 
 def test_the_run_lengths_are_cocos() -> None:
-    """pycocotools decodes them to the class's pixels."""
-    for found in _describe().classes:
-        decoded = coco.decode({"size": list(found.rle.size), "counts": found.rle.counts})
-        assert np.array_equal(decoded, _ids() == found.id)
+    """pycocotools decodes the run lengths to the class's pixels."""
+    for each in _result().classes:
+        decoded = coco.decode({"size": list(each.rle.size), "counts": each.rle.counts})
+        assert np.array_equal(decoded, _ids() == each.id)
 
 
-def test_chosen_classes_alone_are_told() -> None:
-    """By name or id; the others are background in the mask."""
-    told = _describe(SegmentationOptions(classes=("person", "8", "cat")), mask=True)
-    assert [found.id for found in told.classes] == [8, 15]
-    told = _describe(SegmentationOptions(classes=("person",)), mask=True)
-    mask = np.asarray(Image.open(io.BytesIO(base64.b64decode(told.mask or ""))))
+def test_only_chosen_classes_are_reported() -> None:
+    """Classes are chosen by name or id; the others are background in the mask."""
+    result = _result(SegmentationOptions(classes=("person", "8", "cat")), mask=True)
+    assert [each.id for each in result.classes] == [8, 15]
+    result = _result(SegmentationOptions(classes=("person",)), mask=True)
+    mask = np.asarray(Image.open(io.BytesIO(base64.b64decode(result.mask or ""))))
     assert np.array_equal(mask, np.where(_ids() == 15, 15, 0))
-    assert told.classes[0].pixels == 280
+    assert result.classes[0].pixels == 280
 
 
 def test_background_may_be_chosen() -> None:
-    """Its facts are its own, not those of all that was not chosen."""
-    assert _describe(SegmentationOptions(classes=("background",))).classes[0].pixels == 895
+    """The facts of background do not include the classes that were not chosen."""
+    assert _result(SegmentationOptions(classes=("background",))).classes[0].pixels == 895
 
 
-def test_a_class_that_is_not_there_is_not_told() -> None:
-    """An empty list is an answer."""
+def test_an_absent_class_is_not_reported() -> None:
+    """The list is empty if no chosen class is present."""
     only_background = _prediction(encode_grey(np.zeros((2, 2), dtype=np.uint8)))
     assert (
         to_json(
@@ -105,18 +105,18 @@ def test_a_class_that_is_not_there_is_not_told() -> None:
 
 
 def test_mask_and_outlines_come_on_request() -> None:
-    """Null otherwise, never left out."""
-    plain, full = _describe(), _describe(polygons=True, tolerance=0, mask=True)
+    """Without a request, mask and polygons are null, not omitted."""
+    plain, full = _result(), _result(polygons=True, tolerance=0, mask=True)
     assert plain.mask is None
-    assert [found.polygons for found in plain.classes] == [None] * 3
+    assert [each.polygons for each in plain.classes] == [None] * 3
     assert base64.b64decode(full.mask or "") == encode_grey(_ids())
     person = full.classes[2].polygons or []
     assert [len(polygon) for polygon in person] == [2]  # a ring around, a ring for the hole
     assert all(ring[0] == ring[-1] for ring in person[0])
 
 
-def test_what_is_no_mask_is_not_described() -> None:
-    """A model that answers with something else is told apart by the caller."""
+def test_a_malformed_mask_has_no_result() -> None:
+    """A malformed mask is NotAMaskError."""
     with pytest.raises(NotAMaskError):
         to_json(
             _prediction(b"\x89PNG\r\n\x1a\nnonsense"),
@@ -127,15 +127,15 @@ def test_what_is_no_mask_is_not_described() -> None:
 
 
 def test_the_documented_example_is_true() -> None:
-    """Its run lengths and outlines are those of its three pixels of a person."""
-    shown = SegmentationResult.model_validate(openapi.SEGMENTATION)
+    """The example in the OpenAPI document has correct run lengths and polygons."""
+    example = SegmentationResult.model_validate(openapi.SEGMENTATION)
     ids = np.zeros((3, 4), dtype=np.uint8)
     ids[:, 0] = 15
-    for found in shown.classes:
-        decoded = coco.decode({"size": list(found.rle.size), "counts": found.rle.counts})
-        assert np.array_equal(decoded, ids == found.id)
+    for each in example.classes:
+        decoded = coco.decode({"size": list(each.rle.size), "counts": each.rle.counts})
+        assert np.array_equal(decoded, ids == each.id)
     mask = encode_grey(ids)
-    told = to_json(
+    result = to_json(
         _prediction(mask), SegmentationOptions(), ResultOptions(polygons=True, tolerance=0), "an-id"
     )
-    assert [c.polygons for c in shown.classes] == [c.polygons for c in told.classes]
+    assert [c.polygons for c in example.classes] == [c.polygons for c in result.classes]

@@ -1,4 +1,4 @@
-"""A batch: every image for itself, computed as it arrives, and nothing is left of it."""
+"""POST /v1/segment/batch."""
 
 import asyncio
 import json
@@ -18,8 +18,8 @@ from tests.unit.gateway.doubles import (
     TorchServeDouble,
     client,
     form,
-    json_answer,
-    mask_answer,
+    json_response,
+    mask_response,
     part,
 )
 
@@ -34,93 +34,93 @@ def file(content: bytes, name: str = "a.jpg") -> bytes:
 
 
 async def send(gateway: httpx.AsyncClient, content: Any, **query: Any) -> httpx.Response:
-    """Posts a form."""
+    """Post a form."""
     headers = {"Content-Type": FORM_TYPE}
     url = "/v1/segment/batch"
     return await gateway.post(url, content=content, headers=headers, params=query)
 
 
-def lines(answer: httpx.Response) -> list[dict[str, Any]]:
-    """The lines of an answer in the order of the files."""
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["Content-Type"] == "application/x-ndjson"
-    found = [json.loads(line) for line in answer.text.splitlines()]
-    return sorted(found, key=lambda line: int(line["index"]))
+def lines(response: httpx.Response) -> list[dict[str, Any]]:
+    """The lines of a response, in the order of the files."""
+    assert response.status_code == 200, response.text
+    assert response.headers["Content-Type"] == "application/x-ndjson"
+    parsed = [json.loads(line) for line in response.text.splitlines()]
+    return sorted(parsed, key=lambda line: int(line["index"]))
 
 
-async def refuse_the_bad(request: httpx.Request) -> httpx.Response:
-    """A model that takes some images only."""
+async def refuse_bad_images(request: httpx.Request) -> httpx.Response:
+    """A model that refuses images that begin with `bad`."""
     if request.content.startswith(b"bad"):
-        return json_answer(422, REFUSAL)
-    return mask_answer(form=request.headers["X-Segserve-Form"])
+        return json_response(422, REFUSAL)
+    return mask_response(form=request.headers["X-Segserve-Form"])
 
 
 async def test_every_image_has_its_line(gateway: httpx.AsyncClient) -> None:
-    """With what /v1/segment says of it as JSON."""
-    answer = await send(gateway, form(file(b"one", "1.jpg"), file(b"two", "2.jpg")))
+    """A line has the same classes as the JSON of /v1/segment."""
+    response = await send(gateway, form(file(b"one", "1.jpg"), file(b"two", "2.jpg")))
     alone = await gateway.post(
         "/v1/segment", content=b"one", headers={"Accept": "application/json"}
     )
-    told = lines(answer)
-    assert [(line["index"], line["name"], line["status"]) for line in told] == [
+    batch_lines = lines(response)
+    assert [(line["index"], line["name"], line["status"]) for line in batch_lines] == [
         (0, "1.jpg", 200),
         (1, "2.jpg", 200),
     ]
-    for line in told:
+    for line in batch_lines:
         assert line["problem"] is None
         assert line["result"]["classes"] == alone.json()["classes"]
-        assert line["result"]["request_id"] == answer.headers["X-Request-ID"]
+        assert line["result"]["request_id"] == response.headers["X-Request-ID"]
 
 
 async def test_a_bad_image_harms_no_other(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
-    """Refused by the model, empty, or too large: each is its own line's problem."""
-    torchserve.predict = refuse_the_bad
+    """An image that is refused, empty or too large fails on its own line only."""
+    torchserve.predict = refuse_bad_images
     async with client(torchserve, max_image_bytes=1000, max_buffered_bytes=3000) as small:
         body = form(file(b"good"), file(b"bad"), file(b""), file(bytes(1001)), file(b"good"))
-        told = lines(await send(small, body))
-    assert [line["status"] for line in told] == [200, 422, 422, 413, 200]
-    assert [line["problem"] and line["problem"]["code"] for line in told] == [
+        batch_lines = lines(await send(small, body))
+    assert [line["status"] for line in batch_lines] == [200, 422, 422, 413, 200]
+    assert [line["problem"] and line["problem"]["code"] for line in batch_lines] == [
         None,
         "unreadable_image",
         "unreadable_image",
         "image_too_large",
         None,
     ]
-    assert told[1]["problem"]["detail"] == "No picture."
+    assert batch_lines[1]["problem"]["detail"] == "No picture."
 
 
 async def test_parameters_are_those_of_each_image(gateway: httpx.AsyncClient) -> None:
-    """Classes, palette, and how much is told."""
-    answer = await send(
+    """Classes, palette, mask and polygons apply to every image."""
+    response = await send(
         gateway, form(file(b"one")), classes="person", palette="voc", mask="true", polygons="true"
     )
-    (found,) = lines(answer)[0]["result"]["classes"]
-    assert (found["name"], found["colour"]) == ("person", "#c08080")
-    assert found["polygons"]
-    assert lines(answer)[0]["result"]["mask"]
+    (person,) = lines(response)[0]["result"]["classes"]
+    assert (person["name"], person["colour"]) == ("person", "#c08080")
+    assert person["polygons"]
+    assert lines(response)[0]["result"]["mask"]
 
 
 @pytest.mark.parametrize(
-    ("query", "status", "says"),
+    ("query", "status", "detail"),
     [
         ({"classes": "unicorn"}, 422, "It knows: background, person"),
         ({"model": "other"}, 404, "There is: deeplabv3"),
         ({"version": "9.9"}, 404, "It has: 1.0"),
     ],
 )
-async def test_what_every_image_would_fail_with_is_told_at_once(
-    gateway: httpx.AsyncClient, query: dict[str, str], status: int, says: str
+async def test_an_error_of_all_images_fails_the_request(
+    gateway: httpx.AsyncClient, query: dict[str, str], status: int, detail: str
 ) -> None:
-    """Not on every line, after 256 MiB have been sent."""
-    answer = await send(gateway, form(file(b"one"), file(b"two")), **query)
-    assert answer.status_code == status
-    assert says in answer.json()["detail"]
+    """An unknown class, model or version fails the request, instead of every line."""
+    response = await send(gateway, form(file(b"one"), file(b"two")), **query)
+    assert response.status_code == status
+    assert detail in response.json()["detail"]
 
 
 @pytest.mark.parametrize(
-    ("body", "says"),
+    ("body", "detail"),
     [
         (form(), "no field 'file'"),
         (form(part(b"x", 'form-data; name="note"')), "no field 'file'"),
@@ -131,35 +131,35 @@ async def test_what_every_image_would_fail_with_is_told_at_once(
     ],
 )
 async def test_a_wrong_form_is_refused_as_a_whole(
-    gateway: httpx.AsyncClient, body: bytes, says: str
+    gateway: httpx.AsyncClient, body: bytes, detail: str
 ) -> None:
-    """Before a line is sent."""
-    answer = await send(gateway, body)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert says in answer.json()["detail"]
+    """A malformed form is a 422 without lines."""
+    response = await send(gateway, body)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert detail in response.json()["detail"]
 
 
 async def test_a_refused_batch_leaves_the_memory_to_others(torchserve: TorchServeDouble) -> None:
-    """Also what its first images held, which were complete and had not begun to be computed."""
+    """A refused batch returns its memory, also of complete images that were not started."""
     cut = form(file(bytes(800)), file(b"x"))[:-10]
     limits = {"max_image_bytes": 1000, "max_buffered_bytes": 1000}
     async with client(torchserve, **limits) as gateway:
         refused = await send(gateway, cut)
-        answer = await send(gateway, form(file(bytes(800))))
+        response = await send(gateway, form(file(bytes(800))))
     assert refused.status_code == 422
-    assert [line["status"] for line in lines(answer)] == [200]
+    assert [line["status"] for line in lines(response)] == [200]
 
 
 async def test_a_batch_has_a_limit_of_its_own(torchserve: TorchServeDouble) -> None:
-    """In bytes of all images together."""
+    """max_batch_bytes limits all images together."""
     body = form(*[file(bytes(800_000))] * 4)
     async with client(torchserve, max_batch_bytes=2_000_000) as gateway:
-        answer = await send(gateway, body)
-    assert (answer.status_code, answer.json()["code"]) == (413, "image_too_large")
+        response = await send(gateway, body)
+    assert (response.status_code, response.json()["code"]) == (413, "image_too_large")
 
 
 async def test_a_batch_has_its_time_to_arrive(torchserve: TorchServeDouble) -> None:
-    """Half of a form, and then nothing: what came of it is let go."""
+    """A stalled batch is a 504 after batch_deadline_s, and its memory is returned."""
     never = asyncio.Event()
 
     async def half() -> AsyncIterator[bytes]:
@@ -167,17 +167,17 @@ async def test_a_batch_has_its_time_to_arrive(torchserve: TorchServeDouble) -> N
         await never.wait()
 
     async with client(torchserve, batch_deadline_s=0.3) as gateway:
-        answer = await send(gateway, half())
+        response = await send(gateway, half())
         metrics = (await gateway.get("/metrics")).text
-    assert (answer.status_code, answer.json()["code"]) == (504, "deadline_exceeded")
-    assert "0.3 seconds" in answer.json()["detail"]
+    assert (response.status_code, response.json()["code"]) == (504, "deadline_exceeded")
+    assert "0.3 seconds" in response.json()["detail"]
     assert "\nsegserve_upload_buffer_bytes 0.0\n" in metrics
 
 
 async def test_images_are_computed_while_others_arrive(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
-    """The first is at the model before the last is sent."""
+    """The first image is at the model before the last has arrived."""
     seen: list[int] = []
 
     async def slowly() -> AsyncIterator[bytes]:
@@ -194,11 +194,11 @@ async def test_images_are_computed_while_others_arrive(
 async def test_images_larger_than_the_memory_together_are_taken_one_by_one(
     torchserve: TorchServeDouble,
 ) -> None:
-    """While one of a batch holds the memory, the next is not read."""
+    """The next image is not read while others of the batch hold the memory."""
 
     async def slow(request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(0.02)
-        return mask_answer(form=request.headers["X-Segserve-Form"])
+        return mask_response(form=request.headers["X-Segserve-Form"])
 
     async def pieces(body: bytes) -> AsyncIterator[bytes]:
         for start in range(0, len(body), 10_000):
@@ -208,12 +208,12 @@ async def test_images_larger_than_the_memory_together_are_taken_one_by_one(
     body = form(*[file(bytes(500_000))] * 6)
     limits = {"max_image_bytes": 600_000, "max_buffered_bytes": 1_200_000}
     async with client(torchserve, **limits) as gateway:
-        told = lines(await send(gateway, pieces(body)))
-    assert [line["status"] for line in told] == [200] * 6
+        batch_lines = lines(await send(gateway, pieces(body)))
+    assert [line["status"] for line in batch_lines] == [200] * 6
 
 
 def request_of(*pieces: bytes) -> Request:
-    """A form that arrives in these pieces."""
+    """A request with a form that arrives in these pieces."""
     messages = iter([{"type": "http.request", "body": each, "more_body": True} for each in pieces])
 
     async def receive() -> dict[str, Any]:
@@ -223,11 +223,11 @@ def request_of(*pieces: bytes) -> Request:
     return Request({"type": "http", "headers": headers}, receive)
 
 
-@pytest.mark.parametrize("before", [[500], [1] * 9], ids=["memory", "a turn"])
+@pytest.mark.parametrize("before", [[500], [1] * 9], ids=["memory", "a slot"])
 async def test_a_client_that_is_made_to_wait_is_not_slow(before: list[int]) -> None:
-    """Whatever of the batch's own images is waited for, and whoever else wants the memory."""
+    """The time in which the gateway does not read a batch does not make its client slow."""
     clock, ready = Clock(), asyncio.Event()
-    memory = UploadBudget(1000, clock)
+    budget = UploadBudget(1000, clock)
     sizes: list[int] = []
 
     async def work(item: Item) -> bytes:
@@ -237,7 +237,7 @@ async def test_a_client_that_is_made_to_wait_is_not_slow(before: list[int]) -> N
 
     last = file(bytes(600))
     first = b"".join([*(file(bytes(size)) for size in before), last[:400]])
-    batch = Batch(memory, 1000)
+    batch = Batch(budget, 1000)
 
     async def read() -> None:
         async for item in batch.read(request_of(first, last[400:], form()), 10_000):
@@ -247,19 +247,19 @@ async def test_a_client_that_is_made_to_wait_is_not_slow(before: list[int]) -> N
     while not sizes:
         await asyncio.sleep(0)
     clock.now += 60
-    with memory.upload() as other, pytest.raises(OverloadedError):
+    with budget.upload() as other, pytest.raises(OverloadedError):
         other.append(memoryview(bytes(800)))
     ready.set()
     await reading
     assert [line async for line in batch.lines()] == [b""] * (len(before) + 1)
     assert sizes == [*before, 600]
-    assert memory.receiving == set()
+    assert budget.receiving == set()
 
 
-async def test_one_batch_leaves_turns_to_others(
+async def test_one_batch_leaves_slots_to_others(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
-    """At most eight of its images are at the model at once."""
+    """At most eight images of a batch are at the model at once."""
     running = most = 0
 
     async def counted(request: httpx.Request) -> httpx.Response:
@@ -268,7 +268,7 @@ async def test_one_batch_leaves_turns_to_others(
         most = max(most, running)
         await asyncio.sleep(0.005)
         running -= 1
-        return mask_answer(form=request.headers["X-Segserve-Form"])
+        return mask_response(form=request.headers["X-Segserve-Form"])
 
     torchserve.predict = counted
     assert len(lines(await send(gateway, form(*[file(b"x")] * 40)))) == 40
@@ -278,27 +278,27 @@ async def test_one_batch_leaves_turns_to_others(
 async def test_a_fault_of_the_gateway_is_one_images_problem(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
-    """The others' lines are sent all the same."""
+    """An unexpected exception is a 500 on one line; the other lines are sent."""
 
     async def breaks(request: httpx.Request) -> httpx.Response:
         if request.content == b"breaks":
             raise RuntimeError("unforeseen")
-        return mask_answer(form=request.headers["X-Segserve-Form"])
+        return mask_response(form=request.headers["X-Segserve-Form"])
 
     torchserve.predict = breaks
-    told = lines(await send(gateway, form(file(b"x"), file(b"breaks"))))
-    assert [line["status"] for line in told] == [200, 500]
-    assert told[1]["problem"]["code"] == "internal_error"
-    assert "unforeseen" not in json.dumps(told)
+    batch_lines = lines(await send(gateway, form(file(b"x"), file(b"breaks"))))
+    assert [line["status"] for line in batch_lines] == [200, 500]
+    assert batch_lines[1]["problem"]["code"] == "internal_error"
+    assert "unforeseen" not in json.dumps(batch_lines)
 
 
-async def test_an_image_given_up_for_others_is_its_own_lines_problem() -> None:
-    """The rest of the batch goes on."""
-    memory = UploadBudget(1000)
-    item = Item(0, "slow.jpg", memory, 1000)
+async def test_an_evicted_image_is_its_own_lines_problem() -> None:
+    """An evicted image is `overloaded` on its own line."""
+    budget = UploadBudget(1000)
+    item = Item(0, "slow.jpg", budget, 1000)
     item.append(memoryview(bytes(600)))
     item.image.evict()
     item.append(memoryview(bytes(10)))
     item.complete()
     assert isinstance(item.error, OverloadedError)
-    assert (memory.held, memory.receiving) == (0, set())
+    assert (budget.held, budget.receiving) == (0, set())

@@ -1,4 +1,4 @@
-"""Everything that can go wrong at TorchServe has one of our errors."""
+"""Every failure of TorchServe is translated to an error of the gateway."""
 
 import aiohttp
 import httpx
@@ -17,7 +17,7 @@ from gateway.errors import (
     UnsupportedFormatError,
 )
 from gateway.torchserve.failures import HANDLER, from_response, from_transport
-from tests.unit.gateway.doubles import NO_WORKER, json_answer, refused
+from tests.unit.gateway.doubles import NO_WORKER, json_response, refused
 
 
 def _all(kind: type[Exception]) -> list[type[Exception]]:
@@ -26,14 +26,14 @@ def _all(kind: type[Exception]) -> list[type[Exception]]:
 
 @pytest.mark.parametrize("kind", _all(httpx.RequestError))
 def test_no_failure_of_httpx_is_unmapped(kind: type[httpx.RequestError]) -> None:
-    """Whatever httpx raises becomes a 503 or a 504."""
+    """Every exception of httpx becomes a 503 or a 504."""
     error = from_transport(kind("broken"))
     assert isinstance(error, (ModelUnavailableError, DeadlineExceededError))
 
 
 @pytest.mark.parametrize("kind", _all(aiohttp.ClientError))
 def test_no_failure_of_aiohttp_is_unmapped(kind: type[aiohttp.ClientError]) -> None:
-    """Whatever aiohttp raises becomes a 503 or a 504."""
+    """Every exception of aiohttp becomes a 503 or a 504."""
     error = from_transport(kind.__new__(kind))
     assert isinstance(error, (ModelUnavailableError, DeadlineExceededError))
 
@@ -57,10 +57,10 @@ def test_no_failure_of_aiohttp_is_unmapped(kind: type[aiohttp.ClientError]) -> N
     ],
     ids=lambda each: getattr(each, "__name__", type(each).__name__),
 )
-def test_a_silent_server_is_told_from_a_missing_one(
+def test_a_silent_server_is_distinguished_from_a_missing_one(
     failure: httpx.RequestError | aiohttp.ClientError | TimeoutError, expected: type[GatewayError]
 ) -> None:
-    """Too slow is 504, not there is 503."""
+    """A timeout of the response is a 504, a server that cannot be reached a 503."""
     assert type(from_transport(failure)) is expected
 
 
@@ -77,8 +77,8 @@ def test_a_silent_server_is_told_from_a_missing_one(
 def test_the_handlers_verdict_is_passed_on(
     status: int, code: str, expected: type[GatewayError]
 ) -> None:
-    """The image policy lives in the handler: its words reach the client, its status too."""
-    error = from_response(json_answer(status, {"code": code, "detail": "Do this."}))
+    """The handler's error keeps its status, code and detail."""
+    error = from_response(json_response(status, {"code": code, "detail": "Do this."}))
     assert (type(error), error.detail, error.status) == (expected, "Do this.", status)
     assert HANDLER[code] is expected
 
@@ -107,9 +107,9 @@ def test_the_handlers_verdict_is_passed_on(
 def test_torchserves_own_errors_have_a_row(
     status: int, kind: str, message: str, expected: type[GatewayError]
 ) -> None:
-    """Its type and message decide, since its status often does not."""
-    answer = json_answer(status, {"code": status, "type": kind, "message": message})
-    assert type(from_response(answer)) is expected
+    """TorchServe's type and message decide, because its status is often ambiguous."""
+    response = json_response(status, {"code": status, "type": kind, "message": message})
+    assert type(from_response(response)) is expected
 
 
 @pytest.mark.parametrize(
@@ -125,5 +125,5 @@ def test_torchserves_own_errors_have_a_row(
     ],
 )
 def test_any_other_body_is_survived(status: int, body: bytes, expected: type[GatewayError]) -> None:
-    """Nothing TorchServe sends makes the gateway fail."""
+    """No body that TorchServe sends makes the gateway fail."""
     assert type(from_response(httpx.Response(status, content=body))) is expected

@@ -1,4 +1,4 @@
-"""The request that reaches TorchServe, and what is made of its answer."""
+"""The client of the inference API."""
 
 import aiohttp
 import httpx
@@ -8,7 +8,7 @@ from gateway.admission.upload_budget import UploadBudget
 from gateway.errors import ModelUnavailableError
 from gateway.torchserve.inference import InferenceClient, PredictRequest, PredictResponse, Target
 from gateway.torchserve.transport import Response, Timeouts
-from tests.unit.gateway.doubles import TorchServeDouble, mask_answer, mask_png, refused
+from tests.unit.gateway.doubles import TorchServeDouble, mask_png, mask_response, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -18,22 +18,22 @@ TARGET = Target("deeplabv3", "1.0")
 async def _predict(
     torchserve: TorchServeDouble,
     data: bytes = b"photo",
-    form: str | None = None,
+    options: str | None = None,
     target: Target = TARGET,
 ) -> PredictResponse:
     with UploadBudget(len(data)).upload() as image:
         image.append(memoryview(data))
-        found = InferenceClient(
+        inference = InferenceClient(
             torchserve, "http://127.0.0.1:8080/", Timeouts(connect_s=5, read_s=5)
         )
-        return await found.predict(target, image, PredictRequest("an-id", form, 1234.5678))
+        return await inference.predict(target, image, PredictRequest("an-id", options, 1234.5678))
 
 
 @pytest.mark.parametrize("size", [1, 1000, 1_000_000])
 async def test_the_image_is_sent_raw_to_an_explicit_version(
     torchserve: TorchServeDouble, size: int
 ) -> None:
-    """The bytes are the client's, their length is announced, the id goes along."""
+    """The client's bytes are sent unchanged, with their length and the request id."""
     await _predict(torchserve, bytes(size))
     sent = torchserve.predictions[0]
     assert (sent.method, sent.url.path) == ("POST", "/predictions/deeplabv3/1.0")
@@ -46,37 +46,37 @@ async def test_the_image_is_sent_raw_to_an_explicit_version(
     assert "X-Segserve-Form" not in sent.headers
 
 
-async def test_any_name_that_an_archive_may_have_can_be_asked_for(
+async def test_any_name_that_an_archive_may_have_can_be_requested(
     torchserve: TorchServeDouble,
 ) -> None:
-    """What an address gives another meaning is quoted."""
+    """Names of models and versions are quoted in the URL."""
     await _predict(torchserve, target=Target("my model?", "1.0 beta/#2"))
     path = torchserve.predictions[0].url.raw_path
     assert path == b"/predictions/my%20model%3F/1.0%20beta/%232"
 
 
-class _Odd(TorchServeDouble):
-    """A model that is not ours may send any bytes, which aiohttp gives as half a character."""
+class _OddTorchServe(TorchServeDouble):
+    """A foreign model with bytes in a header that aiohttp decodes to a lone surrogate."""
 
     async def post(self, *_: object) -> Response:
         return Response(200, {"Server-Timing": "\udce9;dur=1"}, mask_png())
 
 
 async def test_facts_that_cannot_be_passed_on_do_no_harm() -> None:
-    """They are headers of our own answer too."""
-    assert (await _predict(_Odd())).timings == "?;dur=1"
+    """Characters that our own headers cannot carry are replaced."""
+    assert (await _predict(_OddTorchServe())).timings == "?;dur=1"
 
 
-async def test_the_form_goes_along(torchserve: TorchServeDouble) -> None:
-    """In the handler's words."""
-    await _predict(torchserve, form='{"render":"cutout"}')
+async def test_the_options_are_sent_along(torchserve: TorchServeDouble) -> None:
+    """The render options are sent in X-Segserve-Form."""
+    await _predict(torchserve, options='{"render":"cutout"}')
     assert torchserve.predictions[0].headers["X-Segserve-Form"] == '{"render":"cutout"}'
 
 
-async def test_the_answer_is_the_mask_and_its_facts(torchserve: TorchServeDouble) -> None:
-    """Facts travel as headers, so that no pixel needs to be decoded."""
-    found = await _predict(torchserve)
-    assert vars(found) == {
+async def test_the_response_is_the_mask_and_its_facts(torchserve: TorchServeDouble) -> None:
+    """The response has the mask and the values of the handler's headers."""
+    response = await _predict(torchserve)
+    assert vars(response) == {
         "png": mask_png(),
         "class_pixels": "0=9,15=3",
         "timings": "infer;dur=17.0",
@@ -91,12 +91,12 @@ async def test_the_answer_is_the_mask_and_its_facts(torchserve: TorchServeDouble
 async def test_a_broken_connection_is_tried_once_more(
     torchserve: TorchServeDouble, kind: type[aiohttp.ClientError]
 ) -> None:
-    """A connection that a restart closed in the pool costs no request; the image is sent again."""
+    """A connection that a restart closed costs no request: the image is sent again."""
 
     async def broken_once(request: httpx.Request) -> httpx.Response:
         if len(torchserve.predictions) == 1:
             raise kind
-        return mask_answer()
+        return mask_response()
 
     torchserve.predict = broken_once
     await _predict(torchserve, bytes(300_000))
@@ -114,7 +114,7 @@ async def test_a_broken_connection_is_tried_once_more(
 async def test_it_is_tried_twice_at_most(
     torchserve: TorchServeDouble, failure: aiohttp.ClientError, tries: int
 ) -> None:
-    """A server in trouble is not asked over and over."""
+    """A failing server is not retried more than once."""
 
     async def broken(request: httpx.Request) -> httpx.Response:
         raise failure

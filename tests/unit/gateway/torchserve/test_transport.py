@@ -1,4 +1,4 @@
-"""Real sockets: connections are kept, shared by none, and dropped when they break."""
+"""Connections to TorchServe on real sockets."""
 
 import asyncio
 import socket
@@ -14,17 +14,17 @@ from gateway.torchserve.transport import AiohttpTransport, Response, Timeouts
 pytestmark = pytest.mark.anyio
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-Answers = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Responder = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Server:
-    """Counts the connections it was given and those that are open."""
+    """A server that counts its connections, in total and open."""
 
-    def __init__(self, answer: Answers) -> None:
+    def __init__(self, respond: Responder) -> None:
         self.opened = 0
         self.open = 0
         self.head = b""
-        self._answer = answer
+        self._respond = respond
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.opened += 1
@@ -32,18 +32,18 @@ class Server:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 self.head = head
-                await self._answer(reader, writer)
+                await self._respond(reader, writer)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-            pass  # the client is gone, or sent a body that nobody read
+            pass  # the client is gone, or its body was not read
         finally:
             self.open -= 1
             writer.close()
 
 
 @asynccontextmanager
-async def serving(answer: Answers) -> AsyncIterator[tuple[Server, "Client"]]:
-    """A server that answers so, and a client of it."""
-    server = Server(answer)
+async def serving(respond: Responder) -> AsyncIterator[tuple[Server, "Client"]]:
+    """A server with this responder, and a client of it."""
+    server = Server(respond)
     listener = await asyncio.start_server(server, "127.0.0.1")
     port = listener.sockets[0].getsockname()[1]
     async with connected(f"http://127.0.0.1:{port}/") as client:
@@ -53,14 +53,14 @@ async def serving(answer: Answers) -> AsyncIterator[tuple[Server, "Client"]]:
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator["Client"]:
-    """A client of an address."""
+    """A client of a URL."""
     transport = AiohttpTransport(30)
     yield Client(transport, url)
     await transport.close()
 
 
 class Client:
-    """Posts to one address."""
+    """A client that posts to one URL."""
 
     def __init__(self, transport: AiohttpTransport, url: str) -> None:
         self._transport = transport
@@ -117,14 +117,14 @@ async def with_a_redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWr
 
 
 async def test_one_connection_serves_request_after_request() -> None:
-    """No handshake per request."""
+    """A connection is reused."""
     async with serving(at_once) as (server, client):
         assert [(await client.post()).content for _ in range(5)] == [b"ok"] * 5
         assert server.opened == 1
 
 
 async def test_requests_at_once_have_a_connection_each_and_keep_it() -> None:
-    """None waits for another; the next round needs no new ones."""
+    """Concurrent requests do not wait for each other, and their connections are reused."""
     async with serving(after_a_moment) as (server, client):
         for _ in range(2):
             await asyncio.gather(*[client.post() for _ in range(5)])
@@ -132,7 +132,7 @@ async def test_requests_at_once_have_a_connection_each_and_keep_it() -> None:
 
 
 async def test_a_cancelled_request_drops_its_connection() -> None:
-    """The answer that comes too late can never be taken for another request's."""
+    """A late response can never be read by another request."""
     async with serving(never) as (server, client):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
@@ -142,7 +142,7 @@ async def test_a_cancelled_request_drops_its_connection() -> None:
 
 
 async def test_a_connection_that_the_server_closed_is_not_used_again() -> None:
-    """An idle connection is looked at before it is used."""
+    """An idle connection is checked before it is reused."""
     async with serving(and_hangs_up) as (server, client):
         for _ in range(3):
             assert (await client.post()).content == b"ok"
@@ -151,7 +151,7 @@ async def test_a_connection_that_the_server_closed_is_not_used_again() -> None:
 
 
 async def test_a_refused_connection_is_a_failure_and_the_next_is_tried() -> None:
-    """A server that comes back is found again."""
+    """A request after a refused connection connects again."""
     async with serving(at_once) as (_, client):
         with pytest.raises(aiohttp.ClientConnectorError):
             await client.post(url="http://127.0.0.1:1/")
@@ -162,12 +162,12 @@ BLOCKS = (b"a" * 300_000, b"b" * 300_000)
 
 
 async def test_a_body_is_sent_whole_and_as_it_comes() -> None:
-    """With the length that was announced, without chunks or headers of the library's own."""
+    """The body is sent with its length, not chunked, and without headers of the library."""
     async with serving(with_what_it_got) as (server, client):
         for _ in range(2):
-            answer = await client.post(*BLOCKS)
-            assert (answer.status_code, answer.headers["content-length"]) == (200, "600000")
-            assert answer.content == b"".join(BLOCKS)
+            response = await client.post(*BLOCKS)
+            assert (response.status_code, response.headers["content-length"]) == (200, "600000")
+            assert response.content == b"".join(BLOCKS)
         assert server.opened == 1
         sent = {line.partition(b":")[0].lower() for line in server.head.splitlines()[1:-1]}
         assert sent == {b"content-length", b"host"}
@@ -175,26 +175,26 @@ async def test_a_body_is_sent_whole_and_as_it_comes() -> None:
 
 @pytest.mark.parametrize("blocks", [(), BLOCKS], ids=["empty", "large"])
 @pytest.mark.parametrize(
-    ("answers", "kind"),
+    ("responder", "kind"),
     [
         (with_half_an_answer, aiohttp.ClientError),
         (with_nonsense, aiohttp.ClientError),
         (never, TimeoutError),
     ],
 )
-async def test_a_request_without_a_whole_answer_is_a_failure(
-    answers: Answers, kind: type[Exception], blocks: tuple[bytes, ...]
+async def test_a_request_without_a_complete_response_is_a_failure(
+    responder: Responder, kind: type[Exception], blocks: tuple[bytes, ...]
 ) -> None:
-    """A cut answer is never passed on, and silence is a time-out."""
-    async with serving(answers) as (_, client):
+    """A truncated response is an error, and silence is a timeout."""
+    async with serving(responder) as (_, client):
         with pytest.raises(kind) as failure:
             await client.post(*blocks, read_s=0.1)
     assert isinstance(failure.value, TimeoutError) == (kind is TimeoutError)
     assert not isinstance(failure.value, aiohttp.ConnectionTimeoutError)
 
 
-async def test_a_server_that_takes_no_connection_is_a_time_out_of_its_own() -> None:
-    """Its queue of connections is full; noticed long before the answer would be late."""
+async def test_a_full_backlog_is_a_connection_timeout() -> None:
+    """A full backlog is a connection timeout, long before the response would be late."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         host, port = full.getsockname()
         with socket.create_connection((host, port)):
@@ -203,8 +203,8 @@ async def test_a_server_that_takes_no_connection_is_a_time_out_of_its_own() -> N
                     await client.post(read_s=60)
 
 
-async def test_a_redirect_of_a_body_is_an_answer() -> None:
-    """The photograph goes nowhere else."""
+async def test_a_redirect_is_not_followed() -> None:
+    """A redirect is not followed, so the image is sent to no other URL."""
     async with serving(with_a_redirect) as (server, client):
         assert (await client.post(*BLOCKS)).status_code == 302
         assert server.opened == 1

@@ -1,4 +1,4 @@
-"""What Label Studio sends."""
+"""Label Studio's requests."""
 
 import base64
 from typing import Any
@@ -11,7 +11,7 @@ XML = (
 
 
 def tasks(*images: object) -> dict[str, Any]:
-    """A request as Label Studio makes it."""
+    """A request with these images."""
     return {
         "tasks": [
             {"id": number, "data": {"photo": image}, "annotations": [], "predictions": []}
@@ -25,5 +25,5 @@ def tasks(*images: object) -> dict[str, Any]:
 
 
 def uri(content: bytes) -> str:
-    """An image as a data URI."""
+    """A data URI with an image."""
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"

@@ -1,4 +1,4 @@
-"""Label Studio's tasks: several at once, each of which fails for itself."""
+"""Predictions for several tasks of Label Studio."""
 
 import asyncio
 import json
@@ -14,8 +14,8 @@ from tests.unit.gateway.doubles import (
     TorchServeDouble,
     application,
     client,
-    json_answer,
-    mask_answer,
+    json_response,
+    mask_response,
 )
 from tests.unit.gateway.protocols.label_studio.tasks import tasks, uri
 
@@ -28,12 +28,12 @@ URI = uri(b"a photo")
 async def test_an_image_that_fails_harms_no_other(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
-    """Whether the gateway or the model refuses it."""
+    """An image that the gateway or the model refuses fails its own task only."""
 
     async def predict(request: httpx.Request) -> httpx.Response:
         if request.content == b"damaged":
-            return json_answer(422, {"code": "unreadable_image", "detail": "It is damaged."})
-        return mask_answer(form=request.headers["X-Segserve-Form"])
+            return json_response(422, {"code": "unreadable_image", "detail": "It is damaged."})
+        return mask_response(form=request.headers["X-Segserve-Form"])
 
     torchserve.predict = predict
     images = (URI, "http://127.0.0.1/a.jpg", uri(b"damaged"), URI)
@@ -48,30 +48,30 @@ async def test_an_image_that_fails_harms_no_other(
 async def test_a_service_that_fails_fails_the_request(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
-    """An empty prediction would be kept; and what is still computed is given up."""
+    """A failure of the service fails the request: Label Studio would store empty predictions."""
     cancelled: list[bytes] = []
 
     async def predict(request: httpx.Request) -> httpx.Response:
         if request.content == b"first":
-            return json_answer(503, {"code": 503, "type": "InternalServerException"})
+            return json_response(503, {"code": 503, "type": "InternalServerException"})
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
             cancelled.append(request.content)
             raise
-        return mask_answer()
+        return mask_response()
 
     torchserve.predict = predict
-    answer = await gateway.post(PREDICT, json=tasks(uri(b"other"), uri(b"first")))
-    assert (answer.status_code, answer.json()["code"]) == (503, "model_unavailable")
-    assert "Retry-After" in answer.headers
+    response = await gateway.post(PREDICT, json=tasks(uri(b"other"), uri(b"first")))
+    assert (response.status_code, response.json()["code"]) == (503, "model_unavailable")
+    assert "Retry-After" in response.headers
     assert cancelled == [b"other"]
 
 
 async def test_few_tasks_of_a_request_are_computed_at_once(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
-    """So that others get their turn between them."""
+    """At most eight images of a request are at the model at once."""
     running = most = 0
 
     async def predict(request: httpx.Request) -> httpx.Response:
@@ -80,7 +80,7 @@ async def test_few_tasks_of_a_request_are_computed_at_once(
         most = max(most, running)
         await asyncio.sleep(0.005)
         running -= 1
-        return mask_answer(form=request.headers["X-Segserve-Form"])
+        return mask_response(form=request.headers["X-Segserve-Form"])
 
     torchserve.predict = predict
     assert (await gateway.post(PREDICT, json=tasks(*[URI] * 40))).status_code == 200
@@ -88,7 +88,7 @@ async def test_few_tasks_of_a_request_are_computed_at_once(
 
 
 async def test_a_request_may_be_as_large_as_the_budget(torchserve: TorchServeDouble) -> None:
-    """Nothing of it is left afterwards, so that the next one has as much."""
+    """A request may fill the upload budget, and returns all of it."""
     limits = {"max_image_bytes": 100_000, "max_buffered_bytes": 300_000}
     images = [uri(bytes([1]) * 65_000)] * 3
     async with client(torchserve, **limits) as gateway:
@@ -98,12 +98,12 @@ async def test_a_request_may_be_as_large_as_the_budget(torchserve: TorchServeDou
     assert (refused.status_code, refused.json()["code"]) == (413, "image_too_large")
 
 
-async def test_answers_are_held_in_the_budget_too(torchserve: TorchServeDouble) -> None:
-    """Small files may have long strokes: a thousand of them must not fill the process."""
+async def test_predictions_are_held_in_the_budget_too(torchserve: TorchServeDouble) -> None:
+    """Predictions count against the upload budget, because strokes can be larger than images."""
     chequered = encode_grey((np.indices((200, 200)).sum(axis=0) % 2 * 15).astype(np.uint8))
 
     async def predict(request: httpx.Request) -> httpx.Response:
-        return mask_answer(chequered, form=request.headers["X-Segserve-Form"])
+        return mask_response(chequered, form=request.headers["X-Segserve-Form"])
 
     torchserve.predict = predict
     limits = {"max_image_bytes": 100_000, "max_buffered_bytes": 500_000}
@@ -117,7 +117,7 @@ async def test_answers_are_held_in_the_budget_too(torchserve: TorchServeDouble) 
 
 
 async def test_nothing_is_computed_for_a_client_that_has_left(torchserve: TorchServeDouble) -> None:
-    """Many tasks take longer than Label Studio waits; then it may ask again."""
+    """After a disconnect no further image is sent to the model."""
     body = json.dumps(tasks(*[URI] * 20)).encode()
     messages = iter([{"type": "http.request", "body": body, "more_body": False}])
 
@@ -125,7 +125,7 @@ async def test_nothing_is_computed_for_a_client_that_has_left(torchserve: TorchS
         return next(messages, {"type": "http.disconnect"})
 
     async def send(_: MutableMapping[str, Any]) -> None:
-        """Nobody is there."""
+        """The client is gone."""
 
     scope = {"type": "http", "method": "POST", "path": PREDICT, "query_string": b"", "headers": []}
     await application(torchserve)(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Label Studio's labelling configuration."""
+"""The parser of Label Studio's labelling configuration."""
 
 import pytest
 
@@ -10,7 +10,7 @@ BRUSH = '<BrushLabels name="tag" toName="photo"><Label value="Cat"/></BrushLabel
 
 
 def view(*tags: str) -> str:
-    """A configuration of these tags."""
+    """A configuration with these tags."""
     return f"<View>{''.join(tags)}</View>"
 
 
@@ -26,12 +26,12 @@ def view(*tags: str) -> str:
     ],
 )
 def test_the_brush_and_its_image_are_found(xml: str) -> None:
-    """Wherever they are, and whatever else there is."""
+    """The brush and its image are identified among other tags."""
     assert read_label_config(xml) == LabelConfig("tag", "photo", "url", {"cat": "Cat"})
 
 
 def test_a_label_has_many_names() -> None:
-    """Its value, its alias, which Label Studio stores, and the classes that it predicts."""
+    """A class matches a label's value, alias or predicted values."""
     labels = (
         '<BrushLabels name="tag" toName="photo"><Label value="Katze" alias="Cat"/>'
         '<Label value="Vehicle" predicted_values="car, Bus,"/><View><Label value=" Dog "/></View>'
@@ -59,14 +59,14 @@ def test_a_label_has_many_names() -> None:
     ],
 )
 def test_a_configuration_without_brushes_is_refused(xml: str) -> None:
-    """And the refusal shows what is missing."""
+    """The error shows the missing tags."""
     with pytest.raises(InvalidRequestError, match='<BrushLabels name="tag" toName="image">'):
         read_label_config(xml)
 
 
 @pytest.mark.parametrize("xml", ["", "no XML", "<View>", "<View/><View/>", "<View>\0</View>", "<"])
 def test_what_is_no_xml_is_refused(xml: str) -> None:
-    """In words."""
+    """Malformed XML is an InvalidRequestError."""
     with pytest.raises(InvalidRequestError, match="not well-formed"):
         read_label_config(xml)
 
@@ -81,13 +81,13 @@ def test_what_is_no_xml_is_refused(xml: str) -> None:
     ],
 )
 def test_entities_are_never_expanded(declaration: str) -> None:
-    """Neither those that grow without end nor those that read files."""
+    """Declarations of entities and external files are refused."""
     with pytest.raises(InvalidRequestError, match="document type"):
         read_label_config(declaration + view(IMAGE, BRUSH))
 
 
 def test_size_is_bounded_and_depth_does_no_harm() -> None:
-    """Ten thousands of tags are read, and no more than that."""
+    """36,000 nested tags are parsed, and more than 256 KiB refused."""
     deep = "<a>" * 36_000 + "</a>" * 36_000
     assert read_label_config(view(deep, IMAGE, BRUSH)).control == "tag"
     with pytest.raises(InvalidRequestError, match="more than 262144 characters"):

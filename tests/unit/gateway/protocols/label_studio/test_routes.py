@@ -1,4 +1,4 @@
-"""The routes that Label Studio asks, in the order in which it does."""
+"""The routes under /v1/label-studio, in the order in which Label Studio calls them."""
 
 import asyncio
 import json
@@ -8,7 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.unit.gateway.doubles import TorchServeDouble, client, json_answer, mask_answer, mask_png
+from tests.unit.gateway.doubles import (
+    TorchServeDouble,
+    client,
+    json_response,
+    mask_png,
+    mask_response,
+)
 from tests.unit.gateway.protocols.label_studio.tasks import XML, tasks, uri
 
 pytestmark = pytest.mark.anyio
@@ -20,21 +26,21 @@ QUERIES = ("", "?version=1.0")
 
 
 async def test_the_back_end_is_up(gateway: httpx.AsyncClient, torchserve: TorchServeDouble) -> None:
-    """As long as the gateway is."""
+    """The health route does not depend on TorchServe."""
     torchserve.down = httpx.ConnectError("refused")
-    answer = await gateway.get("/v1/label-studio/health")
-    assert (answer.status_code, answer.json()) == (
+    response = await gateway.get("/v1/label-studio/health")
+    assert (response.status_code, response.json()) == (
         200,
         {"status": "UP", "model_class": "deeplabv3"},
     )
 
 
-async def test_setup_says_which_version_answers(gateway: httpx.AsyncClient) -> None:
-    """The name under which predictions come, too."""
+async def test_setup_returns_the_version(gateway: httpx.AsyncClient) -> None:
+    """Setup returns the version name of later predictions."""
     project = {"project": "1.17", "schema": XML, "hostname": "", "access_token": "secret"}
-    answer = await gateway.post(SETUP, json=project)
-    assert (answer.status_code, answer.json()) == (200, {"model_version": "deeplabv3:1.0"})
-    assert answer.headers["X-Model-Version"] == "1.0"
+    response = await gateway.post(SETUP, json=project)
+    assert (response.status_code, response.json()) == (200, {"model_version": "deeplabv3:1.0"})
+    assert response.headers["X-Model-Version"] == "1.0"
 
 
 @pytest.mark.parametrize(
@@ -53,90 +59,90 @@ async def test_setup_says_which_version_answers(gateway: httpx.AsyncClient) -> N
 async def test_what_is_wrong_as_a_whole_is_an_error(
     gateway: httpx.AsyncClient, path: str, fields: dict[str, Any], status: int
 ) -> None:
-    """Label Studio shows it as the back end's error."""
+    """An error that does not belong to one task has its status."""
     assert (await gateway.post(path, json=fields)).status_code == status
 
 
 async def test_each_task_has_its_prediction(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
-    """In the tasks' order, whichever is ready first."""
+    """Predictions are in the order of the tasks, whatever finishes first."""
 
     async def predict(request: httpx.Request) -> httpx.Response:
         width = request.content[0]
         await asyncio.sleep(0.03 / width)
-        return mask_answer(mask_png((width, 3)), form=request.headers["X-Segserve-Form"])
+        return mask_response(mask_png((width, 3)), form=request.headers["X-Segserve-Form"])
 
     torchserve.predict = predict
     images = [uri(bytes([width])) for width in range(1, 101)]
-    answer = await gateway.post(PREDICT, json=tasks(*images))
-    found = answer.json()
-    widths = [each["result"][0]["original_width"] for each in found["results"]]
+    response = await gateway.post(PREDICT, json=tasks(*images))
+    body = response.json()
+    widths = [each["result"][0]["original_width"] for each in body["results"]]
     assert widths == list(range(1, 101))
-    assert found["model_version"] == "deeplabv3:1.0"
-    assert answer.headers["X-Model"] == "deeplabv3"
+    assert body["model_version"] == "deeplabv3:1.0"
+    assert response.headers["X-Model"] == "deeplabv3"
 
 
 async def test_no_tasks_have_no_predictions(gateway: httpx.AsyncClient) -> None:
-    """Which is no error."""
-    answer = await gateway.post(PREDICT, json=tasks())
-    assert answer.json() == {"results": [], "model_version": "deeplabv3:1.0"}
+    """A request without tasks is valid."""
+    response = await gateway.post(PREDICT, json=tasks())
+    assert response.json() == {"results": [], "model_version": "deeplabv3:1.0"}
 
 
 async def test_a_version_may_be_chosen(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
-    """By the address; what Label Studio remembers of an older one is no wish."""
+    """The query parameter selects the version; `model_version` in the body is ignored."""
     torchserve.versions = {"1.0": 1, "2.0": 1}
-    answer = await gateway.post(f"{PREDICT}?version=2.0", json=tasks(URI))
-    assert answer.json()["results"][0]["model_version"] == "deeplabv3:2.0"
-    assert answer.headers["X-Model-Version"] == "2.0"
+    response = await gateway.post(f"{PREDICT}?version=2.0", json=tasks(URI))
+    assert response.json()["results"][0]["model_version"] == "deeplabv3:2.0"
+    assert response.headers["X-Model-Version"] == "2.0"
 
 
-async def test_the_version_that_is_named_is_the_one_that_answers(
+async def test_predictions_name_the_version_that_was_used(
     torchserve: TorchServeDouble,
 ) -> None:
-    """Also if another one becomes the default while the tasks arrive."""
+    """All predictions name one version, even if the default changes while the tasks arrive."""
     torchserve.versions = {"1.0": 1, "2.0": 1}
-    whole = json.dumps(tasks(URI, "no image")).encode()
+    sent_body = json.dumps(tasks(URI, "no image")).encode()
 
     async def arriving() -> AsyncIterator[bytes]:
-        yield whole[:50]
+        yield sent_body[:50]
         await asyncio.sleep(0.01)
         torchserve.default = "2.0"
-        yield whole[50:]
+        yield sent_body[50:]
 
     async with client(torchserve, catalogue_ttl_s=0) as gateway:
         await gateway.post(SETUP, json={})
-        answer = await gateway.post(PREDICT, content=arriving())
-    found = answer.json()
-    named = [found["model_version"], *(each["model_version"] for each in found["results"])]
-    asked = [request.url.path for request in torchserve.predictions]
-    assert (named, asked) == (["deeplabv3:2.0"] * 3, ["/predictions/deeplabv3/2.0"])
-    assert answer.headers["X-Model-Version"] == "2.0"
+        response = await gateway.post(PREDICT, content=arriving())
+    body = response.json()
+    names = [body["model_version"], *(each["model_version"] for each in body["results"])]
+    paths = [request.url.path for request in torchserve.predictions]
+    assert (names, paths) == (["deeplabv3:2.0"] * 3, ["/predictions/deeplabv3/2.0"])
+    assert response.headers["X-Model-Version"] == "2.0"
 
 
 async def test_a_default_version_that_is_removed_meanwhile_is_not_the_clients_fault(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
-    """It named none; whoever named one is told that it is unknown."""
+    """Without a version in the request a removed default is a 503; a requested one is a 404."""
 
     async def forget(_: httpx.Request) -> httpx.Response:
-        return json_answer(404, {"code": 404, "type": "ModelVersionNotFoundException"})
+        return json_response(404, {"code": 404, "type": "ModelVersionNotFoundException"})
 
     torchserve.predict = forget
-    answers = [await gateway.post(f"{PREDICT}{which}", json=tasks(URI)) for which in QUERIES]
-    assert [each.status_code for each in answers] == [503, 404]
-    assert "Retry-After" in answers[0].headers
+    responses = [await gateway.post(f"{PREDICT}{which}", json=tasks(URI)) for which in QUERIES]
+    assert [each.status_code for each in responses] == [503, 404]
+    assert "Retry-After" in responses[0].headers
 
 
 async def test_predictions_go_on_while_the_management_api_is_silent(
     torchserve: TorchServeDouble,
 ) -> None:
-    """With the version and the names that were known last."""
+    """The last known version and labels are used."""
     async with client(torchserve, catalogue_ttl_s=0.001) as gateway:
         await gateway.post(PREDICT, json=tasks(URI))
-        torchserve.answers.clear()
-        answer = await gateway.post(PREDICT, json=tasks(URI))
-        torchserve.answers.set()
-    assert [len(each["result"]) for each in answer.json()["results"]] == [1]
+        torchserve.responding.clear()
+        response = await gateway.post(PREDICT, json=tasks(URI))
+        torchserve.responding.set()
+    assert [len(each["result"]) for each in response.json()["results"]] == [1]

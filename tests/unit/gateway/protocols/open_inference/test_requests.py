@@ -24,31 +24,31 @@ ALL_JSON = (
 
 
 def tensor(**changes: Any) -> dict[str, Any]:
-    """The input, with the image in base64."""
+    """The input tensor, with the image in base64."""
     return {"name": "image", "datatype": "BYTES", "shape": [1], "data": [TEXT]} | changes
 
 
 def body(**changes: Any) -> bytes:
-    """A request in JSON."""
+    """A request body in JSON."""
     return json.dumps({"inputs": [tensor()]} | changes).encode()
 
 
 def binary(size: int = len(ELEMENT), **changes: Any) -> bytes:
-    """The JSON of a request whose image follows it."""
+    """The JSON of a request with the image in binary behind it."""
     image = {"name": "image", "datatype": "BYTES", "shape": [1]}
     return body(inputs=[image | {"parameters": {"binary_data_size": size}}], **changes)
 
 
 def test_an_image_in_json_is_read() -> None:
-    """Without wishes all outputs are wanted, in JSON, as the protocol has it."""
+    """By default all outputs are requested, in JSON."""
     assert read_request(body(), None, 100) == InferenceRequest(PHOTO, ALL_JSON, None)
 
 
 def test_an_image_in_binary_is_read() -> None:
-    """It follows the JSON, preceded by its length."""
+    """The image follows the JSON, preceded by its length."""
     header = binary(id="42")
-    found = read_request(header + ELEMENT, str(len(header)), 100)
-    assert found == InferenceRequest(PHOTO, ALL_JSON, "42")
+    request = read_request(header + ELEMENT, str(len(header)), 100)
+    assert request == InferenceRequest(PHOTO, ALL_JSON, "42")
 
 
 @pytest.mark.parametrize(
@@ -79,15 +79,15 @@ def test_an_image_in_binary_is_read() -> None:
         ),
     ],
 )
-def test_the_outputs_that_are_asked_for_are_noted(
+def test_the_requested_outputs_are_read(
     fields: dict[str, Any], outputs: list[RequestedOutput]
 ) -> None:
-    """In their order; what an output says of itself goes before what the request says of all."""
+    """Outputs keep their order; an output's own parameter overrides the request's."""
     assert read_request(body(**fields), None, 100).outputs == tuple(outputs)
 
 
 @pytest.mark.parametrize(
-    ("sent", "detail"),
+    ("sent_body", "detail"),
     [
         (b"{}", "inputs: Field required"),
         (body(inputs=[]), "inputs: List should have at least 1 item"),
@@ -110,21 +110,21 @@ def test_the_outputs_that_are_asked_for_are_noted(
         (binary(), "0 bytes follow the JSON"),
     ],
 )
-def test_what_is_not_offered_is_refused(sent: bytes, detail: str) -> None:
-    """In words that name what is."""
+def test_what_is_not_offered_is_refused(sent_body: bytes, detail: str) -> None:
+    """Unsupported tensors and parameters are refused with an explanation."""
     with pytest.raises(InvalidRequestError, match=detail):
-        read_request(sent, None, 100)
+        read_request(sent_body, None, 100)
 
 
 @pytest.mark.parametrize("length", ["", "-1", "1.5", "x", "1000", "9" * 5000])
 def test_the_length_of_the_json_must_be_one(length: str) -> None:
-    """It is a header, and so the client's."""
+    """An invalid header with the length of the JSON is refused."""
     with pytest.raises(InvalidRequestError, match="Inference-Header-Content-Length"):
         read_request(body(), length, 100)
 
 
 @pytest.mark.parametrize(
-    ("size", "rest"),
+    ("size", "tail"),
     [
         (11, b""),
         (11, ELEMENT[:-1]),
@@ -137,15 +137,15 @@ def test_the_length_of_the_json_must_be_one(length: str) -> None:
         (11, b"\0\0\0\0" + PHOTO),
     ],
 )
-def test_lengths_that_do_not_agree_are_refused(size: int, rest: bytes) -> None:
-    """The tensor's size, the element's length, and what is there."""
+def test_lengths_that_do_not_agree_are_refused(size: int, tail: bytes) -> None:
+    """The tensor's size, the element's length and the body must agree."""
     header = binary(size)
     with pytest.raises(InvalidRequestError, match="binary_data_size"):
-        read_request(header + rest, str(len(header)), 100)
+        read_request(header + tail, str(len(header)), 100)
 
 
 def test_the_limit_is_of_the_image() -> None:
-    """In either form."""
+    """The limit applies to the image, in JSON and in binary."""
     header = binary()
     with pytest.raises(ImageTooLargeError):
         read_request(header + ELEMENT, str(len(header)), len(PHOTO) - 1)

@@ -1,4 +1,4 @@
-"""Answers of the Open Inference Protocol."""
+"""Responses of the Open Inference Protocol."""
 
 import base64
 import json
@@ -20,20 +20,21 @@ CLASSES = [
 ]
 
 
-def asked(*outputs: RequestedOutput, identity: str | None = None) -> InferenceRequest:
+def requested(*outputs: RequestedOutput, identity: str | None = None) -> InferenceRequest:
     """A request for these tensors."""
     return InferenceRequest(b"", outputs, identity)
 
 
 def test_tensors_in_json_are_lists() -> None:
-    """The mask row by row, bytes as base64, JSON as text."""
-    made = encode_response(
-        prediction(), asked(*(RequestedOutput(name, False) for name in ("mask", "png", "classes")))
+    """The mask is listed row by row, bytes are base64, and JSON is a string."""
+    encoded = encode_response(
+        prediction(),
+        requested(*(RequestedOutput(name, False) for name in ("mask", "png", "classes"))),
     )
-    told: dict[str, Any] = json.loads(made.body)
-    mask, png, classes = told.pop("outputs")
-    assert made.header_length is None
-    assert told == {"model_name": "deeplabv3", "model_version": "1.0"}
+    fields: dict[str, Any] = json.loads(encoded.body)
+    mask, png, classes = fields.pop("outputs")
+    assert encoded.header_length is None
+    assert fields == {"model_name": "deeplabv3", "model_version": "1.0"}
     assert mask == {
         "name": "mask",
         "datatype": "UINT8",
@@ -46,12 +47,12 @@ def test_tensors_in_json_are_lists() -> None:
 
 
 def test_tensors_in_binary_follow_the_json() -> None:
-    """In the order in which they were asked for; bytes after their length."""
-    made = encode_response(
-        prediction(), asked(RequestedOutput("classes", True), RequestedOutput("mask", True))
+    """Binary tensors are in the requested order, bytes preceded by their length."""
+    encoded = encode_response(
+        prediction(), requested(RequestedOutput("classes", True), RequestedOutput("mask", True))
     )
-    assert made.header_length is not None
-    header, rest = made.body[: made.header_length], made.body[made.header_length :]
+    assert encoded.header_length is not None
+    header, rest = encoded.body[: encoded.header_length], encoded.body[encoded.header_length :]
     classes, mask = json.loads(header)["outputs"]
     sizes = [each["parameters"]["binary_data_size"] for each in (classes, mask)]
     assert len(rest) == sum(sizes)
@@ -62,36 +63,38 @@ def test_tensors_in_binary_follow_the_json() -> None:
 
 
 def test_json_and_binary_may_be_mixed() -> None:
-    """Only what is binary takes room behind the JSON."""
-    made = encode_response(
-        prediction(), asked(RequestedOutput("mask", False), RequestedOutput("mask", True))
+    """Only binary tensors are behind the JSON."""
+    encoded = encode_response(
+        prediction(), requested(RequestedOutput("mask", False), RequestedOutput("mask", True))
     )
-    first, second = json.loads(made.body[: made.header_length])["outputs"]
+    first, second = json.loads(encoded.body[: encoded.header_length])["outputs"]
     assert "parameters" not in first
     assert second["parameters"] == {"binary_data_size": 12}
-    assert made.body[made.header_length :] == IDS.tobytes()
+    assert encoded.body[encoded.header_length :] == IDS.tobytes()
 
 
 @pytest.mark.parametrize("identity", ["", "42", 'ä"\\'])
 def test_the_clients_id_comes_back(identity: str) -> None:
-    """Whatever is in it."""
-    made = encode_response(prediction(), asked(RequestedOutput("png", False), identity=identity))
-    assert json.loads(made.body)["id"] == identity
+    """Any id is returned unchanged."""
+    encoded = encode_response(
+        prediction(), requested(RequestedOutput("png", False), identity=identity)
+    )
+    assert json.loads(encoded.body)["id"] == identity
 
 
 def test_every_class_id_has_its_number() -> None:
-    """Also those of three digits."""
+    """Class ids of one to three digits are written correctly."""
     ids = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    made = encode_response(prediction(ids), asked(RequestedOutput("mask", False)))
-    assert json.loads(made.body)["outputs"][0]["data"] == list(range(256))
+    encoded = encode_response(prediction(ids), requested(RequestedOutput("mask", False)))
+    assert json.loads(encoded.body)["outputs"][0]["data"] == list(range(256))
 
 
 def test_a_mask_that_is_too_large_for_json_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would take many times the memory of what a client needs; binary has no such limit."""
+    """The size of a mask in JSON is limited; in binary it is not."""
     assert MAX_JSON_PIXELS == 4_000_000
     monkeypatch.setattr(responses, "MAX_JSON_PIXELS", IDS.size - 1)
     with pytest.raises(TooManyPixelsError, match="`mask` with `binary_data`"):
-        encode_response(prediction(), asked(RequestedOutput("mask", False)))
+        encode_response(prediction(), requested(RequestedOutput("mask", False)))
     assert encode_response(
-        prediction(), asked(RequestedOutput("mask", True), RequestedOutput("png", False))
+        prediction(), requested(RequestedOutput("mask", True), RequestedOutput("png", False))
     ).header_length

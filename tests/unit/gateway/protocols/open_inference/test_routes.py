@@ -1,4 +1,4 @@
-"""The routes under /v2, as Triton's own client and others use them."""
+"""The routes under /v2, with Triton's own client and others."""
 
 import base64
 import json
@@ -24,21 +24,21 @@ PHOTO = base64.b64encode(b"a photo").decode()
 def server(torchserve: TorchServeDouble) -> Iterator[Any]:
     """Triton's client of a gateway on a real socket."""
     with serving(application(torchserve)) as port:
-        found = triton.InferenceServerClient(f"127.0.0.1:{port}")
-        yield found
-        found.close()
+        client = triton.InferenceServerClient(f"127.0.0.1:{port}")
+        yield client
+        client.close()
 
 
 def photo(*, binary: bool = True) -> Any:
-    """An image as the client sends it; by default in binary."""
-    sent = triton.InferInput("image", [1], "BYTES")
+    """An image as Triton's client sends it, by default in binary."""
+    tensor = triton.InferInput("image", [1], "BYTES")
     content = b"a photo" if binary else PHOTO.encode()
-    sent.set_data_from_numpy(np.array([content], dtype=object), binary_data=binary)
-    return sent
+    tensor.set_data_from_numpy(np.array([content], dtype=object), binary_data=binary)
+    return tensor
 
 
 def test_tritons_client_finds_the_server_and_its_model(server: Any) -> None:
-    """It lives, it is ready, and it says what the model takes and gives."""
+    """Liveness, readiness and metadata are available."""
     assert server.is_server_live()
     assert server.is_server_ready()
     assert server.is_model_ready("deeplabv3")
@@ -56,12 +56,12 @@ def test_tritons_client_finds_the_server_and_its_model(server: Any) -> None:
 def test_tritons_client_infers_in_binary(
     server: Any, torchserve: TorchServeDouble, version: str
 ) -> None:
-    """As it does unless told otherwise: with all outputs."""
-    found = server.infer("deeplabv3", [photo()], version, request_id="42")
-    assert found.get_response()["id"] == "42"
-    assert found.as_numpy("mask").tolist() == MASK
-    assert found.as_numpy("png")[0].startswith(b"\x89PNG")
-    assert [each["name"] for each in json.loads(found.as_numpy("classes")[0])] == [
+    """By default the client requests all outputs in binary."""
+    result = server.infer("deeplabv3", [photo()], version, request_id="42")
+    assert result.get_response()["id"] == "42"
+    assert result.as_numpy("mask").tolist() == MASK
+    assert result.as_numpy("png")[0].startswith(b"\x89PNG")
+    assert [each["name"] for each in json.loads(result.as_numpy("classes")[0])] == [
         "background",
         "person",
     ]
@@ -72,11 +72,11 @@ def test_tritons_client_infers_in_binary(
 def test_tritons_client_infers_in_json(
     server: Any, torchserve: TorchServeDouble, binary: bool
 ) -> None:
-    """With only the output that it asks for, in either form."""
+    """One requested output is returned, in JSON or in binary."""
     outputs = [triton.InferRequestedOutput("mask", binary_data=binary)]
-    found = server.infer("deeplabv3", [photo(binary=False)], outputs=outputs)
-    assert found.as_numpy("mask").tolist() == MASK
-    assert found.as_numpy("png") is None
+    result = server.infer("deeplabv3", [photo(binary=False)], outputs=outputs)
+    assert result.as_numpy("mask").tolist() == MASK
+    assert result.as_numpy("png") is None
     assert torchserve.predictions[0].content == b"a photo"
 
 
@@ -93,27 +93,27 @@ def test_tritons_client_infers_in_json(
 def test_tritons_client_shows_what_went_wrong(
     server: Any, options: dict[str, str], message: str
 ) -> None:
-    """The problem's detail, which it takes from the member `error`."""
+    """The client's exception has the detail, from the member `error`."""
     with pytest.raises(triton.InferenceServerException) as failed:
         server.infer("deeplabv3", [photo()], **options)
     assert str(failed.value) == message
 
 
 async def test_a_request_in_plain_json_is_answered(gateway: httpx.AsyncClient) -> None:
-    """No client library is needed."""
+    """A request in JSON needs no client library."""
     image = {"name": "image", "datatype": "BYTES", "shape": [1], "data": [PHOTO]}
-    sent = {"id": "42", "inputs": [image], "outputs": [{"name": "mask"}]}
-    answer = await gateway.post(INFER, json=sent)
+    body = {"id": "42", "inputs": [image], "outputs": [{"name": "mask"}]}
+    response = await gateway.post(INFER, json=body)
     data = [number for row in MASK for number in row]
-    assert answer.json() == {
+    assert response.json() == {
         "model_name": "deeplabv3",
         "model_version": "1.0",
         "id": "42",
         "outputs": [{"name": "mask", "datatype": "UINT8", "shape": [3, 4], "data": data}],
     }
-    assert answer.headers["Content-Type"] == "application/json"
-    assert answer.headers["X-Model-Version"] == "1.0"
-    assert "Inference-Header-Content-Length" not in answer.headers
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["X-Model-Version"] == "1.0"
+    assert "Inference-Header-Content-Length" not in response.headers
 
 
 @pytest.mark.parametrize(
@@ -129,20 +129,20 @@ async def test_a_request_in_plain_json_is_answered(gateway: httpx.AsyncClient) -
         ("POST", "/v2/models/deeplabv3/versions/1.0/infer", 422),
     ],
 )
-async def test_errors_are_problems_with_a_member_more(
+async def test_errors_are_problems_with_an_additional_member(
     gateway: httpx.AsyncClient, method: str, path: str, status: int
 ) -> None:
-    """Clients of the protocol look for `error`; everybody else for what every problem has."""
-    answer = await gateway.request(method, path)
-    problem = answer.json()
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert (answer.status_code, problem["status"]) == (status, status)
+    """Errors have the member `error` beside those of every problem document."""
+    response = await gateway.request(method, path)
+    problem = response.json()
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert (response.status_code, problem["status"]) == (status, status)
     assert problem["error"] == problem["detail"]
-    assert problem["request_id"] == answer.headers["X-Request-ID"]
+    assert problem["request_id"] == response.headers["X-Request-ID"]
 
 
 async def test_other_problems_have_no_such_member(gateway: httpx.AsyncClient) -> None:
-    """Nor has what only begins like the protocol's routes."""
+    """Problem documents of other routes have no member `error`."""
     for path in ("/v1/nothing", "/v2nothing"):
         assert "error" not in (await gateway.get(path)).json()
 
@@ -150,19 +150,19 @@ async def test_other_problems_have_no_such_member(gateway: httpx.AsyncClient) ->
 async def test_refusals_in_front_of_the_routes_have_it_too(
     torchserve: TorchServeDouble, tmp_path: Path
 ) -> None:
-    """A client without a key reads why, and may still ask for the server's health."""
+    """A 401 of the middleware has the member `error`; the health routes are public."""
     options = {"auth": "on", "keys_file": tmp_path / "keys.json"}
     async with client(torchserve, **options) as gateway:
-        refused = await gateway.post(INFER, content=b"")
+        refusal = await gateway.post(INFER, content=b"")
         health = [await gateway.get(f"/v2/health/{which}") for which in ("live", "ready")]
-    assert (refused.status_code, refused.json()["error"]) == (401, refused.json()["detail"])
+    assert (refusal.status_code, refusal.json()["error"]) == (401, refusal.json()["detail"])
     assert [each.status_code for each in health] == [200, 200]
 
 
 async def test_it_is_not_ready_without_workers(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
-    """But it lives, and another version may be ready."""
+    """Liveness does not depend on workers, and each version has its own readiness."""
     torchserve.versions = {"1.0": 0, "2.0": 1}
     paths = ("health/live", "health/ready", "models/deeplabv3/ready")
     statuses = [(await gateway.get(f"/v2/{path}")).status_code for path in paths]
@@ -171,7 +171,7 @@ async def test_it_is_not_ready_without_workers(
 
 
 async def test_an_empty_image_is_refused(gateway: httpx.AsyncClient) -> None:
-    """Before anybody is asked."""
+    """An empty image is a 422."""
     image = {"name": "image", "datatype": "BYTES", "shape": [1], "data": [""]}
-    answer = await gateway.post(INFER, json={"inputs": [image]})
-    assert (answer.status_code, answer.json()["code"]) == (422, "unreadable_image")
+    response = await gateway.post(INFER, json={"inputs": [image]})
+    assert (response.status_code, response.json()["code"]) == (422, "unreadable_image")
