@@ -1,4 +1,4 @@
-"""The layout: no import circles, few rooms, and what each room may not know."""
+"""The layout: no import circles, few top-level folders, and their dependencies."""
 
 import ast
 from collections import defaultdict
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PARTS = ("gateway", "ui", "scripts", "benchmarks", "handler/deeplab")
 MOST_ROOMS, MOST_ARROWS, MOST_FILES, MOST_LINES = 20, 75, 12, 250
 SUBJECTS = {"segmentation", "models", "protocols", "keys", "operations", "document", "masks"}
-# Room of the gateway -> rooms that it may never import.
+# Top-level folder or file of the gateway -> those that it may never import.
 NEVER = {
     "errors": {"*"},
     "masks": {"*"},
@@ -32,14 +32,14 @@ Graph = Mapping[str, set[str]]
 
 
 def modules(part: str) -> dict[str, Path]:
-    """Dotted name -> file; the package of handler/ is called deeplab."""
+    """Dotted name -> file; the handler's package is called deeplab."""
     root = ROOT / part
     files = [path for path in root.rglob("*.py") if path.name != "__init__.py"]
     return {".".join(path.relative_to(root.parent).with_suffix("").parts): path for path in files}
 
 
 def imports(part: str) -> Graph:
-    """Module -> modules of the same part that it imports, wherever in the file."""
+    """Module -> modules of the same part that it imports, at any level."""
     known = modules(part)
     graph: dict[str, set[str]] = {name: set() for name in known}
     for name, path in known.items():
@@ -53,7 +53,7 @@ def imports(part: str) -> Graph:
 
 
 def rooms(graph: Graph) -> dict[str, set[str]]:
-    """Folder or loose file at the top of a part -> those that it imports."""
+    """Top-level folder or file of a part -> those that it imports."""
     between: dict[str, set[str]] = defaultdict(set)
     for name, imported in graph.items():
         between[_room(name)] |= {_room(each) for each in imported} - {_room(name)}
@@ -65,7 +65,7 @@ def _room(name: str) -> str:
 
 
 def circles(graph: Graph) -> set[str]:
-    """All that reach themselves."""
+    """The nodes that can reach themselves."""
     return {start for start in graph if start in _reached(start, graph)}
 
 
@@ -80,23 +80,23 @@ def _reached(start: str, graph: Graph) -> set[str]:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_no_file_imports_itself_by_way_of_others(part: str) -> None:
-    """A circle of files has no first one to read."""
+    """Files have no circular imports."""
     assert circles(imports(part)) == set()
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_no_folder_imports_itself_by_way_of_others(part: str) -> None:
-    """Folders of a circle are one folder in disguise."""
+    """Folders have no circular imports."""
     assert circles(rooms(imports(part))) == set()
 
 
 def test_a_circle_is_noticed() -> None:
-    """The test above can fail."""
+    """The tests above can fail."""
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == {"b", "c"}
 
 
 def test_the_gateway_has_few_rooms_and_few_arrows() -> None:
-    """Between folders and loose files; a newcomer can draw it."""
+    """The numbers of top-level folders and of imports between them are bounded."""
     between = rooms(imports("gateway"))
     assert len(between) <= MOST_ROOMS
     assert sum(map(len, between.values())) <= MOST_ARROWS
@@ -112,7 +112,7 @@ def test_a_room_does_not_know_what_is_above_it(room: str) -> None:
 
 
 def test_only_the_application_needs_the_finished_document() -> None:
-    """And the application is needed by what starts it and what writes its document."""
+    """Only app.py imports document/, and only the two commands import app.py."""
     between = rooms(imports("gateway"))
     users = {
         room: {user for user, needed in between.items() if room in needed}
@@ -123,7 +123,7 @@ def test_only_the_application_needs_the_finished_document() -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_no_file_is_long(part: str) -> None:
-    """What does not fit has two subjects."""
+    """A longer file has more than one subject."""
     long = {
         name: lines
         for name, path in modules(part).items()
@@ -135,7 +135,7 @@ def test_no_file_is_long(part: str) -> None:
 # deeplab is a flat package: its modules travel in the archive under one name.
 @pytest.mark.parametrize("part", [part for part in PARTS if part != "handler/deeplab"])
 def test_no_folder_is_crowded(part: str) -> None:
-    """A folder's files are read at a glance."""
+    """A folder has at most twelve files."""
     folders = [folder for folder in (ROOT / part).rglob("") if folder.name != "__pycache__"]
     crowded = [folder.name for folder in folders if len([*folder.glob("*.py")]) > MOST_FILES]
     assert crowded == []
@@ -143,7 +143,7 @@ def test_no_folder_is_crowded(part: str) -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_functions_are_short(part: str) -> None:
-    """Half of them are shorter than ten lines."""
+    """The median function has less than ten lines."""
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     lengths = [
         (node.end_lineno or node.lineno) - node.lineno + 1

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """asyncio is the event loop the gateway runs on."""
+    """asyncio, the event loop of the gateway."""
     return "asyncio"
 
 
@@ -46,7 +46,7 @@ class Trace:
 
 @asynccontextmanager
 async def torchserve(trace: Trace) -> AsyncIterator[str]:
-    """An inference API that ends the trace when an image has reached it."""
+    """An inference API that ends the trace once an image has reached it."""
 
     async def predict(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -64,7 +64,7 @@ async def torchserve(trace: Trace) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def gateway(inference_url: str) -> AsyncIterator[int]:
-    """The gateway as it is served, in this event loop; its port."""
+    """Run the gateway in this event loop; yields its port."""
     app = create_app(settings(inference_url=inference_url), management=TorchServeDouble())
     config = uvicorn.Config(
         app, port=0, http=ProblemProtocol, ws="none", log_config=None, access_log=False
@@ -81,14 +81,14 @@ async def gateway(inference_url: str) -> AsyncIterator[int]:
 
 
 def documented() -> list[str]:
-    """The modules that docs/architecture.md names, in its order."""
+    """The modules in docs/architecture.md, in their order."""
     text = (ROOT / "docs" / "architecture.md").read_text()
     section = text.split("## The life of a request", 1)[1].split("\n## ", 1)[0]
     return re.findall(r"^\| \d+ \| `([\w/]+)\.py`", section, re.MULTILINE)
 
 
 async def test_a_request_crosses_the_documented_modules_and_no_others() -> None:
-    """From the socket to TorchServe, as the code really runs."""
+    """A traced request crosses the documented modules in the documented order."""
     trace = Trace()
     async with torchserve(trace) as url, gateway(url) as port, httpx.AsyncClient() as client:
         target = f"http://127.0.0.1:{port}/segmentation"
@@ -96,23 +96,23 @@ async def test_a_request_crosses_the_documented_modules_and_no_others() -> None:
         assert (await client.post(target, files=files)).status_code == 200  # imports and caches
         sys.setprofile(trace)
         try:
-            answer = await client.post(target, files=files)
+            response = await client.post(target, files=files)
         finally:
             sys.setprofile(None)
-    assert answer.status_code == 200
+    assert response.status_code == 200
     assert trace.modules == documented()
     assert len(trace.modules) <= MOST
 
 
 def test_every_module_of_a_request_is_reached_by_imports() -> None:
-    """Walked from the application: no module is called by a name that its importers do not know."""
+    """Every documented module can be reached from app.py by imports."""
     reached, ahead = set[str](), ["app"]
     while ahead:
         module = ahead.pop()
         for name in _imported(GATEWAY / f"{module}.py") - reached:
             reached.add(name)
             ahead.append(name)
-    # uvicorn is given the protocol by the process that starts it.
+    # uvicorn gets the protocol from __main__, not from the application.
     assert set(documented()) - reached == {"http/server"}
 
 
@@ -122,5 +122,5 @@ def _imported(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("gateway"):
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    found = {name.removeprefix("gateway.").replace(".", "/") for name in names}
-    return {name for name in found if (GATEWAY / f"{name}.py").is_file()}
+    paths = {name.removeprefix("gateway.").replace(".", "/") for name in names}
+    return {name for name in paths if (GATEWAY / f"{name}.py").is_file()}
