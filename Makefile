@@ -52,7 +52,7 @@ fuzz: .cache/fuzz/environment/installed  ## what strangers send, from coverage-g
 	@.cache/fuzz/environment/bin/python -m tests.fuzz $(SECONDS)
 
 openapi: $(VENV)/packages.stamp  ## write the OpenAPI document to docs/openapi.json
-	@$(BIN)/python -m gateway.openapi.file docs/openapi.json
+	@$(BIN)/python -m gateway.export_openapi docs/openapi.json
 
 client: OUT := $(CLIENT)
 client: $(VENV)/packages.stamp  ## write a typed Python client of the API into .cache/client, or OUT=folder

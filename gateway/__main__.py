@@ -1,4 +1,4 @@
-"""Starts the gateway: `python -m gateway`."""
+"""Start the gateway: `python -m gateway`."""
 
 import gc
 import os
@@ -8,31 +8,31 @@ import uvicorn
 from pydantic import ValidationError
 
 from gateway.app import create_app
-from gateway.protection.access import why_not_open
-from gateway.protocol import ProblemProtocol
+from gateway.http.server import ProblemProtocol
+from gateway.keys.access import startup_refusal
 from gateway.settings import Settings
 from gateway.telemetry import tracing
 from gateway.telemetry.logs import log_to_stderr
 
-# Seconds in which requests may finish after the signal to stop.
+# Seconds for requests in flight to finish after the signal to stop.
 _GRACE_S = 10
-# Longer than clients and load balancers keep idle connections: who closes first must be them, or
-# a request could meet a connection that is just being closed.
+# Longer than clients and load balancers keep idle connections. The client must be the one that
+# closes: otherwise a request could arrive on a connection that the server is just closing.
 _KEEPALIVE_S = 75
 
 
 def main() -> None:
-    """Runs until a signal ends it."""
+    """Run the server until a signal ends it."""
     try:
         settings = Settings()
     except ValidationError as exc:
         sys.exit(f"The gateway's settings (SEGSERVE_GATEWAY_*) are not valid: {exc}")
-    if refusal := why_not_open(settings):
+    if refusal := startup_refusal(settings):
         sys.exit(refusal)
     log_to_stderr(settings.log_level, settings.log_format)
     app = create_app(settings, tracing=tracing.from_environment(os.environ))
-    # What was imported and built stays for good: no collection needs to look at it again, which
-    # would stop every request for 20 ms.
+    # Everything imported and built so far lives as long as the process. Without the freeze, each
+    # full collection would scan it again and stop every request for 20 ms.
     gc.collect()
     gc.freeze()
     uvicorn.run(

@@ -1,8 +1,9 @@
-"""The composition root: builds every part once, wires them, and starts nothing."""
+"""Composition root: build each part once and wire the parts together; start nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -10,56 +11,53 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.telemetry import TelemetryConfig
 
-from gateway.admission import Admission
-from gateway.api import (
-    admin,
-    batch,
-    health,
-    hugging_face,
-    label_studio,
-    metrics,
-    models,
-    open_inference,
-    open_inference_models,
-    segment,
-    segmentation,
-)
-from gateway.api.documentation import add_documentation
-from gateway.catalogue import Catalogue
-from gateway.connections import Connections, Patience, Transport
-from gateway.handlers import HANDLERS
-from gateway.keys.file import KeyFile
-from gateway.keys.register import Register
-from gateway.lingering import Lingering
-from gateway.management import Management
-from gateway.memory import Memory
-from gateway.offload import Offload
-from gateway.openapi import document as openapi
-from gateway.pipeline import Pipeline
-from gateway.protection import access
-from gateway.protection.cors import Cors
-from gateway.protection.quotas import Quotas, Rates
-from gateway.protection.security_headers import SecurityHeaders
-from gateway.protocols.annotator import Annotator
+from gateway.admission.cpu_pool import CpuPool
+from gateway.admission.slots import Admission
+from gateway.admission.upload_budget import UploadBudget
+from gateway.document import completion, description
+from gateway.http.cors import Cors
+from gateway.http.docs_page import add_documentation
+from gateway.http.exception_handlers import HANDLERS
+from gateway.http.lingering_close import LingeringClose
+from gateway.http.response_headers import ResponseHeaders
+from gateway.keys import routes as keys
+from gateway.keys.access import Access, requires_keys
+from gateway.keys.cache import KeyCache
+from gateway.keys.quotas import Quotas, Rates
+from gateway.keys.store import KeyStore
+from gateway.models import routes as models
+from gateway.models.catalogue import Catalogue
+from gateway.openapi.version import VERSION
+from gateway.operations import health, metrics
+from gateway.protocols.hugging_face import routes as hugging_face
+from gateway.protocols.label_studio import routes as label_studio
+from gateway.protocols.label_studio.annotator import Annotator
+from gateway.protocols.open_inference import routes as open_inference
+from gateway.protocols.open_inference import routes_models as open_inference_models
+from gateway.route_policy import policy_of
+from gateway.segmentation import routes_batch, routes_drop_in, routes_segment
+from gateway.segmentation.pipeline import Pipeline
 from gateway.settings import Settings
 from gateway.telemetry import loop_lag
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.middleware import PROBES, Telemetry
+from gateway.telemetry.middleware import Telemetry
 from gateway.telemetry.stages import Stages
 from gateway.telemetry.tracing import Tracing
-from gateway.torchserve import TorchServe
+from gateway.torchserve.inference import InferenceClient
+from gateway.torchserve.management import ManagementClient
+from gateway.torchserve.transport import AiohttpTransport, Timeouts, Transport
 
-# Seconds after which an idle connection to TorchServe is not used again.
+# Seconds after which an idle connection to TorchServe is not reused.
 _KEEPALIVE_S = 30.0
 
 
 class Gateway(FastAPI):
-    """FastAPI with our additions to the document."""
+    """A FastAPI application with our additions to its OpenAPI document."""
 
     def openapi(self) -> dict[str, Any]:
-        """The document, made once."""
+        """Return the OpenAPI document, built on the first call."""
         if self.openapi_schema is None:
-            self.openapi_schema = openapi.complete(
+            self.openapi_schema = completion.complete(
                 get_openapi(
                     title=self.title,
                     version=self.version,
@@ -71,20 +69,139 @@ class Gateway(FastAPI):
         return self.openapi_schema
 
 
-def _protect(app: FastAPI, settings: Settings, register: Register | None) -> None:
-    """Adds what is in front of every route, from the inside to the outside."""
-    if register is not None or settings.rate_limit or settings.key_concurrency:
+@dataclass(frozen=True)
+class _Serving:
+    """The parts shared by all routes that run the model."""
+
+    catalogue: Catalogue
+    budget: UploadBudget
+    pool: CpuPool
+    pipeline: Pipeline
+
+
+def create_app(
+    settings: Settings,
+    inference: Transport | None = None,
+    management: httpx.AsyncBaseTransport | None = None,
+    tracing: Tracing | None = None,
+) -> FastAPI:
+    """Return the gateway as an ASGI application; tests pass their own transports to TorchServe."""
+    tracing = tracing or Tracing()
+    counts = Metrics(settings)
+    inference = inference or AiohttpTransport(_KEEPALIVE_S)
+    # Ignore proxies and .netrc files of the environment: TorchServe is private.
+    client = httpx.AsyncClient(
+        transport=management,
+        trust_env=False,
+        limits=httpx.Limits(keepalive_expiry=_KEEPALIVE_S),
+    )
+    serving = _build_serving(settings, inference, client, counts, tracing)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with client, _watched_loop(counts, tracing):
+            yield
+        await inference.close()
+
+    app = Gateway(
+        title=description.TITLE,
+        version=VERSION,
+        description=description.DESCRIPTION,
+        openapi_tags=description.TAGS,
+        docs_url=None,  # our own page loads nothing from other hosts
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        lifespan=lifespan,
+        exception_handlers=HANDLERS,
+        telemetry=_server_spans(tracing),
+    )
+    store = KeyStore(settings.keys_file)
+    cache = KeyCache(store) if requires_keys(settings) else None
+    _add_middleware(app, settings, cache, counts, tracing)
+    _add_segmentation(app, serving)
+    _add_protocols(app, settings, serving)
+    _add_administration(app, serving.catalogue, counts, store, cache)
+    return app
+
+
+def _build_serving(
+    settings: Settings,
+    inference: Transport,
+    management: httpx.AsyncClient,
+    counts: Metrics,
+    tracing: Tracing,
+) -> _Serving:
+    """Build the pipeline and its dependencies."""
+    timeouts = Timeouts(connect_s=settings.connect_timeout_s, read_s=settings.deadline_s)
+    catalogue = Catalogue(
+        ManagementClient(management, settings.management_url, settings.management_timeout_s),
+        settings.model,
+        settings.catalogue_ttl_s,
+    )
+    admission = Admission(settings.max_concurrency, settings.max_queue)
+    budget = UploadBudget(settings.max_buffered_bytes)
+    counts.watch(lambda: admission.waiting, lambda: admission.in_use, lambda: budget.held)
+    pipeline = Pipeline(
+        settings,
+        catalogue,
+        InferenceClient(inference, settings.inference_url, timeouts),
+        admission,
+        budget,
+        Stages(counts, tracing, catalogue.remembered_labels),
+    )
+    return _Serving(catalogue, budget, CpuPool(), pipeline)
+
+
+def _add_middleware(
+    app: FastAPI,
+    settings: Settings,
+    cache: KeyCache | None,
+    counts: Metrics,
+    tracing: Tracing,
+) -> None:
+    """Add the middleware in front of every route, from the innermost to the outermost."""
+    if cache is not None or settings.rate_limit or settings.key_concurrency:
         url = settings.limits_url.get_secret_value() if settings.limits_url else None
         app.add_middleware(Quotas, settings=settings, rates=Rates(url))
-    app.add_middleware(access.Access, register=register)
-    app.add_middleware(Lingering)
+    app.add_middleware(Access, cache=cache)
+    app.add_middleware(LingeringClose)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Telemetry, metrics=counts, is_traced=tracing.provider is not None)
+    app.add_middleware(ResponseHeaders)
+
+
+def _add_segmentation(app: FastAPI, serving: _Serving) -> None:
+    app.include_router(routes_drop_in.routes(serving.pipeline))
+    app.include_router(routes_segment.routes(serving.pipeline, serving.pool))
+    app.include_router(routes_batch.routes(serving.pipeline, serving.pool))
+
+
+def _add_protocols(app: FastAPI, settings: Settings, serving: _Serving) -> None:
+    app.include_router(hugging_face.routes(serving.pipeline, serving.pool))
+    app.include_router(open_inference.routes(serving.pipeline, serving.pool))
+    app.include_router(open_inference_models.routes(serving.catalogue))
+    annotator = Annotator(serving.pipeline, serving.catalogue, serving.budget, serving.pool)
+    app.include_router(label_studio.routes(annotator, settings.model))
+
+
+def _add_administration(
+    app: FastAPI,
+    catalogue: Catalogue,
+    counts: Metrics,
+    store: KeyStore,
+    cache: KeyCache | None,
+) -> None:
+    """Add the routes for models, probes, metrics, keys and the documentation."""
+    app.include_router(models.routes(catalogue))
+    app.include_router(health.routes(catalogue))
+    app.include_router(metrics.routes(counts, catalogue))
+    app.include_router(keys.routes(store, cache))
+    add_documentation(app)
 
 
 def _server_spans(tracing: Tracing) -> TelemetryConfig:
-    """FastAPI makes the span of each request; metrics and logs are our own."""
+    """FastAPI's telemetry settings: a span for each request; metrics and logs are our own."""
     return {
         "tracing": tracing.provider is not None,
         "tracer_provider": tracing.provider,
@@ -92,80 +209,16 @@ def _server_spans(tracing: Tracing) -> TelemetryConfig:
         "logs": False,
         "operation_spans": False,
         "auto_configure": False,
-        "exclude": lambda scope: scope["path"] in PROBES,
+        "exclude": lambda scope: policy_of(scope["path"]).probe,
     }
 
 
 @asynccontextmanager
 async def _watched_loop(counts: Metrics, tracing: Tracing) -> AsyncIterator[None]:
-    """While the application runs: measures the event loop; afterwards sends the last spans."""
+    """Measure the event loop's lag while the block runs; afterwards export the last spans."""
     watch = asyncio.create_task(loop_lag.watch(counts.lag))
     try:
         yield
     finally:
         watch.cancel()
         await asyncio.to_thread(tracing.close)
-
-
-def create_app(
-    settings: Settings,
-    transport: Transport | None = None,
-    tracing: Tracing | None = None,
-) -> FastAPI:
-    """The gateway as an ASGI application; a transport takes TorchServe's place in tests."""
-    tracing = tracing or Tracing()
-    counts = Metrics(settings)
-    transport = transport or Connections(_KEEPALIVE_S)
-    patience = Patience(connect_s=settings.connect_timeout_s, read_s=settings.deadline_s)
-    # Neither a proxy nor a .netrc of the environment has a say between us and TorchServe.
-    client = httpx.AsyncClient(transport=transport, trust_env=False)
-    management = Management(client, settings.management_url, settings.management_timeout_s)
-    catalogue = Catalogue(management, settings.model, settings.catalogue_ttl_s)
-    keys = KeyFile(settings.keys_file)
-    register = Register(keys) if access.asks_for_keys(settings) else None
-    admission = Admission(settings.max_concurrency, settings.max_queue)
-    memory = Memory(settings.max_buffered_bytes)
-    counts.watch(lambda: admission.waiting, lambda: admission.taken, lambda: memory.held)
-    pipeline = Pipeline(
-        settings,
-        catalogue,
-        TorchServe(transport, settings.inference_url, patience),
-        admission,
-        memory,
-        Stages(counts, tracing, catalogue.remembered_labels),
-    )
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with client, _watched_loop(counts, tracing):
-            yield
-
-    app = Gateway(
-        title=openapi.TITLE,
-        version=openapi.VERSION,
-        description=openapi.DESCRIPTION,
-        openapi_tags=openapi.TAGS,
-        docs_url=None,  # ours needs no other host
-        redoc_url=None,
-        generate_unique_id_function=lambda route: route.name,
-        lifespan=lifespan,
-        exception_handlers=HANDLERS,
-        telemetry=_server_spans(tracing),
-    )
-    _protect(app, settings, register)
-    app.add_middleware(Telemetry, metrics=counts)
-    app.include_router(segmentation.routes(pipeline))
-    offload = Offload()
-    app.include_router(segment.routes(pipeline, offload))
-    app.include_router(batch.routes(pipeline, offload))
-    app.include_router(hugging_face.routes(pipeline, offload))
-    app.include_router(open_inference.routes(pipeline, offload))
-    app.include_router(open_inference_models.routes(catalogue))
-    annotator = Annotator(pipeline, catalogue, memory, offload)
-    app.include_router(label_studio.routes(annotator, settings.model))
-    app.include_router(models.routes(catalogue))
-    app.include_router(health.routes(catalogue))
-    app.include_router(metrics.routes(counts, catalogue))
-    app.include_router(admin.routes(keys, register))
-    add_documentation(app)
-    return app

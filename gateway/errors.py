@@ -1,4 +1,4 @@
-"""Every way a request can fail, and the one place that renders failures as problem documents.
+"""Exceptions for every way in which a request can fail.
 
 GatewayError
 |-- InvalidRequestError     422 invalid_request
@@ -17,27 +17,17 @@ GatewayError
 |-- TooManyRequestsError    429 too_many_requests, with Retry-After
 |-- OverloadedError         503 overloaded, with Retry-After
 |-- ModelUnavailableError   503 model_unavailable, with Retry-After
-|   `-- NoWorkerFreeError   (TorchServe's refusal, which does not say which of the two it is)
+|   `-- NoWorkerFreeError   (TorchServe does not say which of these two it means)
 |-- DeadlineExceededError   504 deadline_exceeded
 `-- InternalError           500 internal_error
 """
 
-import json
 from collections.abc import Mapping
-from typing import ClassVar, Final
-
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
-
-from gateway.schemas import Problem
-
-PROBLEM_JSON = "application/problem+json"
-# Whose clients expect the error's text in a member of that name.
-_OPEN_INFERENCE: Final = "/v2/"
+from typing import ClassVar
 
 
 class GatewayError(Exception):
-    """A failure with a stable code; its detail says what is wrong and what to do."""
+    """A failure with a stable code; the detail says what is wrong and what to do."""
 
     status: ClassVar[int]
     code: ClassVar[str]
@@ -51,13 +41,13 @@ class GatewayError(Exception):
 
 
 class InvalidRequestError(GatewayError):
-    """The form or a parameter is not what the endpoint takes."""
+    """The form or a parameter is not valid for the endpoint."""
 
     status, code, title = 422, "invalid_request", "The request is not valid"
 
 
 class UnauthorizedError(GatewayError):
-    """No key, or one that is not known."""
+    """The key is missing or unknown."""
 
     status, code, title = 401, "unauthorized", "A key is needed"
 
@@ -66,37 +56,37 @@ class UnauthorizedError(GatewayError):
 
 
 class ForbiddenError(GatewayError):
-    """A key that is known, but has not the role."""
+    """The key is valid, but lacks the role."""
 
     status, code, title = 403, "forbidden", "The key does not have the role"
 
 
 class UnreadableImageError(GatewayError):
-    """The bytes are no image, or a damaged one."""
+    """The bytes are not an image, or the image is damaged."""
 
     status, code, title = 422, "unreadable_image", "The image cannot be read"
 
 
 class UnsupportedFormatError(GatewayError):
-    """An image, but of a format that is not taken."""
+    """The image has a format that is not supported."""
 
     status, code, title = 415, "unsupported_format", "The image format is not supported"
 
 
 class ImageTooLargeError(GatewayError):
-    """More bytes than the limit."""
+    """The upload has more bytes than the limit."""
 
     status, code, title = 413, "image_too_large", "The upload is too large"
 
 
 class TooManyPixelsError(GatewayError):
-    """More pixels than the limit."""
+    """The image has more pixels than the limit."""
 
     status, code, title = 413, "too_many_pixels", "The image has too many pixels"
 
 
 class NotFoundError(GatewayError):
-    """No such route, model or version."""
+    """There is no such route, model or version."""
 
     status, code, title = 404, "not_found", "Not found"
 
@@ -108,13 +98,13 @@ class MethodNotAllowedError(GatewayError):
 
 
 class NotAcceptableError(GatewayError):
-    """None of the forms that the client accepts is one of the answer's."""
+    """The response has none of the media types that the client accepts."""
 
     status, code, title = 406, "not_acceptable", "No acceptable form of the answer"
 
 
 class ConflictError(GatewayError):
-    """The change does not go with how things are now."""
+    """The change conflicts with the current state."""
 
     status, code, title = 409, "conflict", "The change is not possible now"
 
@@ -126,13 +116,13 @@ class MalformedHttpError(GatewayError):
 
 
 class HeadersTooLargeError(GatewayError):
-    """The request line and headers are longer than the server reads."""
+    """The request line and headers exceed the server's limit."""
 
     status, code, title = 431, "headers_too_large", "The request headers are too large"
 
 
 class TooManyRequestsError(GatewayError):
-    """The key, or the client's address, has had its share."""
+    """The key, or the client's address, has used up its quota."""
 
     status, code, title = 429, "too_many_requests", "Too many requests"
     retry_after_s = 1
@@ -145,21 +135,21 @@ class TooManyRequestsError(GatewayError):
 
 
 class OverloadedError(GatewayError):
-    """As many requests as may wait are waiting."""
+    """The queue for TorchServe, or the upload budget, is full."""
 
     status, code, title = 503, "overloaded", "The service is overloaded"
     retry_after_s = 1
 
 
 class ModelUnavailableError(GatewayError):
-    """The inference server, its worker or the version cannot answer now."""
+    """The inference server, its worker or the version cannot serve requests now."""
 
     status, code, title = 503, "model_unavailable", "The model is not available"
     retry_after_s = 3
 
 
 class NoWorkerFreeError(ModelUnavailableError):
-    """TorchServe took no job: its queue is full, or the version has no worker."""
+    """TorchServe accepted no job: its queue is full, or the version has no worker."""
 
 
 class DeadlineExceededError(GatewayError):
@@ -169,51 +159,6 @@ class DeadlineExceededError(GatewayError):
 
 
 class InternalError(GatewayError):
-    """A fault of the gateway itself; nothing that a client sends should lead here."""
+    """A fault of the gateway itself, which no request of a client should cause."""
 
     status, code, title = 500, "internal_error", "The gateway failed"
-
-
-class ProblemResponse(Response):
-    """A problem document; as it is sent, it leaves its code in the request's state."""
-
-    media_type = PROBLEM_JSON
-    code: str
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """For telemetry, which sees every answer but reads no body."""
-        scope.setdefault("state", {})["error_code"] = self.code
-        if f"{scope['path']}/".startswith(_OPEN_INFERENCE):
-            self._add_error()
-        await super().__call__(scope, receive, send)
-
-    def _add_error(self) -> None:
-        """The detail once more, where clients of the Open Inference Protocol look for it.
-
-        Here, because every refusal passes, also of what is in front of the routes.
-        """
-        fields = json.loads(bytes(self.body))
-        self.body = json.dumps(fields | {"error": fields["detail"]}).encode()
-        self.headers["Content-Length"] = str(len(self.body))
-
-
-def problem(error: GatewayError, request_id: str) -> Problem:
-    """The problem document (RFC 9457) of a failure."""
-    return Problem(
-        type="about:blank",
-        title=error.title,
-        status=error.status,
-        detail=error.detail,
-        code=error.code,
-        request_id=request_id,
-    )
-
-
-def render(error: GatewayError, request_id: str) -> Response:
-    """The answer that carries the problem document of a failure, with its headers."""
-    response = ProblemResponse(problem(error, request_id).model_dump_json(), error.status)
-    response.code = error.code
-    response.headers.update(error.headers)
-    if error.retry_after_s is not None:
-        response.headers["Retry-After"] = str(error.retry_after_s)
-    return response

@@ -1,4 +1,4 @@
-"""Everything about the gateway that an operator may set, read from the environment."""
+"""The gateway's settings, read from the environment."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from gateway.protection.rates import Rate
+from gateway.rate import Rate
 
 MIB = 1024 * 1024
 _ROOT = Path(__file__).resolve().parent.parent
@@ -15,9 +15,9 @@ _ORIGIN = re.compile(r"\*|https?://[^/\s,*]+")
 
 
 class Settings(BaseSettings):
-    """The gateway's settings: each is an environment variable SEGSERVE_GATEWAY_<NAME>."""
+    """The gateway's settings; each is an environment variable SEGSERVE_GATEWAY_<NAME>."""
 
-    # A value that is refused is not repeated: it could be a password.
+    # Error messages do not repeat a rejected value: it could be a password.
     model_config = SettingsConfigDict(
         env_prefix="SEGSERVE_GATEWAY_", frozen=True, hide_input_in_errors=True
     )

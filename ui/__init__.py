@@ -1,1 +1,1 @@
-"""The page: pictures in, segmentations out, everything through the gateway."""
+"""The web page: a Streamlit app that is a client of the gateway."""

@@ -1,4 +1,4 @@
-"""Starts the page: `python -m ui` becomes Streamlit, so that signals reach it directly."""
+"""The command `python -m ui`: replaces itself by Streamlit, which then gets the signals."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 def command(settings: Settings) -> list[str]:
-    """Give the command that serves the page; what is set here, no file or variable overrides."""
+    """Build the Streamlit command; its flags override Streamlit's files and variables."""
     options = {
         "server.address": settings.host,
         "server.port": settings.port,
@@ -36,7 +36,7 @@ def command(settings: Settings) -> list[str]:
 
 
 def main() -> None:
-    """Replace this process by Streamlit."""
+    """Check the settings and replace this process by Streamlit."""
     try:
         settings = Settings()
     except ValidationError as error:

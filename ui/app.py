@@ -1,129 +1,20 @@
-"""The page's widgets and their layout; run it with `python -m ui`."""
+"""The main script: page configuration, style and navigation; run it with `python -m ui`."""
 
-from html import escape
 from pathlib import Path
 
 import streamlit as st
 
-from ui import choices, comparison, legend, result, words
-from ui.answers import Readiness
-from ui.errors import GatewayError
-from ui.examples import EXAMPLES, thumbnails_css
-from ui.gateway_client import GatewayClient
-from ui.settings import Settings
+from ui.app_pages import try_image
 
-TITLE = "DeepLabV3 image segmentation"
-# The service goes by the content. Browsers on Windows save photographs as jfif.
-FILE_TYPES = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "tif", "tiff", "bmp", "avif"]
-_LOOK_AGAIN_S = 3
 _FOLDER = Path(__file__).parent
 
 
-@st.cache_resource
-def _settings() -> Settings:
-    return Settings()
-
-
-@st.cache_resource
-def _client() -> GatewayClient:
-    settings = _settings()
-    return GatewayClient(settings.gateway_url, settings.timeout_s, api_key=settings.api_key)
-
-
 def main() -> None:
-    """Draw the page; Streamlit calls this for every visitor and every full rerun."""
-    st.set_page_config(page_title=TITLE, page_icon=str(_FOLDER / "icon.png"), layout="wide")
+    """Run the current page; Streamlit calls this in every session at every full rerun."""
+    st.set_page_config(page_icon=str(_FOLDER / "icon.png"), layout="wide")
     st.html(_FOLDER / "style.css")
-    st.html(thumbnails_css())
-    readiness = _readiness()
-    _header(readiness)
-    if isinstance(readiness, GatewayError):
-        _wait_until_ready()
-    with st.container(border=True):
-        _inputs()
-    _outputs()
-    if isinstance(readiness, Readiness):
-        _vocabulary(readiness)
-
-
-def _readiness() -> Readiness | GatewayError:
-    try:
-        return _client().readiness()
-    except GatewayError as error:
-        return error
-
-
-def _header(readiness: Readiness | GatewayError) -> None:
-    title, status = st.columns([3, 1], vertical_alignment="center")
-    title.title(TITLE, anchor=False)
-    title.caption("Give it a photograph: every pixel gets the class that the model sees there.")
-    if isinstance(readiness, Readiness):
-        text, css = f"Ready: {readiness.model} {readiness.version}", "status"
-    else:
-        text, css = "Not ready", "status waiting"
-    status.html(f'<div class="{css}"><span class="dot"></span>{escape(text)}</div>')
-
-
-@st.fragment(run_every=_LOOK_AGAIN_S)
-def _wait_until_ready() -> None:
-    readiness = _readiness()
-    if isinstance(readiness, Readiness):
-        st.rerun()
-    st.warning(words.waiting(readiness))
-
-
-def _inputs() -> None:
-    upload, examples = st.columns(2, gap="large")
-    with upload:
-        choices.uploader("Choose a photograph", FILE_TYPES, _settings())
-        row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
-        row.button(
-            "Get segmentation map",
-            type="primary",
-            disabled=choices.picture() is None,
-            on_click=choices.ask,
-        )
-    with examples:
-        st.html('<div class="label">Or try an example</div>')
-        with st.container(key="examples"):
-            columns = st.columns(len(EXAMPLES))
-        for column, example in zip(columns, EXAMPLES, strict=True):
-            column.button(
-                example.title,
-                key=f"example-{example.key}",
-                width="stretch",
-                on_click=choices.take_example,
-                args=(example, _settings()),
-            )
-    # Last: it asks the gateway, for whose silence nothing else need wait.
-    with row:
-        choices.version_chooser(_client())
-
-
-def _outputs() -> None:
-    picture = choices.picture()
-    if picture is None:
-        return
-    outcome = choices.outcome()
-    if isinstance(outcome, result.Result) and not choices.asked():
-        comparison.show(outcome, _settings().max_pixels)
-        return
-    _, segmented = comparison.columns(picture)
-    if choices.asked():
-        with segmented, st.spinner("Segmenting ..."):
-            choices.answer(_client())
-        st.rerun()
-    elif isinstance(outcome, GatewayError):
-        segmented.error(words.problem(outcome))
-    else:
-        segmented.html('<div class="empty">Press "Get segmentation map".</div>')
-
-
-def _vocabulary(readiness: Readiness) -> None:
-    labels = result.labels_or_none(_client(), readiness.model, readiness.version)
-    if labels:
-        with st.expander("What this model can find", expanded=choices.picture() is None):
-            st.html(legend.vocabulary_html(labels))
+    pages = [st.Page(try_image.show, title=try_image.TITLE, url_path="try", default=True)]
+    st.navigation(pages, position="hidden").run()
 
 
 if __name__ == "__main__":

@@ -1,85 +1,85 @@
-"""One segmentation as the page shows it: the answer, decoded once and bounded in size."""
+"""A segmentation as the page shows it: the response, decoded once and limited in size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image
 
-from ui import legend, overlay
-from ui.answers import Label, Segmentation
-from ui.errors import GatewayError, UnexpectedAnswerError
-from ui.gateway_client import GatewayClient
-from ui.pictures import CannotShowError, load_upright
+from ui.classes import ClassShare, class_shares, see_through_ids
+from ui.client.errors import GatewayError, unreadable_mask
+from ui.client.gateway_client import GatewayClient
+from ui.client.responses import Label, Segmentation
+from ui.imaging.encoding import encode
+from ui.imaging.input_image import PREVIEW_PX, InputImage
+from ui.imaging.mask import BadMaskError, match_size, palette_colours, read_mask, shrink
+from ui.imaging.overlay import blend
+from ui.imaging.preview import decode_upright
 
-# What a large screen shows; a download is for closer looks. At 2500, every JPEG that has a preview
-# also stays within Settings.max_pixels for the download: the decoder halves from 5000 pixels on.
-SHOWN_PX = 1280
+# Every JPEG that has a preview also stays within Settings.max_pixels at this size: the decoder
+# halves from 5000 pixels on.
 DOWNLOAD_PX = 2500
 
 
 @dataclass(frozen=True)
-class Picture:
-    """What a person chose: the file as it came, and its upright preview or why there is none."""
-
-    name: str
-    data: bytes
-    preview: Image.Image | None
-    words: str = ""
-
-
-@dataclass(frozen=True)
 class Result:
-    """A segmented picture; mask is mode P, bounded, and of the preview's size if there is one."""
+    """A segmented image.
 
-    picture: Picture
-    answer: Segmentation
-    size: tuple[int, int]
+    mask: mode P, at most PREVIEW_PX on its long side, of the preview's size if there is one.
+    mask_size: (width, height) of the mask in the response.
+    see_through: the class ids without colour in the overlay.
+    no_overlay_reason: a sentence for the visitor; empty if the mask fits the preview.
+    """
+
+    image: InputImage
+    response: Segmentation
     mask: Image.Image
-    rows: Sequence[legend.Row]
-    clear: frozenset[int]
-    words: str
+    mask_size: tuple[int, int]
+    classes: Sequence[ClassShare]
+    see_through: frozenset[int]
+    no_overlay_reason: str
 
     @property
     def can_overlay(self) -> bool:
         """Whether there is a preview that the mask fits."""
-        return self.picture.preview is not None and not self.words
+        return self.image.preview is not None and not self.no_overlay_reason
 
 
-def choose(name: str, data: bytes, max_pixels: int) -> Picture:
-    """Decode a chosen file for showing; the gateway judges it, not the page."""
-    try:
-        return Picture(name, data, load_upright(data, SHOWN_PX, max_pixels))
-    except CannotShowError as error:
-        return Picture(name, data, None, str(error))
-
-
-def segment(client: GatewayClient, picture: Picture, version: str | None) -> Result:
-    """Have a picture segmented; GatewayError when there is nothing to show."""
-    answer = client.segment(picture.data, version)
-    mask = _mask(answer)
-    labels = labels_or_none(client, answer.model, answer.version)
-    shown, words = _fitted(mask, picture)
+def segment(client: GatewayClient, image: InputImage, version: str | None) -> Result:
+    """Request the segmentation of an image; GatewayError if there is nothing to show."""
+    response = client.segment(image.data, version)
+    mask = _mask(response)
+    labels = labels_or_empty(client, response.model, response.version)
+    shown, no_overlay_reason = _fitted(mask, image)
     return Result(
-        picture=picture,
-        answer=answer,
-        size=mask.size,
+        image=image,
+        response=response,
         mask=shown,
-        rows=legend.rows(answer.class_pixels, labels, overlay.palette_colours(mask)),
-        clear=legend.clear_ids(labels),
-        words=words,
+        mask_size=mask.size,
+        classes=class_shares(response.class_pixels, labels, palette_colours(mask)),
+        see_through=see_through_ids(labels),
+        no_overlay_reason=no_overlay_reason,
     )
 
 
-def _mask(answer: Segmentation) -> Image.Image:
+def _mask(response: Segmentation) -> Image.Image:
     try:
-        return overlay.read_mask(answer.mask_png)
-    except overlay.BadMaskError as error:
-        title = "The gateway gave an answer that this page does not understand"
-        raise UnexpectedAnswerError(title, str(error), answer.request_id) from error
+        return read_mask(response.mask_png)
+    except BadMaskError as error:
+        raise unreadable_mask(str(error), response.request_id) from error
 
 
-def labels_or_none(client: GatewayClient, model: str, version: str) -> tuple[Label, ...]:
-    """Ask for the names of the classes; a mask without names is still worth showing."""
+def _fitted(mask: Image.Image, image: InputImage) -> tuple[Image.Image, str]:
+    """Resize a mask for the screen; with it the reason if it cannot overlay the preview."""
+    if image.preview is None:
+        return shrink(mask, PREVIEW_PX), image.no_preview_reason
+    try:
+        return match_size(mask, image.preview), ""
+    except BadMaskError as error:
+        return shrink(mask, PREVIEW_PX), str(error)
+
+
+def labels_or_empty(client: GatewayClient, model: str, version: str) -> tuple[Label, ...]:
+    """Request the labels of a version; a mask without class names is still worth showing."""
     try:
         return client.labels(model, version)
     except GatewayError:
@@ -87,24 +87,15 @@ def labels_or_none(client: GatewayClient, model: str, version: str) -> tuple[Lab
 
 
 def segmented_image(result: Result, opacity: float | None) -> bytes:
-    """Draw the classes over the preview (JPEG), or by themselves (PNG) if opacity is None."""
-    if result.picture.preview is None or opacity is None:
-        return overlay.encode(result.mask, "PNG")
-    shown = overlay.blend(result.picture.preview, result.mask, opacity, result.clear)
-    return overlay.encode(shown, "JPEG")
+    """Draw the overlay on the preview (JPEG), or the mask alone (PNG) if opacity is None."""
+    if result.image.preview is None or opacity is None:
+        return encode(result.mask, "PNG")
+    shown = blend(result.image.preview, result.mask, opacity, result.see_through)
+    return encode(shown, "JPEG")
 
 
 def overlay_png(result: Result, opacity: float, max_pixels: int) -> bytes:
-    """Make the overlay for downloading, up to DOWNLOAD_PX pixels on its long side."""
-    picture = load_upright(result.picture.data, DOWNLOAD_PX, max_pixels)
-    mask = overlay.matched(overlay.read_mask(result.answer.mask_png), picture)
-    return overlay.encode(overlay.blend(picture, mask, opacity, result.clear), "PNG")
-
-
-def _fitted(mask: Image.Image, picture: Picture) -> tuple[Image.Image, str]:
-    if picture.preview is None:
-        return overlay.bounded(mask, SHOWN_PX), picture.words
-    try:
-        return overlay.matched(mask, picture.preview), ""
-    except overlay.BadMaskError as error:
-        return overlay.bounded(mask, SHOWN_PX), str(error)
+    """Draw the overlay to download, at most DOWNLOAD_PX pixels on its long side."""
+    image = decode_upright(result.image.data, DOWNLOAD_PX, max_pixels)
+    mask = match_size(read_mask(result.response.mask_png), image)
+    return encode(blend(image, mask, opacity, result.see_through), "PNG")

@@ -1,11 +1,11 @@
-"""Everything about the page that its environment may decide."""
+"""The page's settings, from environment variables."""
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Read from the variables SEGSERVE_UI_<NAME>; built once and handed down."""
+    """The variables SEGSERVE_UI_<NAME>; read once and passed on."""
 
     model_config = SettingsConfigDict(env_prefix="SEGSERVE_UI_", frozen=True)
 

@@ -85,7 +85,7 @@ class Round:
 
 
 def measure(model: Model, servers: Sequence[Server], plan: Plan) -> Iterator[Round]:
-    """Measure the servers in turn, round by round. Raises BenchmarkError, ServerError, LoadError."""
+    """Yield rounds, each of all servers in turn. Raises BenchmarkError, ServerError, LoadError."""
     expected: NDArray[np.uint8] | None = None
     for _ in range(plan.rounds):
         turn = Round(engine_throughput(model, plan.usual.jpeg, plan.seconds))

@@ -16,9 +16,9 @@ from PIL import Image
 from torch.nn import functional as F
 
 from benchmarks.setup.settings import ARCHITECTURE, ARCHIVE, ENGINE, VARIANT, WEIGHTS, WORKERS
+from deeplab.busy_workers import BusyWorkers
 from deeplab.decode import MAX_PIXELS
 from deeplab.engines import load_shared_engine
-from deeplab.neighbours import Neighbours
 from deeplab.pipeline import segment
 from deeplab.preprocess import network_size
 from deeplab.spec import read_spec
@@ -47,16 +47,16 @@ class EngineSegmenter:
         torch.set_num_threads(1)  # it only resizes pictures
         self._spec = read_spec(archive / "model.json")
         # The workers of one server, and no other processes, have the same parent.
-        self._neighbours = Neighbours(archive / f"working-{os.getppid()}", str(os.getpid()))
+        self._workers = BusyWorkers(archive / f"working-{os.getppid()}", str(os.getpid()))
         cores = os.cpu_count() or 1
         self._engine = load_shared_engine(
-            archive / "network", self._spec, ENGINE_THREADS, self._neighbours, cores
+            archive / "network", self._spec, ENGINE_THREADS, self._workers, cores
         )
         self._lock = threading.Lock()  # a request of the engine is for one thread at a time
 
     def __call__(self, data: bytes) -> bytes:
         """Bytes of a photograph -> 8-bit grey PNG of class ids."""
-        with self._lock, self._neighbours.working():
+        with self._lock, self._workers.busy():
             return segment(data, self._engine, self._spec.input, MAX_PIXELS).png
 
 

@@ -1,1 +1,1 @@
-"""API keys: made, kept hashed, looked up."""
+"""API keys: authentication, authorization and quotas."""

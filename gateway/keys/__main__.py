@@ -1,4 +1,4 @@
-"""The command where nothing but the gateway is installed: `python -m gateway.keys`."""
+"""`python -m gateway.keys`, the command where only the gateway is installed."""
 
 from gateway.keys.command import main
 

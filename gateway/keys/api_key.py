@@ -1,4 +1,4 @@
-"""What an API key is, `sgs_<id>_<secret>`, and what is kept of it."""
+"""API keys, `sgs_<id>_<secret>`, and their stored form."""
 
 import hashlib
 import secrets
@@ -8,25 +8,25 @@ from typing import Annotated, Final
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway.keys.principal import Role
-from gateway.protection.rates import Rate
+from gateway.rate import Rate
 
 _PREFIX: Final = "sgs"
 _ID_BYTES: Final = 6
 _SECRET_BYTES: Final = 32
 
 
-def _whole(value: object) -> object:
-    """JSON knows one kind of numbers: 4.0 is as whole as 4."""
+def _as_integer(value: object) -> object:
+    """Convert a float without a fraction to an integer: in JSON, 4.0 and 4 are the same number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-# Printable in a table and in a log line.
+# Safe in a table and in a log line.
 Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,64}$")]
-Concurrency = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)]
+Concurrency = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_as_integer)]
 
 
 class Key(BaseModel):
-    """Everything about a key but its secret, of which there is a digest only."""
+    """The stored form of a key: its metadata, and a digest of its secret."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,7 +40,7 @@ class Key(BaseModel):
 
 
 def issue(name: str, role: Role, rate: str | None, concurrency: int | None) -> tuple[Key, str]:
-    """A new key: what is kept, and what its owner is given. Raises pydantic's ValidationError."""
+    """Make a new key; return its stored form and the key itself; raises ValidationError."""
     secret = secrets.token_hex(_SECRET_BYTES)
     key = Key(
         id=secrets.token_hex(_ID_BYTES),
@@ -55,12 +55,13 @@ def issue(name: str, role: Role, rate: str | None, concurrency: int | None) -> t
 
 
 def digest(secret: str) -> str:
-    """What is kept of a secret. One round is enough: nobody can try 2^256 random secrets."""
+    """Return the SHA-256 digest of a secret in hexadecimal digits."""
+    # One round is enough: the secrets are random and have 256 bits.
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def split(presented: str) -> tuple[str, str]:
-    """Id and secret of what a client sent; the id is empty when it has not the form of a key."""
+    """Split a presented key into id and secret; the id is empty if it is not a key at all."""
     prefix, _, rest = presented.partition("_")
     identity, _, secret = rest.partition("_")
     return (identity, secret) if prefix == _PREFIX else ("", secret)

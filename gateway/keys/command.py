@@ -1,4 +1,4 @@
-"""The command that adds, lists and revokes API keys: `segserve keys`, `python -m gateway.keys`."""
+"""The commands that add, list and revoke API keys: `segserve keys`, `python -m gateway.keys`."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -9,8 +9,8 @@ import click
 from pydantic import ValidationError
 
 from gateway.errors import GatewayError
-from gateway.keys.file import KeyFile
 from gateway.keys.principal import Role
+from gateway.keys.store import KeyStore
 from gateway.settings import Settings
 
 _COLUMNS: Final = "{:<12}  {:<5}  {:<20}  {:<16}  {:<11}  {}"
@@ -51,8 +51,8 @@ def keys() -> None:
 )
 def add(name: str, role: Role, rate: str | None, concurrency: int | None) -> None:
     """Make a key and print it, once."""
-    with _file() as file:
-        key, presented = file.add(name, role, rate, concurrency)
+    with _store() as store:
+        key, presented = store.add(name, role, rate, concurrency)
     click.echo(f"keys: added {key.id}; this is shown once:", err=True)
     click.echo(presented)
 
@@ -60,10 +60,10 @@ def add(name: str, role: Role, rate: str | None, concurrency: int | None) -> Non
 @keys.command("list", epilog="\b\nExample:\n  segserve keys list")
 def list_command() -> None:
     """Show all keys, without their secrets."""
-    with _file() as file:
-        there = file.read()
+    with _store() as store:
+        listed = store.read()
     click.echo(_COLUMNS.format("id", "role", "created", "rate", "concurrency", "name"))
-    for key in there:
+    for key in listed:
         created = f"{key.created_at:%Y-%m-%d %H:%M:%SZ}"
         row = (key.id, key.role, created, key.rate or "-", key.concurrency or "-", key.name)
         click.echo(_COLUMNS.format(*row))
@@ -73,20 +73,20 @@ def list_command() -> None:
 @click.argument("id", help="The key's id, as the list shows it.")
 def revoke(id: str) -> None:  # noqa: A002 - Click names it as the user sees it
     """Take a key back; gateways refuse it within seconds."""
-    with _file() as file:
-        file.revoke(id)
+    with _store() as store:
+        store.revoke(id)
     click.echo(f"keys: revoked {id}; gateways refuse it within seconds", err=True)
 
 
 @contextmanager
-def _file() -> Iterator[KeyFile]:
-    """The file of the keys; what goes wrong with it becomes one line."""
+def _store() -> Iterator[KeyStore]:
+    """Yield the key store; its errors become one line each."""
     try:
-        yield KeyFile(Settings().keys_file)
+        yield KeyStore(Settings().keys_file)
     except ValidationError as exc:
-        found = exc.errors(include_input=False)[0]
-        place = ".".join(map(str, found["loc"]))
-        raise click.ClickException(f"{place}: {found['msg']}") from exc
+        fault = exc.errors(include_input=False)[0]
+        place = ".".join(map(str, fault["loc"]))
+        raise click.ClickException(f"{place}: {fault['msg']}") from exc
     except GatewayError as exc:
         raise click.ClickException(exc.detail) from exc
 

@@ -1,4 +1,4 @@
-"""Who asks: what the rest of the gateway learns of a key."""
+"""The principal of a request: its key's id, name, role and limits, without the secret."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -8,9 +8,9 @@ Role = Literal["user", "admin"]
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The sender of a request, at scope["state"]["principal"]; None leaves a limit to the settings.
+    """The sender of a request, in scope["state"]["principal"].
 
-    rate is written like 600/minute, concurrency counts requests at once.
+    rate: such as 600/minute. concurrency: requests at once. None means the limit in the settings.
     """
 
     id: str
@@ -20,7 +20,7 @@ class Principal:
     concurrency: int | None = None
 
 
-# Nobody is asked for a key: whoever reaches the gateway may do everything.
-ANYBODY: Final = Principal("anonymous", "anonymous", "admin")
-# Keys are asked for, but not on this route.
-VISITOR: Final = Principal("anonymous", "anonymous", "user")
+# The principal of every request while no keys are required.
+ANONYMOUS_ADMIN: Final = Principal("anonymous", "anonymous", "admin")
+# The principal of a request to a public route while keys are required.
+ANONYMOUS: Final = Principal("anonymous", "anonymous", "user")

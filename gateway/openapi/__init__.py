@@ -1,1 +1,1 @@
-"""What the OpenAPI document says beyond the types of the routes."""
+"""A toolkit for the OpenAPI document, independent of the subjects of the routes."""

@@ -1,15 +1,16 @@
-"""The errors of each route, as the OpenAPI document describes them."""
+"""Error responses in the OpenAPI document."""
 
 from typing import Any, Final
 
 from gateway import errors
+from gateway.http.problems import PROBLEM_JSON, Problem
 from gateway.openapi.headers import REQUEST_ID, retry_after
+from gateway.openapi.image_formats import listed
 from gateway.openapi.schemas import reference
-from gateway.schemas import Problem
 
 Responses = dict[int | str, dict[str, Any]]
 
-# What every route that takes an image may answer.
+# The errors of every route that accepts an image.
 IMAGE_PROBLEMS: Final = (
     "invalid_request",
     "unreadable_image",
@@ -28,7 +29,7 @@ _DETAILS: Final = {
     "unauthorized": "This gateway asks for a key. Send it as `Authorization: Bearer KEY`.",
     "forbidden": "This needs a key with the role admin, not user.",
     "unreadable_image": "The image is truncated. Send the complete file.",
-    "unsupported_format": "PDF is not supported. Send JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF.",
+    "unsupported_format": f"PDF is not supported. Send {listed('or')}.",
     "image_too_large": "The image has more than 33554432 bytes (32 MiB). Send a smaller one.",
     "too_many_pixels": "The image has 100000000 pixels; the limit is 50000000. Scale it down.",
     "conflict": "This is the last key with the role admin. Add another one first.",
@@ -55,25 +56,25 @@ def _example(error: type[errors.GatewayError], detail: str) -> dict[str, Any]:
     return {"summary": error.title, "value": problem.model_dump()}
 
 
-def _answer(error: type[errors.GatewayError]) -> dict[str, Any]:
+def _response(error: type[errors.GatewayError]) -> dict[str, Any]:
     seconds = error.retry_after_s
     return {
         "description": "",
         "headers": REQUEST_ID | (retry_after(seconds) if seconds is not None else {}),
-        "content": {errors.PROBLEM_JSON: {"schema": reference(Problem), "examples": {}}},
+        "content": {PROBLEM_JSON: {"schema": reference(Problem), "examples": {}}},
     }
 
 
 def problems(*codes: str, **details: str) -> Responses:
-    """The documented answers for these kinds of problem, those of one status together.
+    """Return the documented responses for these error codes, grouped by status.
 
-    details: code -> what the route itself says of it.
+    details: code -> the detail of the example, where the route has its own.
     """
     responses: Responses = {}
     for error in (_ERRORS[code] for code in dict.fromkeys([*codes, *details])):
-        answer = responses.setdefault(error.status, _answer(error))
-        answer["content"][errors.PROBLEM_JSON]["examples"][error.code] = _example(
+        response = responses.setdefault(error.status, _response(error))
+        response["content"][PROBLEM_JSON]["examples"][error.code] = _example(
             error, details.get(error.code, _DETAILS[error.code])
         )
-        answer["description"] = " or ".join(filter(None, [answer["description"], error.title]))
+        response["description"] = " or ".join(filter(None, [response["description"], error.title]))
     return responses

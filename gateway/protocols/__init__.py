@@ -1,1 +1,1 @@
-"""Translations into the words of other interfaces."""
+"""Other programs' protocols: the same results, one folder for each foreign client."""

@@ -1,1 +1,1 @@
-"""What is counted, timed, traced and logged."""
+"""Telemetry: metrics, traces and logs."""

@@ -1,4 +1,4 @@
-"""How the gateway's log lines look: words for people, or a JSON object a line for programs."""
+"""Log formats: text, or one JSON object per line."""
 
 import logging
 from typing import Final, Literal
@@ -11,27 +11,28 @@ LogFormat = Literal["text", "json"]
 _TEXT: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
 _FIELDS: Final = ("levelname", "name", "message")
 _NAMES: Final = {"levelname": "level", "name": "logger"}
-# uvicorn says the same once more, for terminals.
-_LEFT_OUT: Final = (*RESERVED_ATTRS, "color_message")
+# color_message is uvicorn's copy of the message with colours for terminals.
+_IGNORED: Final = (*RESERVED_ATTRS, "color_message")
 
 
-def formatter(form: LogFormat) -> logging.Formatter:
-    """In JSON with a time of RFC 3339 in UTC, and with what a line brings along as fields."""
-    if form == "text":
+def formatter(log_format: LogFormat) -> logging.Formatter:
+    """Return a formatter; JSON has an RFC 3339 timestamp in UTC and the record's extra fields."""
+    if log_format == "text":
         return logging.Formatter(_TEXT)
     return JsonFormatter(
-        _FIELDS, rename_fields=_NAMES, timestamp=True, reserved_attrs=_LEFT_OUT, json_indent=None
+        _FIELDS, rename_fields=_NAMES, timestamp=True, reserved_attrs=_IGNORED, json_indent=None
     )
 
 
-def log_to_stderr(level: str, form: LogFormat) -> None:
-    """Sets up the process: called once, before anything starts."""
+def log_to_stderr(level: str, log_format: LogFormat) -> None:
+    """Configure the logging of the process; call once at the start."""
     lines = logging.StreamHandler()
-    lines.setFormatter(formatter(form))
+    lines.setFormatter(formatter(log_format))
     logging.basicConfig(level=level.upper(), handlers=[lines])
-    # No line says which thread or process wrote it, and to find out takes a tenth of its time.
+    # No format has the thread or process; looking them up takes a tenth of the time of a line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    # A line per request to TorchServe says nothing that ours does not.
+    logging._srcfile = None  # nor the line of code
+    # Its line per request to TorchServe duplicates our access log.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    # A malformed form is the client's business: it is told.
+    # A malformed form is reported to the client.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Measures how late the event loop is: what blocks it delays every request, and shows nowhere."""
+"""Event loop lag: how much too late a task wakes up because other code blocks the loop."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ _INTERVAL_S: Final = 0.25
 
 
 async def watch(observe: Callable[[float], None], interval_s: float = _INTERVAL_S) -> None:
-    """Sleeps and tells how much too late it woke up, in seconds, until it is cancelled."""
+    """Sleep repeatedly and report the lag of each wake-up in seconds, until cancelled."""
     while True:
         due = time.perf_counter() + interval_s
         await asyncio.sleep(interval_s)

@@ -1,4 +1,4 @@
-"""What the gateway counts for Prometheus: a registry for each application, every label bounded."""
+"""Prometheus metrics: a registry for each application, with a bounded set of label values."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -19,7 +19,6 @@ from gateway.settings import Settings
 from gateway.telemetry.image_metrics import ImageMetrics
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
-UNMATCHED: Final = "unmatched"
 
 _OTHER: Final = "other"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -30,22 +29,24 @@ _LAG_S: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 
 
 class Metrics:
-    """All of the gateway's metrics.
+    """All metrics of the gateway.
 
-    A route is a template of ours, never a path that a client chose.
+    The label `route` is the template of a route, never the path of a request.
     """
 
     def __init__(self, settings: Settings) -> None:
-        # A third of the lines otherwise, of which Prometheus makes nothing by itself.
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # has no types
+        # They would be a third of the lines, and Prometheus does not use them by default.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # untyped library
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.images = ImageMetrics(self.registry)
-        self._count_requests()
-        self._gauge_the_model()
-        self._tell_limits(settings)
+        self._add_request_metrics()
+        self._add_model_metrics()
+        self._add_limits(settings)
 
-    def _count_requests(self) -> None:
+    def _add_request_metrics(self) -> None:
+        # Looked up once: bounded, as the labels are.
+        self._request_series: dict[tuple[str, str, int], Histogram] = {}
         self._requests = Histogram(
             "segserve_request_duration_seconds",
             "Seconds from the start of a request to the end of its answer.",
@@ -55,7 +56,7 @@ class Metrics:
         )
         counter = partial(Counter, registry=self.registry)
         self._errors = counter("segserve_errors", "Problem documents, by their code.", ("code",))
-        self._active = Gauge(
+        self.in_flight = Gauge(
             "segserve_requests_in_flight", "Requests without an answer yet.", registry=self.registry
         )
         self._lag = Histogram(
@@ -65,7 +66,7 @@ class Metrics:
             buckets=_LAG_S,
         )
 
-    def _gauge_the_model(self) -> None:
+    def _add_model_metrics(self) -> None:
         gauge = partial(Gauge, registry=self.registry)
         self._ready = gauge(
             "segserve_model_ready", "1 if the default version has a worker ready.", ("model",)
@@ -74,7 +75,7 @@ class Metrics:
             "segserve_ready_workers", "Workers that are ready, as TorchServe has them.", _VERSION
         )
 
-    def _tell_limits(self, settings: Settings) -> None:
+    def _add_limits(self, settings: Settings) -> None:
         for name, limit, value in (
             ("segserve_deadline_seconds", "Seconds for an answer", settings.deadline_s),
             ("segserve_queue_limit", "Requests that may wait", settings.max_queue),
@@ -84,41 +85,41 @@ class Metrics:
             Gauge(name, f"{limit}, as set.", registry=self.registry).set(value)
 
     def watch(
-        self, waiting: Callable[[], int], turns: Callable[[], int], held: Callable[[], int]
+        self, waiting: Callable[[], int], in_use: Callable[[], int], held: Callable[[], int]
     ) -> None:
-        """Whom to ask at each scrape for the queue, the turns taken and the bytes held."""
-        for name, sentence, ask in (
+        """Read the queue length, the slots in use and the bytes held at each scrape."""
+        for name, help_text, read in (
             ("segserve_queue_length", "Requests that wait for their turn.", waiting),
-            ("segserve_turns", "Requests that have a turn at TorchServe.", turns),
+            ("segserve_turns", "Requests that have a turn at TorchServe.", in_use),
             ("segserve_upload_buffer_bytes", "Bytes of uploads in memory.", held),
         ):
-            Gauge(name, sentence, registry=self.registry).set_function(ask)
-
-    def began(self) -> None:
-        """A request came in."""
-        self._active.inc()
+            Gauge(name, help_text, registry=self.registry).set_function(read)
 
     def ended(self, route: str, method: str, status: int, seconds: float) -> None:
-        """It has its answer, or nobody waits for one any more."""
-        self._active.dec()
+        """Record a request that has ended, with or without a response."""
+        self.in_flight.dec()
         known = method if method in _METHODS else _OTHER
-        self._requests.labels(route, known, status).observe(seconds)
+        key = (route, known, status)
+        series = self._request_series.get(key)
+        if series is None:
+            series = self._request_series[key] = self._requests.labels(*key)
+        series.observe(seconds)
 
     def failed(self, code: str) -> None:
-        """A problem document with this code was sent."""
+        """Count a problem document with this code."""
         self._errors.labels(code).inc()
 
     def workers(self, model: str, ready: bool, by_version: Mapping[str, int]) -> None:
-        """What TorchServe has now of a model; versions that are gone are forgotten."""
+        """Set the ready workers of a model's versions; versions that are gone are removed."""
         self._ready.labels(model).set(ready)
         self._workers.clear()
         for version, count in by_version.items():
             self._workers.labels(model, version).set(count)
 
     def lag(self, seconds: float) -> None:
-        """The event loop was so late."""
+        """Record the lag of the event loop."""
         self._lag.observe(seconds)
 
     def exposition(self) -> bytes:
-        """All values, in Prometheus' text format."""
+        """Return all values in Prometheus' text format."""
         return generate_latest(self.registry)

@@ -1,80 +1,39 @@
-"""What every request leaves behind: an id on its answer, metrics, a log line without content."""
+"""Metrics and an access log line for every request, without its content."""
 
 import logging
-import re
 import time
-import uuid
 from typing import Any, Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import InternalError
+from gateway.route_policy import policy_of, route_template
 from gateway.telemetry import tracing
-from gateway.telemetry.metrics import UNMATCHED, Metrics
+from gateway.telemetry.metrics import Metrics
 
 access = logging.getLogger("gateway.access")
 
-_SANE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-# Asked every few seconds: a line for each would bury what happens.
-PROBES: Final = frozenset(
-    {
-        "/healthz",
-        "/readyz",
-        "/metrics",
-        "/v2/health/live",
-        "/v2/health/ready",
-        "/v1/label-studio/health",
-    }
-)
 _MAX_PATH: Final = 200
 
 
-def new_request_id() -> str:
-    """An id that no other request has."""
-    return uuid.uuid4().hex
-
-
-def request_id(scope: Scope) -> str:
-    """The client's own id if it is harmless in a header and a log line, else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
-            return str(value, "ascii")
-    return new_request_id()
-
-
-def mark(headers: MutableHeaders, identity: str) -> None:
-    """The headers that every answer carries."""
-    headers["X-Request-ID"] = identity
-    headers["X-Content-Type-Options"] = "nosniff"
-
-
-def route_of(scope: Scope) -> str:
-    """The template of the route that took a request: never the path, which has no bound."""
-    template = getattr(scope.get("route"), "path_format", None)
-    if template:
-        return str(template)
-    mount = str(scope.get("root_path", "")).removeprefix(scope.get("app_root_path", ""))
-    return f"{mount}/{{path}}" if mount else UNMATCHED
-
-
 class Telemetry:
-    """Pure ASGI middleware, because it is in the way of every byte; the outermost one."""
+    """ASGI middleware: measure and log requests; only ResponseHeaders is further out."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, is_traced: bool) -> None:
         self._app = app
         self._metrics = metrics
+        self._is_traced = is_traced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lends each request its id, marks its answer, and tells of it when it ends."""
+        """Count the request, pass it on, and record it when its response has ended."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send)
-        self._metrics.began()
+        exchange = _Exchange(scope, receive, send, is_traced=self._is_traced)
+        self._metrics.in_flight.inc()
         try:
             await self._app(scope, exchange.receive, exchange.send)
-        except Exception:  # Starlette answers the unforeseen outside of every middleware
+        except Exception:  # Starlette handles unexpected ones outside of every middleware
             exchange.state["error_code"] = InternalError.code
             raise
         finally:
@@ -82,42 +41,42 @@ class Telemetry:
 
     def _ended(self, exchange: "_Exchange") -> None:
         scope, now = exchange.scope, time.perf_counter()
-        route, seconds = route_of(scope), now - exchange.started
+        route, seconds = route_template(scope), now - exchange.started
         self._metrics.ended(route, scope["method"], exchange.status, seconds)
         if code := exchange.state.get("error_code"):
             self._metrics.failed(code)
-        target = exchange.state.get("target")
-        if target and exchange.answering is not None:
-            sending = now - exchange.answering
-            self._metrics.images.stage(target.model, target.version, "write", sending)
+        if exchange.is_result and exchange.model and exchange.version:
+            sending = now - exchange.response_started_at
+            self._metrics.images.of(exchange.model, exchange.version).stage("write", sending)
         _log(exchange, route, seconds)
 
 
 class _Exchange:
-    """One request and its answer, as they pass."""
+    """One request and its response, observed as they pass."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, is_traced: bool) -> None:
+        self.is_traced = is_traced
         self.started = time.perf_counter()
-        self.answering: float | None = None
+        self.response_started_at = self.started
         self.scope = scope
-        self.identity = request_id(scope)
-        self.state: dict[str, Any] = scope.setdefault("state", {})
-        self.state["request_id"] = self.identity
+        self.state: dict[str, Any] = scope["state"]
+        self.identity: str = self.state["request_id"]
         self.status = 500
         self.bytes_in = self.bytes_out = 0
+        self.is_result = False
         self.model: str | None = None
         self.version: str | None = None
         self._receive = receive
         self._send = send
 
     async def receive(self) -> Message:
-        """Counts what the client sends."""
+        """Count the bytes of the request body."""
         message = await self._receive()
         self.bytes_in += len(message.get("body", b""))
         return message
 
     async def send(self, message: Message) -> None:
-        """Marks the answer and counts it."""
+        """Note the start of the response and count the bytes of its body."""
         if message["type"] == "http.response.start":
             self._start(message)
         else:
@@ -125,11 +84,19 @@ class _Exchange:
         await self._send(message)
 
     def _start(self, message: Message) -> None:
-        self.answering = time.perf_counter()
+        self.response_started_at = time.perf_counter()
         self.status = message["status"]
-        headers = MutableHeaders(scope=message)
-        mark(headers, self.identity)
-        self.model, self.version = headers.get("X-Model"), headers.get("X-Model-Version")
+        for name, value in message["headers"]:
+            if name == b"x-model":
+                self.model = value.decode("latin-1")
+            elif name == b"x-model-version":
+                self.version = value.decode("latin-1")
+            elif name == b"x-class-pixels":
+                self.is_result = True
+        if self.is_traced:
+            self._annotate()
+
+    def _annotate(self) -> None:
         tracing.annotate(
             {
                 "segserve.request_id": self.identity,
@@ -142,10 +109,10 @@ class _Exchange:
 
 def _log(exchange: _Exchange, route: str, seconds: float) -> None:
     scope = exchange.scope
-    level = logging.DEBUG if scope["path"] in PROBES else logging.INFO
+    level = logging.DEBUG if policy_of(scope["path"]).probe else logging.INFO
     if not access.isEnabledFor(level):
         return
-    # The raw path: still percent-encoded, so that it cannot forge a line of its own.
+    # The raw path is percent-encoded, so it cannot forge a second line.
     path = str(scope.get("raw_path", b"")[:_MAX_PATH], "latin-1")
     fields = {
         "method": scope["method"],
@@ -160,8 +127,8 @@ def _log(exchange: _Exchange, route: str, seconds: float) -> None:
         "version": exchange.version,
         "code": exchange.state.get("error_code"),
         "key_id": getattr(exchange.state.get("principal"), "id", None),
-        "trace_id": tracing.trace_id(),
+        "trace_id": tracing.trace_id() if exchange.is_traced else None,
     }
-    told = {name: value for name, value in fields.items() if value is not None}
+    extra = {name: value for name, value in fields.items() if value is not None}
     line = "%(method)s %(path)s %(status)d %(duration_ms).1f ms id=%(request_id)s"
-    access.log(level, line, fields, extra=told)
+    access.log(level, line, fields, extra=extra)

@@ -1,23 +1,39 @@
-"""How long each stage of an image takes and what its mask shows, for metrics and traces alike."""
+"""Timing of an image's stages, for metrics and traces."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Final
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final, Protocol
 
+from gateway.telemetry.image_metrics import VersionMetrics
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.tracing import Tracing
-from gateway.torchserve import Prediction, Target
 
-# Whoever sends an answer to the client measures the last one: telemetry.
+# The last one, "write", is measured by the middleware.
 STAGES: Final = ("read", "queue", "infer", "colour", "write")
 
-# Version -> class id -> name, as far as it is known without asking anybody.
+# Version -> class id -> name, as far as cached, without a request to TorchServe.
 Labels = Callable[[str], Mapping[int, str]]
 
 
+class Facts(Protocol):
+    """The handler's report on an image, in the formats of its headers."""
+
+    @property
+    def class_pixels(self) -> str: ...
+
+    @property
+    def timings(self) -> str: ...
+
+    @property
+    def confidence(self) -> str: ...
+
+    @property
+    def class_confidence(self) -> str: ...
+
+
 class Stages:
-    """Makes a clock for each image."""
+    """Factory for the stopwatch of each image."""
 
     def __init__(self, metrics: Metrics, tracing: Tracing, labels: Labels) -> None:
         self.metrics = metrics
@@ -25,55 +41,74 @@ class Stages:
         self.labels = labels
 
     def clock(self) -> "StageClock":
-        """A clock that starts now."""
+        """Return a stopwatch, started now."""
         return StageClock(self)
 
 
 class StageClock:
-    """The seconds of one image's stages: spans at once, metrics from when it was answered.
+    """Stopwatch for the stages of one image.
 
-    Not before, because only a version that answered is known to exist.
+    Spans are recorded at once, metrics only once a version has responded, because only then is it
+    known to exist.
     """
 
     def __init__(self, stages: Stages) -> None:
         self.started = time.perf_counter()
         self._stages = stages
-        self._target: Target | None = None
-        self._untold: list[tuple[str, float]] = []
+        self._is_traced = stages.tracing.provider is not None
+        self._version: VersionMetrics | None = None
+        self._pending: list[tuple[str, float]] = []
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """Seconds since the start."""
         return time.perf_counter() - self.started
 
+    def stage(self, name: str) -> AbstractContextManager[None]:
+        """Time the block as a stage; ``infer`` continues the trace in TorchServe's worker."""
+        timed = _Timed(self, name)
+        return self._traced(name, timed) if self._is_traced else timed
+
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Times the block; within ``infer``, what is asked of TorchServe carries the trace on."""
-        started = time.perf_counter()
-        with self._stages.tracing.stage(name):
+    def _traced(self, name: str, timed: "_Timed") -> Iterator[None]:
+        with timed, self._stages.tracing.stage(name):
             yield
-        self._tell(name, time.perf_counter() - started)
 
-    def took(self, name: str, seconds: float) -> None:
-        """A stage that ends now and was timed elsewhere."""
-        self._stages.tracing.took(name, seconds)
-        self._tell(name, seconds)
+    def record(self, name: str, seconds: float) -> None:
+        """Record a stage that was timed elsewhere and ends now."""
+        if self._is_traced:
+            self._stages.tracing.record(name, seconds)
+        self.observe(name, seconds)
 
-    def answered(self, target: Target, prediction: Prediction) -> None:
-        """This version answered."""
-        self._target = target
-        for name, seconds in self._untold:
-            self._tell(name, seconds)
-        images, of = self._stages.metrics.images, (target.model, target.version)
-        images.worker_timings(*of, prediction.timings)
-        images.image(*of, prediction.confidence)
-        # Empty until the first scrape, for which they are asked.
-        if labels := self._stages.labels(target.version):
-            images.classes(*of, prediction.class_pixels, prediction.class_confidence, labels)
+    def answered(self, model: str, version: str, facts: Facts) -> None:
+        """Note which version responded, and record its report."""
+        self._version = metrics = self._stages.metrics.images.of(model, version)
+        for name, seconds in self._pending:
+            metrics.stage(name, seconds)
+        metrics.worker_timings(facts.timings)
+        metrics.image(facts.confidence)
+        # Empty until the first scrape fetches the labels.
+        if labels := self._stages.labels(version):
+            metrics.classes(facts.class_pixels, facts.class_confidence, labels)
 
-    def _tell(self, name: str, seconds: float) -> None:
-        if self._target is None:
-            self._untold.append((name, seconds))
+    def observe(self, name: str, seconds: float) -> None:
+        """Count a stage's seconds, now or once a version has responded."""
+        if self._version is None:
+            self._pending.append((name, seconds))
         else:
-            of = self._target.model, self._target.version
-            self._stages.metrics.images.stage(*of, name, seconds)
+            self._version.stage(name, seconds)
+
+
+class _Timed:
+    """Context manager that times a block without an error; costs half of a generator."""
+
+    def __init__(self, clock: StageClock, name: str) -> None:
+        self._clock = clock
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._clock.observe(self._name, time.perf_counter() - self._started)

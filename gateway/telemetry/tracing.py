@@ -1,6 +1,6 @@
-"""OpenTelemetry traces of the gateway, for an operator who says where to send them: off otherwise.
+"""OpenTelemetry traces, configured by the standard variables OTEL_*; off by default.
 
-What the standard variables OTEL_* say holds. The SDK is only imported where it is wanted.
+The SDK is imported only if traces are enabled.
 """
 
 import logging
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Tracer
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -21,15 +20,14 @@ logger = logging.getLogger(__name__)
 
 SERVICE: Final = "segserve-gateway"
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-# Of a stop: a collector that is away must not hold it up.
+# Seconds to export the last spans: an unreachable collector must not delay the stop.
 _FLUSH_S: Final = 2.0
-# The stage in which another process works: its spans become this one's children.
+# The stage that calls another process, whose spans become children of its span.
 _CALL: Final = "infer"
-_W3C: Final = TraceContextTextMapPropagator()
 
 
 class Tracing:
-    """Spans of the gateway; without a provider all of it does nothing."""
+    """Spans of the gateway; without a provider, every method does nothing."""
 
     def __init__(self, provider: "TracerProvider | None" = None) -> None:
         self.provider = provider
@@ -37,7 +35,7 @@ class Tracing:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """A child of the current span for the block; ``infer`` is the call of another process."""
+        """Run the block in a child of the current span; ``infer`` is a client span."""
         if self._tracer is None:
             yield
             return
@@ -45,45 +43,37 @@ class Tracing:
         with self._tracer.start_as_current_span(name, kind=kind, record_exception=False):
             yield
 
-    def took(self, name: str, seconds: float) -> None:
-        """A child of the current span that ends now and began so many seconds ago."""
+    def record(self, name: str, seconds: float) -> None:
+        """Add a child of the current span that ends now and began so many seconds ago."""
         if self._tracer is not None:
             now = time.time_ns()
             began = now - int(seconds * 1e9)
             self._tracer.start_span(name, start_time=began).end(now)
 
-    def close(self) -> None:
-        """Sends what is left; gives up after two seconds."""
+    def close(self, timeout_s: float = _FLUSH_S) -> None:
+        """Export the last spans; give up after the timeout."""
         if self.provider is not None:
-            # In a thread that may be left behind: the SDK itself would wait for half a minute.
-            last = Thread(target=self.provider.shutdown, daemon=True)
-            last.start()
-            last.join(_FLUSH_S)
-
-
-def outgoing() -> dict[str, str]:
-    """The W3C headers that make another process's spans children of the current one, if any."""
-    headers: dict[str, str] = {}
-    if trace.get_current_span().get_span_context().is_valid:
-        _W3C.inject(headers)
-    return headers
+            # In a daemon thread, because the SDK itself would wait for half a minute.
+            exporting = Thread(target=self.provider.shutdown, daemon=True)
+            exporting.start()
+            exporting.join(timeout_s)
 
 
 def annotate(attributes: Mapping[str, str | None]) -> None:
-    """Adds what is not None to the current span, if there is one."""
+    """Add the attributes that are not None to the current span, if there is one."""
     span = trace.get_current_span()
     if span.is_recording():
         span.set_attributes({name: each for name, each in attributes.items() if each is not None})
 
 
 def trace_id() -> str | None:
-    """The current trace's id in hexadecimal digits, if there is one."""
+    """Return the current trace's id in hexadecimal digits, if there is one."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
 
 
-def is_wanted(environment: Mapping[str, str]) -> bool:
-    """Whether the standard variables ask for traces."""
+def is_enabled(environment: Mapping[str, str]) -> bool:
+    """Whether the standard variables enable traces."""
     if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return False
     exporter = environment.get("OTEL_TRACES_EXPORTER", "").strip().lower()
@@ -93,8 +83,8 @@ def is_wanted(environment: Mapping[str, str]) -> bool:
 
 
 def from_environment(environment: Mapping[str, str]) -> Tracing:
-    """Traces to the collector that the environment names; silent if it names none."""
-    if not is_wanted(environment):
+    """Return traces that are exported to the collector in the environment; off if it has none."""
+    if not is_enabled(environment):
         return Tracing()
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource

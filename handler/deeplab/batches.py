@@ -1,7 +1,7 @@
-"""Several pictures at once, where the engine takes them: those of one size go through it together.
+"""Batching: images of one size go through the network together, if the engine takes batches.
 
-What is done for a picture before and after the network is written as if it were alone: a generator
-that gives a picture when it is ready, is sent its logits, and returns the answer.
+The work before and after the network is written for a single item: a generator that yields the
+network's input when it is ready, is sent the logits, and returns the response.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -12,48 +12,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deeplab.engines import BatchEngine, Engine
-from deeplab.pipeline import Prepared
+from deeplab.pipeline import NetworkInput
 from deeplab.torch_engine import DeviceLostError
 
-Answer = Generator[Prepared, NDArray[np.float32], bytes]
+# Yields the network's input unless the item is rejected, is sent the (classes, h', w') logits, and
+# returns the response's body.
+ItemSteps = Generator[NetworkInput, NDArray[np.float32], bytes]
 
 
 @dataclass(frozen=True)
-class _Waiting:
+class _PendingItem:
     index: int
-    answer: Answer
-    prepared: Prepared
+    steps: ItemSteps
+    network_input: NetworkInput
 
 
-def answered(answers: Sequence[Answer], engine: Engine, most_held: int) -> list[bytes]:
-    """What each of ``answers`` returns, in their order.
+def run_batch(items: Sequence[ItemSteps], engine: Engine, max_held_pixels: int) -> list[bytes]:
+    """Run the items to their end: the response of each, in their order.
 
-    most_held: pixels of decoded pictures, above which no more are decoded before those that wait
-        have been through the network.
+    max_held_pixels: total pixels of decoded images above which no more images are decoded before
+        the pending ones have been through the network.
 
-    If the engine fails, its error is raised inside the answers that it failed on. Only a
-    DeviceLostError comes out of here.
+    An error of the engine is raised inside the items that it concerns. Only a DeviceLostError is
+    raised from here.
     """
-    found = [b""] * len(answers)
-    waiting: list[_Waiting] = []
-    for index, answer in enumerate(answers):
+    responses = [b""] * len(items)
+    pending: list[_PendingItem] = []
+    for index, steps in enumerate(items):
         try:
-            waiting.append(_Waiting(index, answer, next(answer)))
+            pending.append(_PendingItem(index, steps, next(steps)))
         except StopIteration as end:
-            found[index] = end.value
-        held = sum(each.prepared.held for each in waiting)
-        if len(waiting) == engine.largest_batch or held > most_held:
-            _finish(waiting, engine, found)
-            waiting = []
-    _finish(waiting, engine, found)
-    return found
+            responses[index] = end.value
+        held = sum(each.network_input.held_pixels for each in pending)
+        if len(pending) == engine.largest_batch or held > max_held_pixels:
+            _finish(pending, engine, responses)
+            pending = []
+    _finish(pending, engine, responses)
+    return responses
 
 
 def warm_up(engine: Engine, size: tuple[int, int]) -> None:
-    """Let the engine see a batch of each length, of pictures of (width, height).
+    """Run the engine once for each batch length, on images of (width, height).
 
-    The first of each takes up to two seconds on a GPU, which chooses and loads its kernels then.
-    Raises what the engine raises.
+    The first batch of each length takes up to two seconds on a GPU, which chooses and loads its
+    kernels then. Raises what the engine raises.
     """
     width, height = size
     pixels = np.zeros((engine.largest_batch, height, width, 3), dtype=np.uint8)
@@ -64,45 +66,48 @@ def warm_up(engine: Engine, size: tuple[int, int]) -> None:
         count *= 2
 
 
-def _finish(waiting: Sequence[_Waiting], engine: Engine, found: list[bytes]) -> None:
-    sizes = [each.prepared.pixels.shape for each in waiting]
-    for places in batches(sizes, engine.largest_batch):
-        together = [waiting[place] for place in places]
-        logits = _infer([each.prepared.pixels for each in together], engine)
-        for number, each in enumerate(together):
+def _finish(pending: Sequence[_PendingItem], engine: Engine, responses: list[bytes]) -> None:
+    shapes = [each.network_input.pixels.shape for each in pending]
+    for indices in batches(shapes, engine.largest_batch):
+        batch = [pending[index] for index in indices]
+        logits = _infer([each.network_input.pixels for each in batch], engine)
+        for number, each in enumerate(batch):
             try:
                 if isinstance(logits, Exception):
-                    each.answer.throw(logits)
+                    each.steps.throw(logits)
                 else:
-                    each.answer.send(logits[number])
+                    each.steps.send(logits[number])
             except StopIteration as end:
-                found[each.index] = end.value
+                responses[each.index] = end.value
 
 
 def _infer(
-    pictures: Sequence[NDArray[np.uint8]], engine: Engine
+    images: Sequence[NDArray[np.uint8]], engine: Engine
 ) -> Sequence[NDArray[np.float32]] | NDArray[np.float32] | Exception:
-    """The logits of each, or why there are none. pictures: (1, h, w, 3) uint8 RGB, of one size."""
+    """(classes, h', w') logits of each image, or the engine's error.
+
+    images: (1, h, w, 3) uint8 RGB, all of one size.
+    """
     try:
-        if len(pictures) == 1:
-            return [engine.logits(pictures[0])]
-        return cast("BatchEngine", engine).batch(np.concatenate(pictures))
+        if len(images) == 1:
+            return [engine.logits(images[0])]
+        return cast("BatchEngine", engine).batch(np.concatenate(images))
     except DeviceLostError:
         raise
-    except Exception as exc:  # noqa: BLE001 - each answer has its own way to say it
+    except Exception as exc:  # noqa: BLE001 - every item reports it in its own response
         return exc
 
 
-def batches(sizes: Sequence[tuple[int, ...]], largest: int) -> Iterator[list[int]]:
-    """Every place among ``sizes`` once: lists of places with one size, at most ``largest`` long.
+def batches(shapes: Sequence[tuple[int, ...]], largest: int) -> Iterator[list[int]]:
+    """Split the indices of ``shapes`` into batches of one shape, at most ``largest`` long.
 
-    In powers of two, as is ``largest``. What the engine prepares is for one number of pictures:
-    there are few of these numbers, and nothing is computed to fill a batch up.
+    The lengths are powers of two, as is ``largest``: the engine prepares something for each length,
+    so there must be few of them, and padding a batch would compute for nothing.
     """
-    places: dict[tuple[int, ...], list[int]] = {}
-    for place, size in enumerate(sizes):
-        places.setdefault(size, []).append(place)
-    for rest in places.values():
+    indices: dict[tuple[int, ...], list[int]] = {}
+    for index, shape in enumerate(shapes):
+        indices.setdefault(shape, []).append(index)
+    for rest in indices.values():
         while rest:
             count = min(largest, 1 << (len(rest).bit_length() - 1))
             yield rest[:count]

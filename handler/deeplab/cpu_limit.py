@@ -1,29 +1,30 @@
-"""Stops Python code that uses too much processor time, such as a decoder fed on purpose."""
+"""CPU time limit for Python code such as image decoders, which crafted files can keep busy."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from deeplab.looks import can_look, looking
+from deeplab.watchdog import is_main_thread, watchdog
 
 
 @contextmanager
 def cpu_limit(seconds: float, error: Callable[[], Exception]) -> Iterator[None]:
-    """Raise ``error()`` in the block once this process has used ``seconds`` of processor time.
+    """Raise ``error()`` in the block once this process has used ``seconds`` of CPU time.
 
-    Processor time, not the clock's: a busy machine refuses nobody. It works in the main thread,
-    where TorchServe's worker runs the handler; elsewhere the block runs without a limit.
+    Effective in the main thread, where TorchServe's worker runs the handler; in other threads the
+    block runs without a limit.
     """
-    if not can_look():
+    if not is_main_thread():
         yield
         return
+    # CPU time, not wall-clock time: a busy machine must not cause rejections.
     end: float | None = time.process_time() + seconds
 
-    def look() -> None:
+    def check() -> None:
         nonlocal end
         if end is not None and time.process_time() >= end:
-            end = None  # what cleans up must not be disturbed
+            end = None  # raise once: cleanup code must not be interrupted
             raise error()
 
-    with looking(look):
+    with watchdog(check):
         yield

@@ -1,6 +1,6 @@
-"""What runs the exported graph: OpenVINO on a CPU, PyTorch on a CUDA device.
+"""Inference engines for the exported graph: OpenVINO on a CPU, PyTorch on a CUDA device.
 
-The graph goes from (1, h, w, 3) uint8 RGB to (1, classes, h', w') coarse logits.
+The graph maps (1, h, w, 3) uint8 RGB, 0..255, to (1, classes, h', w') float32 coarse logits.
 """
 
 import sys
@@ -12,21 +12,25 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab.neighbours import Neighbours
+from deeplab.busy_workers import BusyWorkers
 from deeplab.spec import ModelSpec, Precision
 from deeplab.torch_engine import TorchEngine
 from deeplab.upsample import class_ids
 
-PREPARED_LAYERS = 300  # about five sizes of the bundled network's sixty convolutions
+CACHED_LAYERS = 300  # about five image sizes times the bundled network's sixty convolutions
 
 
 class Engine(Protocol):
-    """Runs the network on one picture at a time; not for use from several threads."""
+    """Runs the network on one image at a time; not thread-safe.
+
+    aligned: whether the corners of the logits lie on the corners of the image.
+    largest_batch: most images of one size in a batch; 1 if the engine has no ``batch``.
+    """
 
     name: str
     precision: Precision
-    aligned: bool  # whether the corners of the logits lie on the picture's
-    largest_batch: int  # pictures of one size that it takes together; 1: it has no ``batch``
+    aligned: bool
+    largest_batch: int
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(1, h, w, 3) uint8 RGB -> (classes, h', w') logits, valid until the next call."""
@@ -34,7 +38,7 @@ class Engine(Protocol):
 
 
 class BatchEngine(Engine, Protocol):
-    """Takes several pictures of one size at once."""
+    """Runs the network on several images of one size at once."""
 
     def batch(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, h, w, 3) uint8 RGB -> (n, classes, h', w') logits, valid until the next call."""
@@ -47,7 +51,7 @@ def predict(engine: Engine, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 class OpenVINOEngine:
-    """OpenVINO's IR on the CPU. Picture sizes are free: the compiled network is dynamic."""
+    """OpenVINO IR on the CPU. Any image size will do: the compiled network is dynamic."""
 
     name = "openvino"
     largest_batch = 1
@@ -60,16 +64,16 @@ class OpenVINOEngine:
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,
             "INFERENCE_NUM_THREADS": threads,
-            # What was prepared for each size of picture is kept: 2 MB a size. Without this limit a
-            # worker grows to gigabytes; with it a size that comes back costs 1 ms more.
-            "CPU_RUNTIME_CACHE_CAPACITY": PREPARED_LAYERS,
+            # Kernels prepared for each image size are cached, 2 MB per size. Without this limit a
+            # worker grows to gigabytes; with it a size that was evicted costs 1 ms more.
+            "CPU_RUNTIME_CACHE_CAPACITY": CACHED_LAYERS,
         }
-        # Left alone, OpenVINO takes bf16 where the CPU has it and f32 elsewhere.
+        # By default OpenVINO uses bf16 if the CPU supports it, otherwise f32.
         if precision == "f32":
             options["INFERENCE_PRECISION_HINT"] = "f32"
         compiled = core.compile_model(artefact, "CPU", options)
         self.precision: Precision = precision
-        if precision != "int8":  # which is in the artefact itself
+        if precision != "int8":  # int8 is part of the artefact itself
             hint = str(compiled.get_property("INFERENCE_PRECISION_HINT"))
             self.precision = "bf16" if "bfloat16" in hint else "f32"
         self._request = compiled.create_infer_request()
@@ -78,7 +82,7 @@ class OpenVINOEngine:
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(1, h, w, 3) uint8 RGB -> (classes, h', w') logits, valid until the next call."""
-        # Not as arguments of infer, which looks at every kind of input that there may be.
+        # Not as an argument of infer(), which first checks for every kind of input.
         writable = np.require(pixels, requirements=["C", "W"])
         self._input = self._tensor(writable, shared_memory=True)  # the request does not keep it
         self._request.set_input_tensor(self._input)
@@ -89,61 +93,65 @@ class OpenVINOEngine:
 
 @lru_cache(maxsize=1)
 def _core() -> Any:
-    """The one of this process, for good.
+    """The process's only OpenVINO core, which is never destroyed.
 
-    Each gives the main thread a stack for its signals and, at its end, puts back the one that it
-    found. If two of them end in the order of their beginning, that one is gone: the next signal
-    kills the process.
+    Each core installs a signal stack for the main thread and restores the previous one on its
+    destruction. If two cores are destroyed in the order of their creation, the stack that is
+    restored last no longer exists, and the next signal kills the process.
     """
     return import_openvino().Core()
 
 
 def import_openvino() -> Any:
-    """OpenVINO without its telemetry: nothing that we start may report to anybody.
+    """Import OpenVINO without its telemetry, on demand: a CUDA worker need not have it installed.
 
-    Its package falls back to a stub where the telemetry package is missing, as it is made to seem
-    here. Imported on demand, so that a CUDA worker need not have it.
+    OpenVINO falls back to a stub if its telemetry package is missing, which is simulated here.
     """
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # means: missing
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: missing
     import openvino
 
     return openvino
 
 
 class SharedCoresEngine:
-    """Uses several cores while it is alone, and one while its neighbours need the others.
+    """Runs on several cores while other workers are idle, and on one core under contention.
 
-    Two workers with two threads each on two cores wait for each other; with one thread each they
-    gave 8 % more. A single user waits a third less with two (decision record 0018).
+    Two workers with two threads each on two cores wait for each other; one thread each gave 8 %
+    more throughput. A single client waits a third less with two threads (decision record 0018).
     """
 
     largest_batch = 1
 
-    def __init__(self, wide: Engine, narrow: Engine, is_crowded: Callable[[], bool]):
-        self.name, self.precision, self.aligned = wide.name, wide.precision, wide.aligned
-        self._wide, self._narrow = wide, narrow
-        self._is_crowded = is_crowded
+    def __init__(
+        self, multi_threaded: Engine, single_threaded: Engine, is_contended: Callable[[], bool]
+    ):
+        self.name, self.precision = multi_threaded.name, multi_threaded.precision
+        self.aligned = multi_threaded.aligned
+        self._multi_threaded, self._single_threaded = multi_threaded, single_threaded
+        self._is_contended = is_contended
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(1, h, w, 3) uint8 RGB -> (classes, h', w') logits, valid until the next call."""
-        engine = self._narrow if self._is_crowded() else self._wide
+        engine = self._single_threaded if self._is_contended() else self._multi_threaded
         return engine.logits(pixels)
 
 
 def load_shared_engine(
-    folder: Path, spec: ModelSpec, threads: int, neighbours: Neighbours, cores: int
+    folder: Path, spec: ModelSpec, threads: int, workers: BusyWorkers, cores: int
 ) -> Engine:
-    """An engine of ``threads`` threads (0: all cores) that makes room for its neighbours."""
-    wide = load_engine(folder, spec, threads)
-    each = threads or cores
-    if each == 1 or 2 * each <= cores:  # there is room for two: no more than that is asked for
-        return wide
-    narrow = load_engine(folder, spec, 1)
-    return SharedCoresEngine(wide, narrow, lambda: (neighbours.count() + 1) * each > cores)
+    """Load an engine of ``threads`` threads (0: all cores) that yields cores to busy workers."""
+    multi_threaded = load_engine(folder, spec, threads)
+    used = threads or cores
+    if used == 1 or 2 * used <= cores:  # two workers fit: the second engine would not be used
+        return multi_threaded
+    single_threaded = load_engine(folder, spec, 1)
+    return SharedCoresEngine(
+        multi_threaded, single_threaded, lambda: (workers.count_others() + 1) * used > cores
+    )
 
 
 def load_engine(folder: Path, spec: ModelSpec, threads: int, device: str = "cuda") -> Engine:
-    """Load the archive's artefact. ``threads`` is for the CPU, ``device`` for the torch engine."""
+    """Load the archive's artefact. ``threads``: for OpenVINO only; ``device``: for PyTorch only."""
     artefact = folder / spec.artefact
     aligned = spec.input.aligned
     if spec.engine == "openvino":

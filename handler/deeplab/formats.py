@@ -1,13 +1,27 @@
-"""The formats that we take, and how others are told from bytes that are no picture."""
+"""The image formats that are accepted, from image_formats.json, and the recognition of others.
 
+To accept another format that Pillow reads, add it to that file: the page's uploader and preview
+and the API's documentation read it too. For each format it holds the name as messages spell it, the
+name as Pillow spells it, the file extensions, and the major brands of ISO base media files.
+"""
+
+import json
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")  # Pillow's names
-FORMAT_NAMES = "JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF"
+IMAGE_FORMATS: list[dict[str, Any]] = json.loads(
+    Path(__file__).with_name("image_formats.json").read_text()
+)
+FORMATS = tuple(str(each["pillow_name"]) for each in IMAGE_FORMATS)  # Pillow's names
+FORMAT_NAMES = tuple(str(each["name"]) for each in IMAGE_FORMATS)
+FORMAT_LIST = f"{', '.join(FORMAT_NAMES[:-1])} or {FORMAT_NAMES[-1]}"
+BRANDS = tuple(brand.encode() for each in IMAGE_FORMATS for brand in each.get("brands", ()))
 
-# Beginnings of pictures and documents that people send, that we do not take and Pillow cannot read.
+# Signatures of images and documents that people send, that are not accepted and that Pillow does
+# not recognise.
 OTHER_SIGNATURES = (
     b"%PDF",
     b"\xff\x0a",  # JPEG XL
@@ -19,24 +33,23 @@ OTHER_SIGNATURES = (
 )
 MARKUP = (b"<svg", b"<?xml")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-AVIF_BRANDS = (b"avif", b"avis")
-PREFIX = 16  # bytes that Pillow's plugins look at
+PREFIX = 16  # bytes that Pillow's plugins inspect
 
 
 def is_other_format(data: bytes) -> bool:
-    """Whether the bytes begin like a picture or document that we do not take.
+    """Whether the bytes begin like an image or document of a format that is not accepted.
 
     May raise what Pillow's plugins raise on damaged data.
     """
-    if data[4:8] == b"ftyp":  # HEIC and films; a damaged AVIF is none of them
-        return len(data) >= 12 and data[8:12] not in AVIF_BRANDS
+    if data[4:8] == b"ftyp":  # HEIC and video; but not a damaged AVIF
+        return len(data) >= 12 and data[8:12] not in BRANDS
     if data[:64].removeprefix(BYTE_ORDER_MARK).lstrip().startswith(MARKUP):
         return True
-    return data.startswith(OTHER_SIGNATURES) or _pillow_knows(data)
+    return data.startswith(OTHER_SIGNATURES) or _pillow_recognises(data)
 
 
-def _pillow_knows(data: bytes) -> bool:
-    """By the signature where a format has one, else by the whole header."""
+def _pillow_recognises(data: bytes) -> bool:
+    """By the signature if a format has one, otherwise by the whole header."""
     Image.init()
     others = {name: Image.OPEN[name][1] for name in Image.OPEN if name not in FORMATS}
     if any(accepts and accepts(data[:PREFIX]) for accepts in others.values()):

@@ -1,42 +1,42 @@
-"""READ THIS FIRST: one picture's way through the handler, stage by stage."""
+"""READ THIS FIRST: an image's way through the handler, stage by stage."""
 
 import math
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplab.compose import compose
-from deeplab.confidence import class_confidences, confidence_map, grey_levels, mean_confidence
+from deeplab.confidence import mean_confidence
 from deeplab.cpu_limit import cpu_limit
 from deeplab.decode import Decoded, decode
 from deeplab.engines import Engine
-from deeplab.form import LABELS, Form
-from deeplab.png import encode_png
-from deeplab.postprocess import count_classes, encode_mask, full_size, keep_classes
-from deeplab.preprocess import preprocess
-from deeplab.refusals import UnreadableImageError
+from deeplab.errors import UnreadableImageError
+from deeplab.postprocess import count_classes
+from deeplab.prediction import Prediction
+from deeplab.preprocess import preprocess, upright
+from deeplab.render import RENDERS
+from deeplab.render_options import DEFAULT_OPTIONS, RenderOptions
 from deeplab.spec import InputSize
-from deeplab.upsample import class_ids
 
-# Pillow reads some files in quadratic time (a GIF's comment); the largest photograph takes 2 s.
+# Pillow reads some files in quadratic time (a GIF's comment); the largest valid image takes 2 s.
 MAX_DECODE_CPU_S = 3.0
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """The answer for one picture.
+    """The result for one image.
 
-    png: of the upright picture's size; what it shows is the form's ``render``, by default class ids
+    png: of the upright image's size; shows what the options' ``render`` says, by default class ids
         in 8-bit grey.
-    class_pixels: class id -> number of pixels, ascending, classes present only.
+    class_pixels: class id -> number of pixels, ascending, only the classes present.
     timings: stage -> milliseconds.
-    confidence: mean over the picture of the network's confidence in the classes it chose, 0..1.
-    class_confidence: class id -> the same over the pixels of a class; empty unless asked for.
+    confidence: mean confidence over the image, 0..1.
+    class_confidence: class id -> mean confidence over its pixels, 0..1; empty unless asked for.
     """
 
     png: bytes
@@ -48,7 +48,7 @@ class Segmentation:
 
 @dataclass
 class StageClock:
-    """Remembers how many milliseconds each stage took."""
+    """Records how many milliseconds each stage takes."""
 
     timings: dict[str, float] = field(default_factory=dict)
 
@@ -61,106 +61,76 @@ class StageClock:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A picture that waits for the network.
+class NetworkInput:
+    """An image that waits for the network.
 
-    pixels: (1, h, w, 3) uint8 RGB, the network's input. held: how many pixels of the picture itself
-    are in memory meanwhile.
+    pixels: (1, h, w, 3) uint8 RGB, 0..255.
+    held_pixels: number of pixels of the decoded image that stay in memory meanwhile.
     """
 
     pixels: NDArray[np.uint8]
-    held: int
+    held_pixels: int
 
 
-# Gives what waits for the network, is sent the (classes, h', w') logits, and returns the answer.
-Steps = Generator[Prepared, NDArray[np.float32], Segmentation]
+# Yields the network's input, is sent the (classes, h', w') logits, and returns the result.
+Steps = Generator[NetworkInput, NDArray[np.float32], Segmentation]
 
 
 def segment(
-    data: bytes, engine: Engine, wanted: InputSize, max_pixels: int, form: Form = LABELS
+    data: bytes,
+    engine: Engine,
+    input_size: InputSize,
+    max_pixels: int,
+    options: RenderOptions = DEFAULT_OPTIONS,
 ) -> Segmentation:
-    """Image bytes to an answer. Raises a RejectedImageError for bytes that are no fit picture."""
-    steps = segmenting(data, wanted, max_pixels, form)
-    prepared = next(steps)
+    """Segment an encoded image. Raises RejectedImageError for bytes that the policy rejects."""
+    steps = segmentation_steps(data, input_size, max_pixels, options)
+    network_input = next(steps)
     try:
-        steps.send(engine.logits(prepared.pixels))
+        steps.send(engine.logits(network_input.pixels))
     except StopIteration as end:
         return cast("Segmentation", end.value)
-    raise AssertionError("a picture needs the network once")
+    raise AssertionError("an image needs the network once")
 
 
-def segmenting(data: bytes, wanted: InputSize, max_pixels: int, form: Form = LABELS) -> Steps:
-    """`segment` without the network, which whoever has several pictures may run for all of them.
+def segmentation_steps(
+    data: bytes,
+    input_size: InputSize,
+    max_pixels: int,
+    options: RenderOptions = DEFAULT_OPTIONS,
+) -> Steps:
+    """`segment` without the network, so that a caller can run it for several images at once.
 
-    The stage "infer" is from the picture's being ready to its logits' being there.
+    The stage "infer" lasts from the input's being ready to the arrival of its logits.
     """
     clock = StageClock()
     with clock.stage("decode"):
-        decoded = _decode(data, wanted.long_side, max_pixels)
+        decoded = _decode(data, input_size.long_side, max_pixels)
     with clock.stage("preprocess"):
-        pixels = preprocess(decoded, wanted)
+        pixels = preprocess(decoded, input_size)
     with clock.stage("infer"):
-        logits = yield Prepared(pixels, math.prod(decoded.decoded_size))
+        logits = yield NetworkInput(pixels, math.prod(decoded.decoded_size))
     with clock.stage("postprocess"):
-        found = _Found(logits, pixels.shape[1:3], decoded.size, aligned=wanted.aligned)
-        class_pixels = count_classes(found.mask)
-        class_confidence = found.class_confidence() if form.confidence else {}
+        prediction = Prediction(logits, pixels.shape[1:3], decoded.size, aligned=input_size.aligned)
+        class_pixels = count_classes(prediction.mask)
+        class_confidence = prediction.class_confidence() if options.confidence else {}
         confidence = mean_confidence(logits)
     with clock.stage("encode"):
-        if form.render in ("overlay", "cutout"):
-            png = compose(_at_full_scale(decoded, data, max_pixels), found.mask.ids, form)
-        else:
-            png = found.png(form)
+        image = partial(_full_size_image, decoded, data, max_pixels)
+        png = RENDERS[options.render](prediction, options, image)
     return Segmentation(png, class_pixels, clock.timings, confidence, class_confidence)
 
 
-class _Found:
-    """What the network found, at its own size and at the picture's.
-
-    logits: (classes, h', w'). shape: (h, w) of the network's input. size: (width, height).
-    """
-
-    def __init__(
-        self,
-        logits: NDArray[np.float32],
-        shape: tuple[int, ...],
-        size: tuple[int, int],
-        *,
-        aligned: bool,
-    ) -> None:
-        self._logits, self._size, self._aligned = logits, size, aligned
-        self._shape = (shape[0], shape[1])
-        self._small = class_ids(logits, self._shape, aligned=aligned)
-        self.mask = full_size(self._small, size)
-
-    def class_confidence(self) -> dict[int, float]:
-        return class_confidences(self._small, self._confidences())
-
-    def png(self, form: Form) -> bytes:
-        """Class ids in 8-bit grey, or confidences of 0..255."""
-        if form.render == "confidence":
-            levels = grey_levels(self._confidences(), self._size)
-            if form.classes is not None:
-                levels = levels * np.isin(self.mask.ids, [*form.classes])
-            return encode_png(levels)
-        if form.classes is not None:
-            return encode_mask(full_size(keep_classes(self._small, form.classes), self._size))
-        return encode_mask(self.mask)
-
-    def _confidences(self) -> NDArray[np.float32]:
-        return confidence_map(self._logits, self._shape, aligned=self._aligned)
-
-
-def _decode(data: bytes, wanted_side: int, max_pixels: int) -> Decoded:
+def _decode(data: bytes, min_long_side: int, max_pixels: int) -> Decoded:
     with cpu_limit(MAX_DECODE_CPU_S, _too_costly):
-        return decode(data, wanted_side, max_pixels)
+        return decode(data, min_long_side, max_pixels)
 
 
-def _at_full_scale(decoded: Decoded, data: bytes, max_pixels: int) -> Decoded:
-    """Decoded anew only where the network was content with a smaller scale."""
-    if sorted(decoded.decoded_size) == sorted(decoded.size):
-        return decoded
-    return _decode(data, max(decoded.size), max_pixels)
+def _full_size_image(decoded: Decoded, data: bytes, max_pixels: int) -> NDArray[np.uint8]:
+    """(height, width, 3) uint8 RGB, upright: decoded again if it was decoded at a reduced scale."""
+    if sorted(decoded.decoded_size) != sorted(decoded.size):
+        decoded = _decode(data, max(decoded.size), max_pixels)
+    return upright(decoded)
 
 
 def _too_costly() -> Exception:

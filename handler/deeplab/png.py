@@ -1,4 +1,4 @@
-"""Writes PNG: 8 bits a channel, one filter for all rows, and igzip's compression."""
+"""PNG encoder: 8 bits per channel, one filter for all rows, compression by igzip."""
 
 import functools
 import itertools
@@ -12,36 +12,37 @@ from numpy.typing import NDArray
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NO_FILTER, UP = 0, 2
-COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # grey, RGB, RGBA by their number of channels
-LEVEL = 1  # igzip's 2 gives the same, its 3 takes ten times as long and seldom makes less of it
-# Rows go through the filter and the compression in bands of about so many bytes: a filtered copy of
-# all of them would double the memory of a large picture.
+COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # number of channels -> grey, RGB, RGBA
+LEVEL = 1  # igzip's level 2 gives the same; 3 takes ten times as long and is rarely smaller
+# Rows are filtered and compressed in bands of about this size: a filtered copy of all of them would
+# double the memory that a large image takes.
 BAND_BYTES = 1_000_000
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """(height, width) or (height, width, 3 or 4) uint8 as the PNG of a picture: grey, RGB, RGBA."""
+    """Encode (height, width) or (height, width, 3 or 4) uint8 as a grey, RGB or RGBA PNG."""
     height, width = pixels.shape[:2]
     rows = pixels.reshape(height, -1)
-    return _png((width, height), rows.shape[1] // width, _differences(rows))
+    return _png((width, height), rows.shape[1] // width, _up_filtered(rows))
 
 
 def encode_repeated(scanlines: NDArray[np.uint8], repeats: NDArray[np.intp]) -> bytes:
-    """An 8-bit grey PNG of few different rows, unfiltered: right for large areas of one value.
+    """Encode few distinct rows as an unfiltered 8-bit grey PNG: suits large areas of one value.
 
-    scanlines: (n, 1 + width) uint8, each with NO_FILTER first. repeats: (n,), how often each comes.
+    scanlines: (n, 1 + width) uint8, each starting with NO_FILTER.
+    repeats: (n,) how often each of them is repeated.
     """
     ends = np.cumsum(repeats)
     height, row_bytes = int(ends[-1]), scanlines.shape[1]
-    written = (
+    expanded = (
         scanlines[np.searchsorted(ends, np.arange(band.start, band.stop), side="right")]
         for band in bands(height, row_bytes, BAND_BYTES)
     )
-    return _png((row_bytes - 1, height), 1, written)
+    return _png((row_bytes - 1, height), 1, expanded)
 
 
-def _differences(rows: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Scanlines, each row less the one above it: (height, n) -> bands of (some, 1 + n)."""
+def _up_filtered(rows: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Scanlines with PNG's filter Up: (height, n) uint8 -> bands of (band height, 1 + n) uint8."""
     for band in bands(len(rows), rows.shape[1], BAND_BYTES):
         part = rows[band]
         scanlines = np.empty((len(part), 1 + rows.shape[1]), dtype=np.uint8)
@@ -52,19 +53,19 @@ def _differences(rows: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
         yield scanlines
 
 
-def bands(height: int, width: int, most: int) -> Iterator[slice]:
-    """Rows in bands of at most ``most`` values, but of one row at least."""
-    step = max(1, most // width)
+def bands(height: int, width: int, max_values: int) -> Iterator[slice]:
+    """Split rows into bands of at most ``max_values`` values, but of at least one row."""
+    step = max(1, max_values // width)
     for start in range(0, height, step):
         yield slice(start, min(start + step, height))
 
 
-def _png(size: tuple[int, int], channels: int, written: Iterable[NDArray[np.uint8]]) -> bytes:
+def _png(size: tuple[int, int], channels: int, scanlines: Iterable[NDArray[np.uint8]]) -> bytes:
     compressor = isal_zlib.compressobj(LEVEL)
-    data = [*(compressor.compress(band.data) for band in written), compressor.flush()]
+    data = [*(compressor.compress(band.data) for band in scanlines), compressor.flush()]
     header = struct.pack(">IIBBBBB", *size, 8, COLOUR_TYPES[channels], 0, 0, 0)
     chunks = (_chunk(b"IHDR", [header]), _chunk(b"IDAT", data), _chunk(b"IEND", []))
-    # Joined once: a noisy picture's data are as large as the picture.
+    # Joined once: the data of a noisy image are as large as the image.
     return b"".join([SIGNATURE, *itertools.chain(*chunks)])
 
 

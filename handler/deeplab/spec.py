@@ -1,4 +1,4 @@
-"""What the model is: the facts that travel in the archive beside the network."""
+"""Model specification: the facts about the network that travel with it in the archive."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 
 EngineName = Literal["openvino", "torch"]
 Precision = Literal["f32", "bf16", "int8"]
-MAX_CLASSES = 255  # ids are 8-bit and 255 is the field's "ignore"
+MAX_CLASSES = 255  # ids are 8-bit, and 255 means "ignore" in segmentation masks
 
 
 class InvalidSpecError(ValueError):
@@ -16,11 +16,11 @@ class InvalidSpecError(ValueError):
 
 @dataclass(frozen=True)
 class InputSize:
-    """The size at which a network sees pictures.
+    """The size to which images are resized for a network.
 
-    long_side: length in pixels to which a picture's long side is resized, aspect kept.
+    long_side: length of the long side in pixels, aspect kept.
     grid: both sides are multiples of it plus one, and the network's coarse output is upsampled
-        with aligned corners; 1 where any size will do and corners are not aligned.
+        with aligned corners; 1 if any size will do and corners are not aligned.
     """
 
     long_side: int
@@ -28,18 +28,19 @@ class InputSize:
 
     @property
     def aligned(self) -> bool:
-        """Whether the corners of the coarse output lie on the picture's."""
+        """Whether the corners of the coarse output lie on the corners of the image."""
         return self.grid > 1
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """The model's facts; how it is operated (workers, batches, time-outs) is not among them.
+    """Facts about the model; its operation (workers, batches, timeouts) is configured elsewhere.
 
-    input: the size at which the network sees pictures.
-    mean, std: per RGB channel, for values in 0..1; they are already inside the graph.
-    precision: what the export proved; "bf16" is used only where the hardware has it, else f32;
-        "int8" is of the convolutions, and everything else as with bf16.
+    input: the size to which images are resized.
+    mean, std: per RGB channel, for values in 0..1; already part of the graph.
+    precision: as verified by the export; "bf16" falls back to f32 on hardware without it; "int8"
+        applies to the convolutions, everything else is computed as for bf16.
+    artefact: name of the network's file in the archive.
     sha256: of the network's weights file in the archive, hexadecimal.
     """
 
@@ -54,12 +55,12 @@ class ModelSpec:
     sha256: str
 
     def to_json(self) -> str:
-        """The form that is stored in the archive as model.json."""
+        """The content of the archive's model.json."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
 def read_spec(path: Path) -> ModelSpec:
-    """Read model.json; InvalidSpecError names what is wrong with it."""
+    """Read model.json; raises an InvalidSpecError that names the fault."""
     try:
         facts = json.loads(path.read_text())
         facts["mean"], facts["std"] = tuple(facts["mean"]), tuple(facts["std"])
@@ -70,10 +71,10 @@ def read_spec(path: Path) -> ModelSpec:
 
 
 def read_labels(path: Path) -> dict[int, str]:
-    """Read class id -> name.
+    """Read labels.json: class id -> name; raises InvalidSpecError.
 
-    Ids must be 0..n-1 without gaps. Names must not be empty, have no blanks around them, and be
-    unique whatever their case: requests tell them apart by nothing else.
+    Ids must be 0..n-1 without gaps. Names must be non-empty, without surrounding blanks, and unique
+    regardless of case: requests choose classes by them.
     """
     try:
         raw = json.loads(path.read_text())

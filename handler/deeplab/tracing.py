@@ -1,6 +1,6 @@
-"""OpenTelemetry spans of a worker, where the standard variables OTEL_* say where to send them.
+"""OpenTelemetry spans of a worker, exported if the standard variables OTEL_* name a collector.
 
-Nothing of OpenTelemetry is imported otherwise, and the archive serves where it is not installed.
+Otherwise OpenTelemetry is not imported, so the archive also serves where it is not installed.
 """
 
 import atexit
@@ -21,67 +21,67 @@ if TYPE_CHECKING:
 
 SERVICE = "segserve-worker"
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-FLUSH_S = 2.0  # of a worker's end: a collector that is away must not hold it up
+FLUSH_S = 2.0  # at most: an unreachable collector must not delay the end of a worker
 
-# Takes stage -> milliseconds, in the order in which the stages happened.
-Took = Callable[[Mapping[str, float]], None]
+# Takes stage -> milliseconds, in the order of execution.
+RecordStages = Callable[[Mapping[str, float]], None]
 
 
 class Tracing:
-    """Spans of this process; without a provider all of it does nothing."""
+    """Spans of this process; no-ops without a provider."""
 
     def __init__(self, provider: "TracerProvider | None" = None) -> None:
         self._provider = provider
 
     @contextmanager
-    def picture(self, headers: Mapping[str, str]) -> Iterator[Took]:
-        """A span for the block, a child of the one that ``traceparent`` among the headers names.
+    def image_span(self, headers: Mapping[str, str]) -> Iterator[RecordStages]:
+        """A span for the block, a child of the one that the header ``traceparent`` names.
 
-        headers: names in lower case. Gives what makes children of the stages' timings.
+        headers: names in lower case. Yields a function that adds a child span for each stage.
         """
         if self._provider is None:
-            yield _nothing
+            yield _discard
             return
         from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         parent = TraceContextTextMapPropagator().extract(dict(headers))
         tracer = self._provider.get_tracer("segserve")
-        # Not made the current one: the pictures of a batch take turns.
+        # Not made the current span: the images of a batch are processed alternately.
         span = tracer.start_span("segment", parent, kind=SpanKind.SERVER)
         try:
-            yield partial(_children, tracer, set_span_in_context(span), time.time_ns())
-        except Exception as exc:  # whatever it is, it goes on; the span tells of it
+            yield partial(_add_stages, tracer, set_span_in_context(span), time.time_ns())
+        except Exception as exc:  # recorded in the span and re-raised
             span.set_status(Status(StatusCode.ERROR, f"{type(exc).__name__}: {exc}"))
             raise
         finally:
             span.end()
 
     def close(self) -> None:
-        """Sends what is left; gives up after two seconds."""
+        """Export the remaining spans; gives up after two seconds."""
         if self._provider is not None:
-            # In a thread that may be left behind: the SDK itself would wait for half a minute.
-            last = Thread(target=self._provider.shutdown, daemon=True)
-            last.start()
-            last.join(FLUSH_S)
+            # In a thread that can be abandoned: the SDK itself would wait for half a minute.
+            shutdown = Thread(target=self._provider.shutdown, daemon=True)
+            shutdown.start()
+            shutdown.join(FLUSH_S)
 
 
-def _nothing(_timings: Mapping[str, float]) -> None:
+def _discard(_timings: Mapping[str, float]) -> None:
     pass
 
 
-def _children(
-    tracer: "Tracer", parent: "Context", began: int, timings: Mapping[str, float]
+def _add_stages(
+    tracer: "Tracer", parent: "Context", start_ns: int, timings: Mapping[str, float]
 ) -> None:
-    """Spans one after the other, from ``began`` on (nanoseconds since 1970)."""
+    """Add consecutive spans, the first from ``start_ns`` on (nanoseconds since 1970)."""
     for stage, milliseconds in timings.items():
-        ended = began + int(milliseconds * 1e6)
-        tracer.start_span(stage, parent, start_time=began).end(ended)
-        began = ended
+        end_ns = start_ns + int(milliseconds * 1e6)
+        tracer.start_span(stage, parent, start_time=start_ns).end(end_ns)
+        start_ns = end_ns
 
 
-def is_wanted(environment: Mapping[str, str]) -> bool:
-    """Whether the standard variables ask for traces."""
+def is_enabled(environment: Mapping[str, str]) -> bool:
+    """Whether the standard variables enable traces."""
     if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return False
     exporter = environment.get("OTEL_TRACES_EXPORTER", "").strip().lower()
@@ -89,8 +89,8 @@ def is_wanted(environment: Mapping[str, str]) -> bool:
 
 
 def start_tracing(environment: Mapping[str, str], warn: Callable[[str], object]) -> Tracing:
-    """Traces to the collector that the environment names; silent if it names none."""
-    if not is_wanted(environment):
+    """Trace to the collector that the environment names; do nothing if it names none."""
+    if not is_enabled(environment):
         return Tracing()
     try:
         provider = _provider()
@@ -98,9 +98,9 @@ def start_tracing(environment: Mapping[str, str], warn: Callable[[str], object])
         warn(f"OTEL_* asks for traces, and there will be none: {exc}")
         return Tracing()
     tracing = Tracing(provider)
-    # TorchServe's workers know no other end than to be killed: nothing would be sent at last.
+    # TorchServe ends its workers by SIGTERM, on which Python runs no exit handlers by default.
     atexit.register(tracing.close)
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, _exit)
     return tracing
 
 
@@ -118,5 +118,5 @@ def _provider() -> "TracerProvider":
     return provider
 
 
-def _end(_number: int, _frame: FrameType | None) -> None:
+def _exit(_number: int, _frame: FrameType | None) -> None:
     sys.exit(0)

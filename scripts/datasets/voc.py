@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from deeplab.decode import decode
+from deeplab.errors import RejectedImageError
 from deeplab.preprocess import upright
-from deeplab.refusals import RejectedImageError
 
 IMAGES, MASKS = "JPEGImages", "SegmentationClass"
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")

@@ -12,8 +12,8 @@ from PIL import Image
 
 from deeplab.decode import MAX_PIXELS
 from deeplab.engines import load_engine
+from deeplab.errors import RejectedImageError
 from deeplab.pipeline import segment
-from deeplab.refusals import RejectedImageError
 from deeplab.spec import InvalidSpecError, read_labels, read_spec
 from scripts.archives.archive import ZIP_ERRORS
 from scripts.export.eager import EagerModel

@@ -17,7 +17,7 @@ from playwright.sync_api import Error as PlaywrightError
 from tests.stack import ROOT, Stack, free_ports, running_stack
 from tests.unit.ui.gateway_double import GatewayDouble, running_double
 
-# What a test browser must not do by itself: sync, update, ask the network for anything.
+# No request that a page did not make: no sync, no updates.
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -33,7 +33,7 @@ OpenPage = Callable[[str], Page]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Start Chromium, or fail with the line that says how to get it."""
+    """Start Chromium, or fail with instructions to install it."""
     chromium = os.environ.get("SEGSERVE_TEST_CHROMIUM") or shutil.which("chromium")
     if not chromium or not Path(chromium).exists():
         pytest.fail(
@@ -55,7 +55,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[OpenPage]:
-    """Open an address in a clean profile; afterwards nothing may have gone elsewhere."""
+    """Open addresses in a clean profile; no request may go to another host."""
     context = browser.new_context(viewport={"width": 1280, "height": 1400})
     foreign: list[str] = []
 
@@ -74,7 +74,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 
 
 def _load(page: Page, url: str) -> None:
-    """Open an address; again if a network interface of this machine came or went meanwhile.
+    """Open an address; again if a network interface appeared or disappeared meanwhile.
 
     Chromium then drops what it is loading, also from loopback: containers elsewhere do that.
     """
@@ -110,7 +110,7 @@ def gateway() -> Iterator[GatewayDouble]:
 
 @contextlib.contextmanager
 def running_page(gateway_url: str) -> Iterator[str]:
-    """Run the page alone with `python -m ui`; gives its address, leaves no process."""
+    """Run the page alone with `python -m ui`; yields its address, stops the process."""
     (port,) = free_ports(1)
     settings = {"SEGSERVE_UI_PORT": str(port), "SEGSERVE_UI_GATEWAY_URL": gateway_url}
     process = subprocess.Popen(
@@ -131,5 +131,5 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(httpx.TransportError):
             if httpx.get(url, trust_env=False).is_success:
                 return
-        time.sleep(0.1)  # Streamlit tells nobody when it is up: ask again
+        time.sleep(0.1)  # Streamlit does not signal that it is up
     pytest.fail(f"The page did not start: {url}")

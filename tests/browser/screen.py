@@ -1,4 +1,4 @@
-"""What a person would do and see on the page, as functions."""
+"""Actions on the page and what it shows, as functions."""
 
 import io
 from collections.abc import Iterator
@@ -24,13 +24,13 @@ def upload(page: Page, path: Path) -> None:
 
 
 def wait_for_result(page: Page) -> None:
-    """Wait until a result with its provenance is there and its picture is loaded."""
+    """Wait until a result with its provenance is there and its image is loaded."""
     expect(page.get_by_text("Made by")).to_be_visible(timeout=60_000)
     settle(page)
 
 
 def settle(page: Page) -> None:
-    """Wait until the page has stopped drawing and its pictures are loaded."""
+    """Wait until the page has stopped drawing and its images are loaded."""
     expect(page.locator('[data-testid="stApp"]')).to_have_attribute(
         "data-test-script-state", "notRunning"
     )
@@ -38,19 +38,19 @@ def settle(page: Page) -> None:
 
 
 def segmented(page: Page) -> Image.Image:
-    """Photograph the picture under Segmented."""
+    """Take a screenshot of the segmented image."""
     return Image.open(io.BytesIO(page.locator(".st-key-segmented img").screenshot())).convert("RGB")
 
 
-def share_of(colour: tuple[int, int, int], picture: Image.Image) -> float:
-    """Give the share of pixels that have a colour, give or take what JPEG does to it."""
+def share_of(colour: tuple[int, int, int], image: Image.Image) -> float:
+    """Compute the share of pixels of a colour, with a tolerance for JPEG."""
     near = sum(
         count
-        for count, pixel in picture.getcolors(picture.width * picture.height) or []
+        for count, pixel in image.getcolors(image.width * image.height) or []
         if isinstance(pixel, tuple)
         and all(abs(a - b) <= 12 for a, b in zip(pixel, colour, strict=True))
     )
-    return near / (picture.width * picture.height)
+    return near / (image.width * image.height)
 
 
 def set_opacity(page: Page, key: str) -> None:
@@ -60,14 +60,14 @@ def set_opacity(page: Page, key: str) -> None:
 
 
 def show_map(page: Page) -> None:
-    """Show the colours without the photograph."""
+    """Switch to the map: the mask without the image."""
     with redrawn(page):
         page.get_by_role("radio", name="Map").click()
 
 
 @contextmanager
 def redrawn(page: Page) -> Iterator[None]:
-    """Wait until what happens inside has given Segmented another picture."""
+    """Wait until the actions inside have changed the segmented image."""
     image = page.locator(".st-key-segmented img")
     before = image.get_attribute("src") or ""
     yield

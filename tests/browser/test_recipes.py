@@ -18,15 +18,15 @@ PHOTOGRAPH = ROOT / "ui" / "examples" / "cat.jpg"
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder without a line for each request."""
+    """A file server without a log line per request."""
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Discard the line."""
 
 
 @pytest.fixture
 def origin(tmp_path: Path) -> Iterator[str]:
-    """Where the page comes from."""
+    """Serve the page from an origin that is not the gateway's."""
     handler = functools.partial(_Quiet, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever)
@@ -39,7 +39,7 @@ def origin(tmp_path: Path) -> Iterator[str]:
 def test_a_page_of_another_origin_draws_the_overlay(
     browser: Browser, stack: Stack, origin: str, tmp_path: Path
 ) -> None:
-    """On a canvas of the photograph's size, and says why where there is none."""
+    """On a canvas of the photograph's size; for another file it shows the reason."""
     page = browser.new_page()
     with second_gateway(stack, CORS_ORIGINS=origin) as gateway:
         (tmp_path / "index.html").write_text(PAGE.replace(ADDRESS, gateway))

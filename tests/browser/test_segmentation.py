@@ -31,7 +31,7 @@ def test_an_upload_becomes_a_visible_mask(page: Page) -> None:
 def test_a_click_on_an_example_segments_it(
     page: Page, example: str, name: str, colour: tuple[int, int, int]
 ) -> None:
-    """The picture's subject is the largest class, in the legend and on the map."""
+    """The image's subject is the largest class, in the legend and on the map."""
     screen.press(page, example)
     screen.wait_for_result(page)
     expect(page.locator("ul.legend li").first).to_contain_text(name)
@@ -40,7 +40,7 @@ def test_a_click_on_an_example_segments_it(
 
 
 def test_the_slider_fades_the_classes(page: Page) -> None:
-    """At 0 % the photograph, at 100 % the colours, nothing asked again in between."""
+    """At 0 % the photograph, at 100 % the colours, without another request."""
     screen.press(page, "Astronaut")
     screen.wait_for_result(page)
     made = page.get_by_text("Request id").inner_text()
@@ -65,7 +65,7 @@ def test_the_mask_can_be_downloaded(page: Page) -> None:
 
 
 def test_the_overlay_can_be_downloaded(page: Page) -> None:
-    """A picture in colour of the photograph's size, made when it is asked for."""
+    """An RGB image of the photograph's size, drawn on request."""
     screen.press(page, "Astronaut")
     screen.wait_for_result(page)
     with page.expect_download() as download:
@@ -75,10 +75,10 @@ def test_the_overlay_can_be_downloaded(page: Page) -> None:
 
 
 @pytest.mark.parametrize("name", ["broken.jpg", "note.jpg", "empty.png"])
-def test_a_file_that_is_no_picture_gives_words_with_a_request_id(
+def test_a_file_that_is_no_image_gives_a_message_with_a_request_id(
     page: Page, tmp_path: Path, name: str
 ) -> None:
-    """The gateway's words are shown, never a stack trace and never a broken picture."""
+    """The gateway's message is shown, never a stack trace or a broken image."""
     whole = (EXAMPLES / "cat.jpg").read_bytes()
     content = {"broken.jpg": whole[:300], "note.jpg": b"just words", "empty.png": b""}[name]
     (tmp_path / name).write_bytes(content)
@@ -107,7 +107,7 @@ def test_a_sideways_photograph_is_shown_upright(page: Page, tmp_path: Path) -> N
     ("name", "mode"),
     [("cat.gif", "P"), ("cat.tiff", "I;16"), ("cat.tif", "CMYK"), ("cat.avif", "RGB")],
 )
-def test_odd_pictures_are_shown_and_segmented(
+def test_odd_images_are_shown_and_segmented(
     page: Page, tmp_path: Path, name: str, mode: str
 ) -> None:
     """Formats and modes that a browser cannot show are shown all the same."""

@@ -1,20 +1,38 @@
-"""What the page says when there is no gateway, no model, or more than one version."""
+"""The page without a gateway, without a model, and with more than one version."""
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser import screen
 from tests.browser.conftest import OpenPage, running_page
 from tests.unit.ui.gateway_double import GatewayDouble
 
+_COUNT_MENUS = """
+window.menus = 0;
+new MutationObserver(() => {
+  window.menus += document.querySelectorAll('[data-testid="stSidebarNav"]').length;
+}).observe(document, {subtree: true, childList: true});
+"""
+
 
 def test_without_a_gateway_the_page_says_what_to_do(open_page: OpenPage) -> None:
-    """The page opens; a click gives words, not a stack trace."""
+    """The page opens; a click gives a message, not a stack trace."""
     with running_page("http://127.0.0.1:9") as url:
         page = open_page(url)
         expect(page.get_by_role("alert")).to_contain_text("Nothing answers at http://127.0.0.1:9")
         screen.press(page, "Cat")
         expect(page.get_by_role("alert").nth(1)).to_contain_text("Request id: ")
         expect(page.get_by_text("Traceback")).to_have_count(0)
+
+
+def test_the_first_visitor_sees_no_navigation(browser: Browser, gateway: GatewayDouble) -> None:
+    """There is one page, so no menu appears, not even for a moment in a server's first session."""
+    with running_page(gateway.url) as url:
+        page = browser.new_page()
+        page.add_init_script(_COUNT_MENUS)
+        page.goto(url)
+        expect(page.get_by_text("Ready: deeplabv3 1.0")).to_be_visible(timeout=15_000)
+        assert page.evaluate("window.menus") == 0
+        page.close()
 
 
 def test_the_page_notices_by_itself_that_the_model_is_ready(

@@ -10,8 +10,8 @@ from tests.archives import renumbered
 from tests.browser import screen
 from tests.browser.conftest import OpenPage
 from tests.stack import ROOT, Stack
-from ui.answers import ModelVersion, Readiness
-from ui.gateway_client import GatewayClient
+from ui.client.gateway_client import GatewayClient
+from ui.client.responses import ModelVersion, Readiness
 
 SECOND = "1.0.1"
 
@@ -28,17 +28,17 @@ def test_a_second_version_can_be_chosen(stack: Stack, open_page: OpenPage, tmp_p
         expect(page.get_by_text(f"version {SECOND}")).to_be_visible()
 
 
-def test_the_page_understands_every_answer_of_the_gateway(stack: Stack) -> None:
-    """What the page asks the gateway double in other tests, the real one answers alike."""
+def test_the_page_understands_every_response_of_the_gateway(stack: Stack) -> None:
+    """The real gateway responds as the double of the other tests does."""
     client = GatewayClient(stack.gateway_url, 30)
     assert client.readiness() == Readiness("deeplabv3", "1.0")
     assert ModelVersion("1.0", default=True, ready=True) in client.models()[0].versions
     labels = {label.id: label for label in client.labels("deeplabv3", "1.0")}
     assert (labels[15].name, labels[15].colours["seed"]) == ("person", "#0f78d2")
     astronaut = (ROOT / "ui" / "examples" / "astronaut.jpg").read_bytes()
-    answer = client.segment(astronaut, "1.0")
-    assert (answer.model, answer.version) == ("deeplabv3", "1.0")
-    assert sum(answer.class_pixels.values()) == 512 * 512
+    result = client.segment(astronaut, "1.0")
+    assert (result.model, result.version) == ("deeplabv3", "1.0")
+    assert sum(result.class_pixels.values()) == 512 * 512
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
-"""Runs in a process of its own: load an unpacked archive as a worker does, and use it once.
+"""Loads an unpacked archive as a TorchServe worker does, and segments one image.
 
-``python -I loads_like_torchserve.py ARCHIVE_FOLDER PHOTOGRAPH`` prints what it found as JSON.
+``python -I loads_like_torchserve.py ARCHIVE_FOLDER IMAGE`` runs in a process of its own and prints
+its observations as JSON.
 """
 
 import base64
@@ -13,7 +14,7 @@ from typing import Any
 
 
 class Context:
-    """As little as a handler may rely on."""
+    """The parts of TorchServe's context that a handler may use."""
 
     def __init__(self, folder: Path):
         self.manifest = json.loads((folder / "MAR-INF" / "MANIFEST.json").read_text())
@@ -23,28 +24,28 @@ class Context:
         self.status = 200
 
     def get_request_header(self, _index: int, _key: str) -> None:
-        """The client sent none."""
+        """Return None: the client sent no headers."""
 
     def get_all_request_header(self, _index: int) -> dict[str, str]:
-        """The client sent none."""
+        """Return no headers: the client sent none."""
         return {}
 
     def set_response_header(self, _index: int, key: str, value: str) -> None:
-        """Remember it."""
+        """Store a header of the response."""
         self.headers[key] = value
 
     def set_response_content_type(self, _index: int, value: str) -> None:
-        """Remember it."""
+        """Store the media type of the response."""
         self.headers["content-type"] = value
 
     def set_response_status(self, code: int, phrase: str, idx: int) -> None:
-        """Remember it."""
+        """Store the status of the response."""
         self.status = code
 
 
 def main() -> None:
-    """Import by the manifest's name, take the one class, initialise, handle one picture."""
-    folder, photograph = Path(sys.argv[1]), Path(sys.argv[2])
+    """Import the module that the manifest names, initialise its one class, segment one image."""
+    folder, image = Path(sys.argv[1]), Path(sys.argv[2])
     before = set(sys.modules)
     sys.path.insert(0, str(folder))
     context = Context(folder)
@@ -56,8 +57,8 @@ def main() -> None:
     ]
     handler: Any = classes[0]()
     handler.initialize(context)
-    body = handler.handle([{"body": bytearray(photograph.read_bytes())}], context)[0]
-    facts = {
+    body = handler.handle([{"body": bytearray(image.read_bytes())}], context)[0]
+    observations = {
         "classes": [each.__name__ for each in classes],
         "functions": [name for name in ("handle",) if hasattr(module, name)],
         "status": context.status,
@@ -66,7 +67,7 @@ def main() -> None:
         "modules": sorted(set(sys.modules) - before),
         "path": sys.path,
     }
-    print(json.dumps(facts))
+    print(json.dumps(observations))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The client that the page has installed is the one that the OpenAPI document gives."""
+"""The installed client is generated from the OpenAPI document."""
 
 import subprocess
 from pathlib import Path
@@ -10,7 +10,7 @@ INSTALLED = Path(segserve_client.__file__).parent
 
 
 def _files(package: Path) -> dict[str, str]:
-    """Path below the package -> the text of the file, but for what Python compiles."""
+    """Path below the package -> text of the file, without compiled Python."""
     return {
         str(path.relative_to(package)): path.read_text(encoding="utf-8")
         for path in package.rglob("*")
@@ -19,8 +19,8 @@ def _files(package: Path) -> dict[str, str]:
 
 
 def test_the_installed_client_is_what_make_client_writes(tmp_path: Path) -> None:
-    """`make run` and `make test` install it anew when the document changes."""
-    # The environment is this test's own: whether it is up to date is not asked.
+    """The installed client is up to date with the OpenAPI document."""
+    # --assume-old: do not update the environment in which this test runs.
     command = ["make", "--assume-old=.venv/packages.stamp", "client", f"OUT={tmp_path / 'client'}"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
     written = _files(tmp_path / "client" / "segserve_client")
@@ -29,5 +29,5 @@ def test_the_installed_client_is_what_make_client_writes(tmp_path: Path) -> None
 
 
 def test_the_installed_client_has_its_types() -> None:
-    """Else the checks of types would look at none of the page's requests."""
+    """The package is typed, so that mypy checks the page's requests."""
     assert (INSTALLED / "py.typed").exists()

@@ -1,4 +1,4 @@
-"""What docker-compose.yml says can be true on every machine."""
+"""The defaults in docker-compose.yml work on every machine."""
 
 import re
 from pathlib import Path
@@ -14,31 +14,31 @@ README = (ROOT / "deploy" / "README.md").read_text()
 
 
 def default_of(value: str) -> str:
-    """What Compose puts in where the variable is not set."""
-    found = re.fullmatch(r"\$\{\w+:-(.+)\}", value)
-    assert found is not None, value
-    return found[1]
+    """The default that Compose substitutes for an unset variable."""
+    match = re.fullmatch(r"\$\{\w+:-(.+)\}", value)
+    assert match is not None, value
+    return match[1]
 
 
 def documented(variable: str) -> str:
-    """The default in the variable's row."""
-    found = re.search(rf"^\| `{variable}` \| `(.+?)` \|", README, re.MULTILINE)
-    assert found is not None, variable
-    return found[1]
+    """The default in the variable's row of deploy/README.md."""
+    match = re.search(rf"^\| `{variable}` \| `(.+?)` \|", README, re.MULTILINE)
+    assert match is not None, variable
+    return match[1]
 
 
 def test_workers_are_limited_as_their_memory_is() -> None:
-    """Both have a number by default: with one worker for each pair of cores, none would fit."""
+    """The default number of workers fits the default memory limit; one per two cores might not."""
     workers = default_of(str(SERVING["environment"]["SEGSERVE_SERVE_WORKERS"]))
     memory = default_of(SERVING["mem_limit"])
     assert workers == documented("SEGSERVE_SERVE_WORKERS")
     assert memory == documented("SEGSERVE_SERVING_MEMORY")
-    # 1.6 GB with two workers and large pictures, and what each further one takes.
+    # 1.6 GB with two workers and large images, plus the memory of each further worker.
     assert 1.6 + 0.4 * (int(workers) - 2) < float(memory.removesuffix("g"))
 
 
 def test_what_the_containers_guide_runs_without_docker_is_set_up_first() -> None:
-    """Whoever has only Docker has no environment yet; what is made in it suits the containers."""
+    """The guide's last command sets up what it needs, and builds for the CPU of the containers."""
     (command,) = re.findall(r"^(?:.*(?:\.venv/|\./segserve)\S*).*$", README, re.MULTILINE)[-1:]
-    assert command.startswith("./segserve build --device cpu ")  # it sets up what it needs
+    assert command.startswith("./segserve build --device cpu ")
     assert re.findall(r"^.*\.venv/.*$", README, re.MULTILINE) == []

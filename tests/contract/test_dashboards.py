@@ -1,4 +1,4 @@
-"""Rules, dashboard and documentation name the metrics that there are, and no others."""
+"""Rules, dashboard and documentation agree with the gateway's metrics."""
 
 import json
 import re
@@ -20,50 +20,50 @@ RECORDED = re.compile(r"\bsegserve:[a-z0-9_:]+")
 
 
 def metrics() -> dict[str, str]:
-    """Name -> type of every family of a gateway."""
-    found = Metrics(Settings.model_construct())
-    found.watch(lambda: 0, lambda: 0, lambda: 0)
-    return {family.name: family.type for family in found.registry.collect()}
+    """Name -> type of every metric family of a gateway."""
+    gateway_metrics = Metrics(Settings.model_construct())
+    gateway_metrics.watch(lambda: 0, lambda: 0, lambda: 0)
+    return {family.name: family.type for family in gateway_metrics.registry.collect()}
 
 
 def series() -> set[str]:
-    """The names that a query may use."""
+    """The series names that a query may use."""
     return {name + suffix for name, kind in metrics().items() for suffix in SUFFIXES[kind]}
 
 
 def rules() -> list[dict[str, Any]]:
-    """Every rule of every group."""
+    """All rules of all groups."""
     groups: list[dict[str, Any]] = yaml.safe_load(RULES.read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 
 def panels() -> list[dict[str, Any]]:
-    """Every panel of the dashboard."""
-    found: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
-    return found
+    """All panels of the dashboard."""
+    panels: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
+    return panels
 
 
 def queries() -> list[str]:
-    """Every expression of rules and dashboard."""
+    """All expressions of rules and dashboard."""
     shown = [target["expr"] for panel in panels() for target in panel["targets"]]
     return [rule["expr"] for rule in rules()] + shown
 
 
 def test_every_metric_in_a_query_exists() -> None:
-    """A panel that stays empty looks like a calm day."""
+    """No query refers to a missing metric, whose panel would stay empty."""
     used = {name for query in queries() for name in USED.findall(query)}
     assert used - series() == set()
     assert len(used) > 10
 
 
 def test_every_recorded_name_in_a_query_is_recorded() -> None:
-    """By a rule of ours."""
+    """Recorded names are used, and have a recording rule."""
     recorded = {rule["record"] for rule in rules() if "record" in rule}
     assert {name for query in queries() for name in RECORDED.findall(query)} == recorded
 
 
-def test_every_metric_is_looked_at() -> None:
-    """By a panel or a rule; what nobody looks at need not be counted."""
+def test_every_metric_is_used() -> None:
+    """Every metric is used by a panel or a rule."""
     used = {name for query in queries() for name in USED.findall(query)}
     ours = {name: kind for name, kind in metrics().items() if name.startswith("segserve_")}
     unseen = {
@@ -75,7 +75,7 @@ def test_every_metric_is_looked_at() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    """In the table, as a query would name it, and nothing else is there."""
+    """The table in docs/telemetry.md has exactly the gateway's metrics."""
     page = (ROOT / "docs" / "telemetry.md").read_text()
     rows = re.findall(r"^\| `(segserve_\w+)` \|", page, re.MULTILINE)
     there = {
@@ -87,7 +87,7 @@ def test_every_metric_is_documented() -> None:
 
 
 def test_every_alert_is_documented() -> None:
-    """With what to do about it."""
+    """The table in docs/telemetry.md has exactly the alerts."""
     page = (ROOT / "docs" / "telemetry.md").read_text()
     alerts = [rule["alert"] for rule in rules() if "alert" in rule]
     assert re.findall(r"^\| `(Segserve\w+)` \|", page, re.MULTILINE) == alerts
@@ -95,13 +95,13 @@ def test_every_alert_is_documented() -> None:
 
 @pytest.mark.parametrize("rule", [r for r in rules() if "alert" in r], ids=lambda r: r["alert"])
 def test_every_alert_says_what_is_wrong(rule: dict[str, Any]) -> None:
-    """To whoever is woken by it."""
+    """An alert has a severity, a summary and a description."""
     assert rule["labels"]["severity"] in {"page", "ticket"}
     assert set(rule["annotations"]) == {"summary", "description"}
 
 
 def test_every_alert_has_a_test() -> None:
-    """`promtool test rules` runs them."""
+    """`promtool test rules` lets every alert fire."""
     tests = yaml.safe_load(RULES.with_name("rules_test.yml").read_text())["tests"]
     fired = {
         each["alertname"]
@@ -113,7 +113,7 @@ def test_every_alert_has_a_test() -> None:
 
 
 def test_the_panels_lie_beside_each_other() -> None:
-    """Grafana has 24 columns; no panel covers another, and none has another's number."""
+    """Panels have unique ids and do not overlap on Grafana's 24 columns."""
     taken = [
         (x, y)
         for panel in panels()

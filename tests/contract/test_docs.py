@@ -1,4 +1,4 @@
-"""The documentation names what there is, and nothing else: commands, settings, routes, links."""
+"""The documentation agrees with the code: commands, settings, routes, links."""
 
 import json
 import re
@@ -8,6 +8,7 @@ import click
 import pytest
 from pydantic_settings import BaseSettings
 
+from deeplab.formats import FORMAT_NAMES
 from gateway.settings import Settings as GatewaySettings
 from scripts.cli.options import variable_of
 from scripts.launch.settings import Settings as ServeSettings
@@ -17,24 +18,24 @@ from ui.settings import Settings as UiSettings
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
-# Our own pages: top level and the folders that hold documentation, not what lies about.
+# Our own pages: the top level and the folders with documentation.
 PAGES = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "deploy/**/*.md", "model_store/**/*.md", "ui/**/*.md")
     for path in ROOT.glob(pattern)
 )
-# Records of what was: a file or a command that they name may be gone since.
+# Pages about the past may name files and commands that are gone.
 HISTORY = (ROOT / "CHANGELOG.md", *(ROOT / "docs" / "decisions").glob("*.md"))
 ROW = re.compile(r"^\| (.+?) \|(.*)\|$", re.MULTILINE)
-# Paths that mean something on one machine only, and what was left to do.
+# Paths of one machine, and unfinished work.
 PRIVATE = re.compile(rf"{re.escape(str(ROOT))}|/(?:home|root|mnt|opt|srv|tmp)/\w|\bTODO\b")
-# Where a page may send its reader; no package registry, which is each machine's own choice.
+# Hosts that a page may link to; no package registry, which each machine chooses.
 HOSTS = {"127.0.0.1", "keepachangelog.com", "semver.org", "flic.kr"}
 FOLDERS = "benchmarks|deploy|docs|gateway|handler|model_store|scripts|tests|ui"
 
 
 def name_of(path: Path) -> str:
-    """A page's path below the root, for the name of its test."""
+    """A page's path below the root, as the id of its test."""
     return str(path.relative_to(ROOT))
 
 
@@ -45,7 +46,7 @@ def settings_rows() -> dict[str, str]:
 
 
 def fields_of(*parts: type[BaseSettings]) -> list[tuple[str, object]]:
-    """(variable, default) of every field; a default that is computed or a path is None."""
+    """(variable, default) of every field; None for a default that is computed or a path."""
     return [
         (f"{part.model_config['env_prefix']}{name.upper()}", _plain(field.default))
         for part in parts
@@ -65,36 +66,36 @@ def _as_text(default: object) -> str | None:
 
 @pytest.mark.parametrize("command", ["make run", "make test", "curl -F file=@"])
 def test_the_first_screen_shows_how_to_begin(command: str) -> None:
-    """Whoever opens the README sees the two commands and a request without scrolling far."""
+    """The first screen of the README has the two commands and a request."""
     assert command in "\n".join(README.splitlines()[:60])
 
 
 def test_readme_and_makefile_name_the_same_targets() -> None:
-    """Every command that is documented exists, and every one that exists is documented."""
-    there = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
+    """The README has exactly the documented targets of the Makefile."""
+    existing = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
     named = set(re.findall(r"\bmake ([a-z-]+)`", README))
-    assert there == named
+    assert existing == named
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_page_names_only_targets_that_exist(page: Path) -> None:
-    """`make something` in any page works."""
-    there = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
-    assert set(re.findall(r"`(?:[A-Z_]+=\S+ )*make ([a-z-]+)", page.read_text())) <= there
+    """Every `make` target in a page exists."""
+    existing = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    assert set(re.findall(r"`(?:[A-Z_]+=\S+ )*make ([a-z-]+)", page.read_text())) <= existing
 
 
 @pytest.mark.parametrize(
     ("variable", "default"), fields_of(ServeSettings, GatewaySettings, UiSettings)
 )
 def test_every_setting_is_documented(variable: str, default: str | None) -> None:
-    """A row with the variable, its default and a sentence."""
+    """Every setting has a row with its default and a sentence."""
     cells = settings_rows()[variable].split("|")
     assert default is None or cells[0].strip() == f"`{default}`"
     assert len(cells[1].split()) > 2
 
 
 def test_no_setting_is_documented_that_does_not_exist() -> None:
-    """Every SEGSERVE_ variable in the table is one that some code reads."""
+    """Every SEGSERVE_ variable in the table is read by the code."""
     code = "".join(
         path.read_text()
         for folder in ("handler", "scripts", "tests/browser")
@@ -107,7 +108,7 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
 
 
 def test_every_variable_of_the_containers_is_documented() -> None:
-    """What docker-compose.yml takes from the environment has a row in deploy/README.md."""
+    """Every variable of docker-compose.yml has a row in deploy/README.md."""
     compose = (ROOT / "docker-compose.yml").read_text()
     given = set(re.findall(r"\$\{([A-Z_]+)", compose))
     passed_on = set(re.findall(r"^ +(SEGSERVE_[A-Z_]+):$", compose, re.MULTILINE))
@@ -138,27 +139,34 @@ def test_the_former_names_are_documented(name: str) -> None:
 
 
 def test_every_route_is_documented() -> None:
-    """docs/api.md lists the operations of the OpenAPI document, and no others."""
+    """docs/api.md lists exactly the operations of the OpenAPI document."""
     document = json.loads((ROOT / "docs" / "openapi.json").read_text())
-    there = {
+    existing = {
         f"{method.upper()} {path}"
         for path, operations in document["paths"].items()
         for method in operations
     }
     page = (ROOT / "docs" / "api.md").read_text()
-    assert set(re.findall(r"^\| `([A-Z]+ /\S*)` \|", page, re.MULTILINE)) == there
+    assert set(re.findall(r"^\| `([A-Z]+ /\S*)` \|", page, re.MULTILINE)) == existing
 
 
 def test_every_error_code_is_documented() -> None:
-    """docs/api.md has a row with status and code for each error of the gateway, and no others."""
+    """docs/api.md has exactly the gateway's errors, with status and code."""
     source = (ROOT / "gateway" / "errors.py").read_text()
-    there = set(re.findall(r'status, code, title = (\d+), "(\w+)"', source))
+    existing = set(re.findall(r'status, code, title = (\d+), "(\w+)"', source))
     page = (ROOT / "docs" / "api.md").read_text()
-    assert set(re.findall(r"^\| (\d+) \| `(\w+)` \|", page, re.MULTILINE)) == there
+    assert set(re.findall(r"^\| (\d+) \| `(\w+)` \|", page, re.MULTILINE)) == existing
+
+
+def test_the_image_formats_are_documented() -> None:
+    """docs/api.md lists the formats that the handler accepts, in the order of its table."""
+    page = (ROOT / "docs" / "api.md").read_text()
+    listed = re.findall(r"^\| formats \| ([\w, ]+);", page, re.MULTILINE)
+    assert listed == [", ".join(FORMAT_NAMES)]
 
 
 def test_every_decision_is_in_the_index() -> None:
-    """The index names every decision, each has the four parts, and numbers have no gaps."""
+    """Decisions are numbered without gaps, have the four parts, and are in the index."""
     folder = ROOT / "docs" / "decisions"
     decisions = sorted(path for path in folder.glob("*.md") if path.name != "README.md")
     index = (folder / "README.md").read_text()
@@ -173,7 +181,7 @@ def test_every_decision_is_in_the_index() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
-    """Every relative link of a page names a file or folder that exists."""
+    """Every relative link of a page names an existing file or folder."""
     targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
     relative = [target.split("#")[0] for target in targets if "://" not in target]
     assert [target for target in relative if not (page.parent / target).exists()] == []
@@ -181,7 +189,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in HISTORY], ids=name_of)
 def test_named_files_exist(page: Path) -> None:
-    """A source file or module that a page names is there."""
+    """Every source file or module that a page names exists; decision records are exempt."""
     text = page.read_text()
     files = re.findall(rf"`((?:{FOLDERS})/[\w./-]+\.(?:py|yaml|json|md|txt))`", text)
     modules = re.findall(rf"python -m ((?:{FOLDERS})[\w.]*)", text)
@@ -196,7 +204,7 @@ def _source_of(module: str) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_page_is_for_every_reader(page: Path) -> None:
-    """No path of one machine, no host that is nobody's business, nothing left to do."""
+    """A page has no path of one machine, no foreign host and no unfinished work."""
     text = page.read_text()
     assert PRIVATE.findall(text) == []
     assert set(re.findall(r"https?://([^\s/:)>`]+)", text)) <= HOSTS
@@ -204,5 +212,5 @@ def test_a_page_is_for_every_reader(page: Path) -> None:
 
 @pytest.mark.parametrize("name", ["LICENSE", "NOTICE"])
 def test_the_licence_is_there(name: str) -> None:
-    """Apache-2.0, as the project's metadata says."""
+    """The licence is Apache-2.0, as in the project's metadata."""
     assert "Apache License" in (ROOT / name).read_text()

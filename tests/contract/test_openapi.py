@@ -1,4 +1,4 @@
-"""The checked-in OpenAPI document is the gateway's, and says all that a client needs."""
+"""The checked-in OpenAPI document."""
 
 import json
 from pathlib import Path
@@ -7,16 +7,16 @@ from typing import Any
 import openapi_spec_validator
 import pytest
 
-from gateway.openapi import file as openapi_file
+from gateway import export_openapi as openapi_file
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    """The document as it is checked in."""
-    found: dict[str, Any] = json.loads(DOCUMENT.read_text(encoding="utf-8"))
-    return found
+    """The checked-in document."""
+    parsed: dict[str, Any] = json.loads(DOCUMENT.read_text(encoding="utf-8"))
+    return parsed
 
 
 def _operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -28,18 +28,18 @@ def _operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_the_document_has_not_drifted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`make openapi` writes what is checked in, whatever the environment sets."""
+    """`make openapi` writes the checked-in document, independent of the environment."""
     monkeypatch.setenv("SEGSERVE_GATEWAY_MAX_IMAGE_BYTES", "1")
     assert openapi_file.text() == DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_it_is_an_openapi_document(document: dict[str, Any]) -> None:
-    """By the specification's own schema; also every default is one."""
+    """The document is valid by the specification's own schema."""
     openapi_spec_validator.validate(document)
 
 
 def test_every_operation_has_a_name_that_reads_well_in_a_client(document: dict[str, Any]) -> None:
-    """Clients that are generated call their functions so: a change breaks them."""
+    """Operation ids are function names of generated clients: a change would break them."""
     assert [operation["operationId"] for _, operation in sorted(_operations(document))] == [
         "revoke_key",
         "health",
@@ -69,12 +69,12 @@ def test_every_operation_has_a_name_that_reads_well_in_a_client(document: dict[s
 
 
 def test_the_title_is_the_contracts(document: dict[str, Any]) -> None:
-    """Clients of the prototype find the title they know."""
+    """The title is the prototype's."""
     assert document["info"]["title"] == "DeepLabV3 image segmentation"
 
 
 def test_every_public_route_is_there(document: dict[str, Any]) -> None:
-    """Neither fewer nor more."""
+    """The document has exactly the public routes."""
     assert sorted(name for name, _ in _operations(document)) == [
         "DELETE /v1/admin/keys/{key_id}",
         "GET /healthz",
@@ -104,7 +104,7 @@ def test_every_public_route_is_there(document: dict[str, Any]) -> None:
 
 
 def test_the_image_is_a_required_file(document: dict[str, Any]) -> None:
-    """A generated client and the page at /docs offer a file to choose."""
+    """Generated clients and the page at /docs ask for a file."""
     body = document["paths"]["/segmentation"]["post"]["requestBody"]
     (reference,) = body["content"]["multipart/form-data"]["schema"].values()
     schema = document["components"]["schemas"][reference.rpartition("/")[2]]
@@ -113,11 +113,11 @@ def test_the_image_is_a_required_file(document: dict[str, Any]) -> None:
     assert schema["properties"]["file"]["format"] == "binary"
 
 
-def test_the_answer_is_a_png_with_its_facts(document: dict[str, Any]) -> None:
-    """The documented headers are those that are sent."""
-    answer = document["paths"]["/segmentation"]["post"]["responses"]["200"]
-    assert list(answer["content"]) == ["image/png"]
-    assert sorted(answer["headers"]) == [
+def test_the_response_is_a_png_with_its_facts(document: dict[str, Any]) -> None:
+    """The documented headers of /segmentation are those that are sent."""
+    response = document["paths"]["/segmentation"]["post"]["responses"]["200"]
+    assert list(response["content"]) == ["image/png"]
+    assert sorted(response["headers"]) == [
         "Cache-Control",
         "Server-Timing",
         "X-Class-Pixels",
@@ -129,28 +129,28 @@ def test_the_answer_is_a_png_with_its_facts(document: dict[str, Any]) -> None:
 
 
 def test_every_error_is_a_problem_with_an_example(document: dict[str, Any]) -> None:
-    """Each code of each operation is shown once, with Retry-After where it is sent."""
+    """Each error of each operation has one example, and Retry-After where it is sent."""
     for name, operation in _operations(document):
-        for status, answer in operation["responses"].items():
-            assert "X-Request-ID" in answer["headers"], (name, status)
+        for status, response in operation["responses"].items():
+            assert "X-Request-ID" in response["headers"], (name, status)
             if int(status) < 400:
                 continue
-            assert list(answer["content"]) == ["application/problem+json"], (name, status)
-            examples = answer["content"]["application/problem+json"]["examples"]
+            assert list(response["content"]) == ["application/problem+json"], (name, status)
+            examples = response["content"]["application/problem+json"]["examples"]
             assert [e["value"]["code"] for e in examples.values()] == list(examples)
             assert {e["value"]["status"] for e in examples.values()} == {int(status)}
-            assert ("Retry-After" in answer["headers"]) == (status in {"429", "503"}), (
+            assert ("Retry-After" in response["headers"]) == (status in {"429", "503"}), (
                 name,
                 status,
             )
 
 
 def test_the_drop_in_endpoint_documents_the_contracts_errors(document: dict[str, Any]) -> None:
-    """The contract's table, whole."""
+    """/segmentation documents exactly the errors of the contract."""
     responses = document["paths"]["/segmentation"]["post"]["responses"]
     codes = {
-        status: sorted(answer["content"]["application/problem+json"]["examples"])
-        for status, answer in responses.items()
+        status: sorted(response["content"]["application/problem+json"]["examples"])
+        for status, response in responses.items()
         if status != "200"
     }
     assert codes == {
@@ -165,8 +165,8 @@ def test_the_drop_in_endpoint_documents_the_contracts_errors(document: dict[str,
     }
 
 
-def test_every_operation_says_who_may(document: dict[str, Any]) -> None:
-    """A key in either header, and 401, but for what is public; 403 where a role is needed."""
+def test_every_operation_documents_its_access(document: dict[str, Any]) -> None:
+    """Operations document their key and 401 unless public, and 403 if they need a role."""
     assert set(document["components"]["securitySchemes"]) == {"bearer", "header"}
     for name, operation in _operations(document):
         path = name.partition(" ")[2]
@@ -179,7 +179,7 @@ def test_every_operation_says_who_may(document: dict[str, Any]) -> None:
 
 
 def test_no_schema_is_left_over(document: dict[str, Any]) -> None:
-    """Every component is referred to, and every reference leads somewhere."""
+    """Every schema is referred to, and every reference exists."""
     text = json.dumps(document)
     names = set(document["components"]["schemas"])
     referred = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}

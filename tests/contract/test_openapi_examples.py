@@ -1,4 +1,4 @@
-"""The OpenAPI document as a reader finds it: everything is described, and shown by an example."""
+"""Descriptions and examples in the OpenAPI document."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def _headers() -> Iterator[Place]:
 
 
 def _contents() -> Iterator[Place]:
-    """Every body that is sent or answered."""
+    """Yield the content of every request and response body."""
     for name, operation in OPERATIONS:
         bodies = {"body": operation.get("requestBody", {}), **operation["responses"]}
         for place, body in bodies.items():
@@ -49,7 +49,7 @@ def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _examples(place: dict[str, Any]) -> list[Any]:
-    """Those of a parameter, header or content itself, or else of its schema."""
+    """The examples of a parameter, header or content, or else of its schema."""
     if "example" in place:
         return [place["example"]]
     if "examples" in place:
@@ -59,7 +59,7 @@ def _examples(place: dict[str, Any]) -> list[Any]:
 
 
 def _is_of_bytes(content: dict[str, Any]) -> bool:
-    """Whether JSON cannot show it: an image, or a form with one."""
+    """Whether the content is binary: an image, or a form with one. It has no example in JSON."""
     schema = _resolved(content.get("schema", {}))
     fields = [_resolved(each.get("items", each)) for each in schema.get("properties", {}).values()]
     return "binary" in [schema.get("format"), *(field.get("format") for field in fields)]
@@ -71,39 +71,39 @@ def _faults(value: object, schema: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(("name", "operation"), OPERATIONS, ids=[name for name, _ in OPERATIONS])
-def test_every_operation_and_answer_is_described(name: str, operation: dict[str, Any]) -> None:
-    """In the list, at its head, and for each status."""
+def test_every_operation_and_response_is_described(name: str, operation: dict[str, Any]) -> None:
+    """Every operation has a summary, a description and tags, and every response a description."""
     assert operation["summary"]
     assert operation["description"]
     assert operation["tags"]
     bare = [
-        status for status, answer in operation["responses"].items() if not answer["description"]
+        status for status, response in operation["responses"].items() if not response["description"]
     ]
     assert bare == [], name
 
 
 def test_every_parameter_is_described_and_shown() -> None:
-    """With an example that can be tried."""
+    """Every parameter has a description and an example."""
     places = list(_parameters())
     assert [name for name, place in places if not place["description"]] == []
     assert [name for name, place in places if not _examples(place)] == []
 
 
 def test_every_header_is_described_and_shown() -> None:
-    """Of every answer."""
+    """Every response header has a description and an example."""
     places = list(_headers())
     assert [name for name, place in places if not place["description"]] == []
     assert [name for name, place in places if not _examples(place)] == []
 
 
 def test_every_body_that_is_text_is_shown() -> None:
-    """What is sent, what is answered, and every error."""
+    """Every body that is not binary has an example."""
     bare = [name for name, place in _contents() if not _is_of_bytes(place) and not _examples(place)]
     assert bare == []
 
 
 def test_every_field_is_described() -> None:
-    """Also those of which a schema refers to another."""
+    """Every schema and every field has a description."""
     bare = [
         f"{name}.{field}"
         for name, schema in SCHEMAS.items()
@@ -115,7 +115,7 @@ def test_every_field_is_described() -> None:
 
 
 def test_every_example_is_one() -> None:
-    """By the schema beside it."""
+    """Every example is valid by its schema."""
     assert {
         name: faults
         for name, place in (*_parameters(), *_headers(), *_contents())
@@ -125,7 +125,7 @@ def test_every_example_is_one() -> None:
 
 
 def test_every_schemas_example_is_one() -> None:
-    """Also of those that no body is."""
+    """Every schema's own examples are valid."""
     assert {
         name: faults
         for name, schema in SCHEMAS.items()

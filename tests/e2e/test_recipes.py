@@ -11,7 +11,7 @@ import pytest
 import shapely
 from PIL import Image
 
-from gateway.keys.file import KeyFile
+from gateway.keys.store import KeyStore
 from tests.e2e.gateways import second_gateway
 from tests.e2e.recipe_pages import RUNNABLE, Code, recipes, run, workplace
 from tests.stack import Stack
@@ -97,21 +97,21 @@ def test_whoever_is_told_to_wait_gets_all_answers(stack: Stack, folder: Path) ->
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> KeyFile:
+def keys(tmp_path: Path) -> KeyStore:
     """A file with the key of whoever runs the gateway."""
-    file = KeyFile(tmp_path / "keys.json")
+    file = KeyStore(tmp_path / "keys.json")
     file.add("operator", "admin")
     return file
 
 
 @pytest.fixture
-def guarded(stack: Stack, keys: KeyFile) -> Iterator[str]:
+def guarded(stack: Stack, keys: KeyStore) -> Iterator[str]:
     """A gateway that asks for keys."""
     with second_gateway(stack, AUTH="on", KEYS_FILE=str(keys.path)) as url:
         yield url
 
 
-def test_a_key_opens_the_gateway(guarded: str, keys: KeyFile, folder: Path) -> None:
+def test_a_key_opens_the_gateway(guarded: str, keys: KeyStore, folder: Path) -> None:
     """Made, used and revoked by the recipe."""
     (code,) = _runnable(KEYED)
     assert httpx.post(f"{guarded}/segmentation").status_code == 401

@@ -1,3 +1,3 @@
-"""Targets for coverage-guided fuzzing: whatever strangers send, only our own refusals may leave."""
+"""Targets for coverage-guided fuzzing: untrusted bytes may only cause our own errors."""
 
 import scripts  # noqa: F401  # makes the handler's package importable, as in the archive

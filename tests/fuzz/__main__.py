@@ -1,4 +1,4 @@
-"""Fuzzes all targets, one after the other: python -m tests.fuzz SECONDS (of all together)."""
+"""Fuzz all targets, one after the other: python -m tests.fuzz SECONDS (of all together)."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ from tests.fuzz.target import Target
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "fuzz"
 FINDINGS = CACHE / "findings"
-TARGETS = ("forms", "pictures", "masks", "json_bodies")
+TARGETS = ("forms", "images", "masks", "json_bodies")
 LIMITS = ("-timeout=10", "-rss_limit_mb=2048", "-max_len=4096")
 STATUS = re.compile(r"^#(\d+)\s.*\bcov: (\d+) ft: \d+ corp: (\d+)/", re.MULTILINE)
 SHOWN_LINES = 40
@@ -20,9 +20,9 @@ SHOWN_LINES = 40
 
 @dataclass(frozen=True)
 class Run:
-    """How one target fared.
+    """The result of fuzzing one target.
 
-    branches: of the instrumented code, reached. corpus: inputs that reached something new.
+    branches: reached branches of the instrumented code. corpus: inputs that reached new ones.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Run:
 
 
 def fuzz(name: str, seconds: int) -> Run:
-    """Runs one target; what it learnt in earlier runs is where it begins."""
+    """Fuzz one target, starting with the corpus of earlier runs."""
     target: Target = import_module(f"tests.fuzz.{name}").TARGET
     corpus = CACHE / "corpus" / name
     corpus.mkdir(parents=True, exist_ok=True)
@@ -44,14 +44,14 @@ def fuzz(name: str, seconds: int) -> Run:
     words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words))
     options = [f"-dict={words}", f"-max_total_time={seconds}", *LIMITS]
     options.append(f"-artifact_prefix={FINDINGS}/{name}-")
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "tests.fuzz.worker", name, str(corpus), *options],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
     )
-    return outcome(name, done.returncode, done.stdout.decode("utf-8", "replace"))
+    return outcome(name, process.returncode, process.stdout.decode("utf-8", "replace"))
 
 
 def _escaped(word: bytes) -> str:
@@ -59,14 +59,14 @@ def _escaped(word: bytes) -> str:
 
 
 def outcome(name: str, status: int, output: str) -> Run:
-    """What libFuzzer's exit status and its last status line say; no line at all is a failure."""
-    found = STATUS.findall(output)
-    executions, branches, corpus = map(int, found[-1]) if found else (0, 0, 0)
+    """Parse libFuzzer's exit status and last status line; a missing line is a failure."""
+    lines = STATUS.findall(output)
+    executions, branches, corpus = map(int, lines[-1]) if lines else (0, 0, 0)
     return Run(name, executions, branches, corpus, status != 0 or not executions, output)
 
 
 def report(run: Run, seconds: int) -> None:
-    """Prints the figures, and after a failure what the fuzzer said and how to see it again."""
+    """Print the figures; after a failure also the output and the command to reproduce it."""
     verdict = "FAILED" if run.failed else "passed"
     print(
         f"{run.name:12} {verdict}: {run.executions} executions, "
@@ -80,7 +80,7 @@ def report(run: Run, seconds: int) -> None:
 
 
 def main() -> int:
-    """0 if nothing was found."""
+    """Fuzz all targets; return 0 if nothing failed."""
     share = max(1, int(sys.argv[1]) // len(TARGETS))
     FINDINGS.mkdir(parents=True, exist_ok=True)
     failed = False

@@ -1,7 +1,7 @@
-"""Uploads as they arrive: any content type, length, body and pieces of it.
+"""Target: uploads with any content type, length and body, in any pieces.
 
-An input is two bytes (what is sent, and the length of its pieces), a line each with Content-Type
-and Content-Length, and the body.
+An input is two bytes (flags, and the length of the pieces), a line each with Content-Type and
+Content-Length, and the body.
 """
 
 import asyncio
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from gateway.batch import Batch, Item
+from gateway.admission.upload_budget import UploadBudget
 from gateway.errors import GatewayError
-from gateway.memory import Memory
-from gateway.uploads import read_image
+from gateway.http.uploads import read_image
+from gateway.segmentation.batch import Batch, Item
 from tests.fuzz.target import Target, replay
 
 RAW, BATCH, CUT = 1, 2, 4
 MAX_IMAGE_BYTES = 100
-# More would make long bodies slow.
+# More pieces would make long bodies slow.
 MAX_PIECES = 64
 BOUNDARY = b"x-1"
 FORM = b"multipart/form-data; boundary=" + BOUNDARY
@@ -31,7 +31,7 @@ Files = list[bytes]
 
 @dataclass(frozen=True)
 class Upload:
-    """A request in the fuzzer's words."""
+    """A request, as parsed from an input."""
 
     flags: int
     piece: int
@@ -40,7 +40,7 @@ class Upload:
     body: bytes
 
     def request(self, piece: int) -> Request:
-        """Arrives in pieces of so many bytes, and may end too early."""
+        """Make a request that arrives in pieces of so many bytes, and may end too early."""
         headers = [(b"content-type", self.content_type)]
         if self.length:
             headers.append((b"content-length", self.length))
@@ -62,7 +62,7 @@ class Upload:
 
 
 def upload_of(data: bytes) -> Upload:
-    """The request in an input; whatever is missing is empty."""
+    """Parse an input; missing parts are empty."""
     head, rest = data[:2].ljust(2, b"\0"), data[2:]
     content_type, _, rest = rest.partition(b"\n")
     length, _, body = rest.partition(b"\n")
@@ -70,7 +70,7 @@ def upload_of(data: bytes) -> Upload:
 
 
 def check(data: bytes) -> None:
-    """Only refusals; nothing stays in memory; and what is read does not depend on the pieces."""
+    """Only our errors are raised, no memory is leaked, and pieces do not change the result."""
     upload = upload_of(data)
     read = _batch if upload.flags & BATCH else _image
     in_pieces = RUNNER.run(_accepted(read, upload, upload.piece))
@@ -79,31 +79,32 @@ def check(data: bytes) -> None:
 
 
 async def _accepted(
-    read: Callable[[Upload, int, Memory], Awaitable[Files]], upload: Upload, piece: int
+    read: Callable[[Upload, int, UploadBudget], Awaitable[Files]], upload: Upload, piece: int
 ) -> Files | None:
     """The files of a request, or None if it was refused."""
-    memory = Memory(2**20)
+    budget = UploadBudget(2**20)
     try:
-        files = await read(upload, piece, memory)
+        files = await read(upload, piece, budget)
     except (GatewayError, ClientDisconnect):
         files = None
-    assert memory.held == 0
+    assert budget.held == 0
     return files
 
 
-async def _image(upload: Upload, piece: int, memory: Memory) -> Files:
+async def _image(upload: Upload, piece: int, budget: UploadBudget) -> Files:
     raw = bool(upload.flags & RAW)
-    with memory.buffer() as image:
+    with budget.upload() as image:
         await read_image(upload.request(piece), MAX_IMAGE_BYTES, image, raw=raw)
         assert 0 < image.size <= MAX_IMAGE_BYTES
         return [b"".join(image.blocks)]
 
 
-async def _batch(upload: Upload, piece: int, memory: Memory) -> Files:
-    batch = Batch(memory, MAX_IMAGE_BYTES, _line)
+async def _batch(upload: Upload, piece: int, budget: UploadBudget) -> Files:
+    batch = Batch(budget, MAX_IMAGE_BYTES)
     try:
-        await batch.read(upload.request(piece), 10 * MAX_IMAGE_BYTES)
-        return sorted([line async for line in batch.answers()])
+        async for item in batch.read(upload.request(piece), 10 * MAX_IMAGE_BYTES):
+            batch.start(item, _line(item))
+        return sorted([line async for line in batch.lines()])
     finally:
         await batch.close()
 
@@ -123,7 +124,7 @@ def _form(dispositions: Iterable[bytes], content: bytes = b"a photo\r\n--x-") ->
 
 
 def seeds() -> list[bytes]:
-    """Forms with one file, with several, with text, with odd names; a body that is the image."""
+    """Forms with one file, several files, text and unusual names; a body that is the image."""
     named = b"form-data; name=file; filename*=utf-8''%e2%82%ac.jpg"
     split = b'form-data; name="file"; filename*0="a"; filename*1*=%20b'
     text = b'form-data; name="note"'

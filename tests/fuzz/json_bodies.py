@@ -1,6 +1,6 @@
-"""JSON bodies of other programs' protocols, and the binary tensors behind them.
+"""Target: JSON bodies of other programs' protocols, and the binary tensors behind them.
 
-An input is a byte that says for which protocol, a line with Inference-Header-Content-Length (may be
+An input is a byte that selects the protocol, a line with Inference-Header-Content-Length (may be
 empty), and the body.
 """
 
@@ -9,9 +9,9 @@ import json
 from collections.abc import Callable
 
 from gateway.errors import ImageTooLargeError, InvalidRequestError, UnreadableImageError
-from gateway.protocols.hugging_face import read_inputs
-from gateway.protocols.label_studio import check_project, read_tasks
-from gateway.protocols.open_inference import HEADER_LENGTH, read_inference
+from gateway.protocols.hugging_face.messages import read_inputs
+from gateway.protocols.label_studio.messages import check_project, read_tasks
+from gateway.protocols.open_inference.requests import HEADER_LENGTH, read_request
 from tests.fuzz.target import Target, replay
 
 MAX_IMAGE_BYTES = 1000
@@ -24,7 +24,7 @@ XML = (
 
 
 def check(data: bytes) -> None:
-    """Only refusals of the request, and no image beyond the limit."""
+    """Only our errors are raised, and no image exceeds the limit."""
     header, _, body = data[1:].partition(b"\n")
     read = READERS[data[0] % len(READERS)] if data else READERS[0]
     try:
@@ -35,13 +35,13 @@ def check(data: bytes) -> None:
 
 
 def _hugging_face(body: bytes, _: str) -> list[bytes]:
-    found = read_inputs(body, MAX_IMAGE_BYTES)
-    assert 0 <= found.threshold <= 1
-    return [found.image]
+    inputs = read_inputs(body, MAX_IMAGE_BYTES)
+    assert 0 <= inputs.threshold <= 1
+    return [inputs.image]
 
 
 def _open_inference(body: bytes, header: str) -> list[bytes]:
-    return [read_inference(body, header or None, MAX_IMAGE_BYTES).image]
+    return [read_request(body, header or None, MAX_IMAGE_BYTES).image]
 
 
 def _label_studio(body: bytes, _: str) -> list[bytes]:
@@ -55,12 +55,12 @@ def _project(body: bytes, _: str) -> list[bytes]:
 
 
 def _configuration(body: bytes, _: str) -> list[bytes]:
-    """The labelling configuration alone, so that the fuzzer need not write XML within JSON."""
+    """Read a labelling configuration alone, so that the fuzzer need not write XML within JSON."""
     return _label_studio(_tasks(URI, body.decode("utf-8", "replace")), "")
 
 
 def _image_of_task(body: bytes, _: str) -> list[bytes]:
-    """What stands in an image's place alone."""
+    """Read the field of an image alone."""
     return _label_studio(_tasks(body.decode("utf-8", "replace"), XML), "")
 
 
@@ -94,7 +94,7 @@ def _binary() -> bytes:
 
 
 def seeds() -> list[bytes]:
-    """What the clients send."""
+    """Requests as the clients send them."""
     outputs = [{"name": "mask", "parameters": {"binary_data": True}}, {"name": "classes"}]
     task = {"id": 1, "data": {"photo": URI}}
     return [

@@ -1,6 +1,6 @@
-"""Masks: what the handler writes the gateway reads the same, and any other bytes it refuses.
+"""Target: masks of the handler are read exactly, and any other bytes are refused.
 
-An input is a byte, the width of a mask, and its class ids; or a zero and what is to be read.
+An input is a byte, the width of a mask, and its class ids; or a zero and the bytes to read.
 """
 
 import io
@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deeplab.postprocess import Mask, count_classes, encode_mask, full_size
-from gateway.pixels.brush import brush_rle
-from gateway.pixels.masks import NotAMaskError, decode_mask, encode_grey, size_of
-from gateway.pixels.palette import PALETTES
-from gateway.pixels.polygons import Ring, polygons
-from gateway.pixels.regions import regions
-from gateway.pixels.rendering import colour_map
+from gateway.masks.colour_map import colour_map
+from gateway.masks.grey_png import NotAMaskError, decode_mask, encode_grey, size_of
+from gateway.masks.palettes import PALETTES
+from gateway.masks.polygons import Ring, polygons
+from gateway.masks.regions import regions
+from gateway.protocols.label_studio.brush import brush_rle
 from tests.fuzz.target import Target, replay
 
-SEED = PALETTES["seed"]
-# Outlines take long: of no more classes, and none of the rest.
+SEED = PALETTES["seed"].table
+# Outlines are slow: check at most so many classes.
 OUTLINED = 3
 
 
 def check(data: bytes) -> None:
-    """The round trip of a mask, or the reading of any bytes."""
+    """Check the round trip of a mask, or the reading of any bytes."""
     width = data[0] if data else 0
     height = (len(data) - 1) // width if width else 0
     if height:
@@ -69,23 +69,23 @@ def _mask(ids: NDArray[np.uint8]) -> Mask:
 
 
 def _area(ring: Ring) -> float:
-    """Positive for exteriors and negative for holes, which run the other way round."""
+    """The area of a ring: positive for exteriors, negative for holes, which run clockwise."""
     x, y = np.array(ring, np.int64).T
     return float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1])) / 2
 
 
 def seeds() -> list[bytes]:
-    """Masks of some sizes, and PNGs that are masks and that are none."""
+    """Masks of some sizes, and PNGs of which some are masks."""
     patches = np.random.default_rng(7).integers(0, 4, (6, 8)).astype(np.uint8)
-    picture = io.BytesIO()
-    Image.fromarray(patches).save(picture, "PNG")
+    buffer = io.BytesIO()
+    Image.fromarray(patches).save(buffer, "PNG")
     return [
         *(bytes([width]) + patches.tobytes() for width in (1, 8, 48)),
         b"\4" + patches.repeat(5).tobytes(),
         b"\0" + encode_mask(_mask(patches)),
         b"\0" + encode_mask(_mask(patches.repeat(200, axis=0))),
         b"\0" + colour_map(encode_mask(_mask(patches)), SEED),
-        b"\0" + picture.getvalue(),
+        b"\0" + buffer.getvalue(),
     ]
 
 

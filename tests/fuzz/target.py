@@ -1,4 +1,4 @@
-"""What a fuzzer needs to know of a piece of code, and how a finding of its is looked at."""
+"""The description of a fuzzing target, and the replay of findings."""
 
 import sys
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Target:
-    """One piece of code that strangers' bytes reach.
+    """Code that processes untrusted bytes.
 
-    check: takes any bytes; raises what must not happen.
-    seeds: valid inputs to begin with.
-    words: what inputs of this kind are made of.
+    check: accepts any bytes; raises on a violation.
+    seeds: valid inputs to start with.
+    words: tokens of the input format.
     """
 
     check: Callable[[bytes], None]
@@ -21,7 +21,7 @@ class Target:
 
 
 def replay(target: Target) -> None:
-    """Run the files named on the command line; the first that fails ends it with its traceback."""
+    """Run the files named on the command line; the first failure ends it with a traceback."""
     for name in sys.argv[1:]:
         target.check(Path(name).read_bytes())
         print(f"{name}: nothing wrong")

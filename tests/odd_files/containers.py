@@ -1,4 +1,4 @@
-"""GIF, BMP, WebP and AVIF files whose blocks are wrong, or made to cost much."""
+"""GIF, BMP, WebP and AVIF files whose blocks are wrong or made to be expensive."""
 
 import struct
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from tests.odd_files.odd_file import (
     OK,
     UNREADABLE,
     OddFile,
+    accepted,
     animated,
-    photograph,
-    taken,
+    sample,
     unreadable,
 )
 from tests.unit.handler.files import encode
@@ -21,23 +21,23 @@ ENCODED, DELTA, END_OF_LINE = b"\xff\x01", b"\0\x02\xff\xff", b"\0\0"
 
 
 def container_files() -> list[OddFile]:
-    """All four formats."""
+    """Odd files of all four formats."""
     return [*_gif(), *_bmp(), *_webp(), *_avif()]
 
 
 def _gif() -> Iterator[OddFile]:
-    cat = encode(photograph(), "GIF")
+    cat = encode(sample(), "GIF")
     frame = cat.find(b",\0\0\0\0")
 
     def before(blocks: bytes) -> bytes:
         return cat[:frame] + blocks + cat[frame:]
 
-    yield taken("gif/comment-of-1-MB", before(COMMENT + FULL_BLOCK * 4_000 + b"\0"))
+    yield accepted("gif/comment-of-1-MB", before(COMMENT + FULL_BLOCK * 4_000 + b"\0"))
     long = before(COMMENT + FULL_BLOCK * 110_000 + b"\0")  # read in quadratic time
     yield OddFile("gif/comment-of-28-MB", long, (OK, UNREADABLE), costly=True)
     many = before(b"\x21\xfe\x01x\0" * 5_000_000)
     yield OddFile("gif/5-million-comments", many, (OK, UNREADABLE), costly=True)
-    yield taken("gif/1-MB-between-the-blocks", before(b"\x05" * 1_000_000))
+    yield accepted("gif/1-MB-between-the-blocks", before(b"\x05" * 1_000_000))
     for name, blocks in (
         ("extension-without-end", b"\x21\xff" + FULL_BLOCK * 10),
         ("control-of-no-bytes", b"\x21\xf9\0"),
@@ -54,7 +54,7 @@ def _gif() -> Iterator[OddFile]:
 
 
 def bmp(width: int, height: int, body: bytes, *, bits: int = 8, packing: int = 1) -> bytes:
-    """A BMP with a grey palette; packing 1 and 2 are run lengths, 0 is none, 3 are masks."""
+    """A BMP with a grey palette. packing: 0 is none, 1 and 2 are run lengths, 3 are bit masks."""
     start = 14 + 40 + 1024
     head = struct.pack("<2sIHHI", b"BM", start + len(body), 0, 0, start)
     head += struct.pack(
@@ -88,7 +88,7 @@ def _bmp() -> Iterator[OddFile]:
 
 
 def _webp() -> Iterator[OddFile]:
-    cat, film = encode(photograph(), "WEBP"), animated("WEBP")
+    cat, film = encode(sample(), "WEBP"), animated("WEBP")
     for size in (0, 1, len(cat), 2**31, 2**32 - 1):
         data = cat[:4] + struct.pack("<I", size) + cat[8:]
         yield OddFile(f"webp/file-of-{size}-bytes", data, (OK, UNREADABLE))
@@ -105,7 +105,7 @@ def _webp() -> Iterator[OddFile]:
 
 
 def _avif() -> Iterator[OddFile]:
-    cat = encode(photograph(), "AVIF")
+    cat = encode(sample(), "AVIF")
     for name in (b"meta", b"iloc", b"iinf", b"iprp", b"ipco", b"ispe", b"av1C", b"pixi", b"mdat"):
         place, kind = cat.find(name) - 4, name.decode()
         for size in (0, 1, 7, 2**32 - 1):

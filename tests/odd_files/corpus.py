@@ -1,4 +1,4 @@
-"""The whole corpus: every odd file that we could think of, made in memory, the same each time."""
+"""The corpus of odd files, in groups, made in memory and the same each time."""
 
 from collections.abc import Callable
 from typing import Final
@@ -15,7 +15,7 @@ from tests.odd_files.png_chunks import png_files
 from tests.odd_files.sound import sound_files
 from tests.odd_files.tiff_tags import tiff_files
 
-# Made only when asked for: together they are 300 MB and take some seconds.
+# Functions, because all files together take 300 MB and some seconds.
 GROUPS: Final[dict[str, Callable[[], list[OddFile]]]] = {
     "damaged": damaged_files,
     "sound": sound_files,

@@ -1,29 +1,29 @@
-"""Pictures of the formats that we take, cut short or changed at many places."""
+"""Images of the accepted formats, truncated or changed at many places."""
 
 from collections.abc import Iterator
 
+from deeplab.formats import FORMATS
 from tests.odd_files.odd_file import (
     ANY_CLEAR,
     OK,
-    TAKEN,
     UNREADABLE,
     OddFile,
+    accepted,
     animated,
-    photograph,
-    taken,
+    sample,
     unreadable,
 )
 from tests.unit.handler.files import encode
 
-# A signature alone, a header alone, and what lies between them.
+# From a signature alone to a header alone.
 FIRST_BYTES = (3, 9, 17, 40)
 FLIPS = 12
 
 
 def damaged_files() -> list[OddFile]:
     """Every kind of damage to every format."""
-    whole = {kind.lower(): encode(photograph(), kind) for kind in TAKEN}
-    whole["progressive-jpeg"] = encode(photograph(), "JPEG", progressive=True)
+    whole = {kind.lower(): encode(sample(), kind) for kind in FORMATS}
+    whole["progressive-jpeg"] = encode(sample(), "JPEG", progressive=True)
     whole |= {f"animated-{kind.lower()}": animated(kind) for kind in ("WEBP", "TIFF", "AVIF")}
     files = [*_whole(whole)]
     for kind, data in whole.items():
@@ -31,13 +31,13 @@ def damaged_files() -> list[OddFile]:
     return files
 
 
-def _whole(pictures: dict[str, bytes]) -> Iterator[OddFile]:
-    yield from (taken(f"{kind}/whole", data) for kind, data in pictures.items())
-    yield from (taken(f"{kind}/twice", data * 2) for kind, data in pictures.items())
+def _whole(images: dict[str, bytes]) -> Iterator[OddFile]:
+    yield from (accepted(f"{kind}/whole", data) for kind, data in images.items())
+    yield from (accepted(f"{kind}/twice", data * 2) for kind, data in images.items())
 
 
 def _cut(kind: str, data: bytes) -> Iterator[OddFile]:
-    """At every tenth; a decoder may have all it needs before the end."""
+    """Truncated at every tenth; a decoder may have all it needs before the end."""
     for count in FIRST_BYTES:
         yield unreadable(f"{kind}/first-{count}-bytes", data[:count])
     for tenth in range(1, 10):
@@ -48,7 +48,7 @@ def _cut(kind: str, data: bytes) -> Iterator[OddFile]:
 
 
 def _flipped(kind: str, data: bytes) -> Iterator[OddFile]:
-    """One byte each: half of them in the header, half anywhere."""
+    """One changed byte each: half of them in the header, half anywhere."""
     places = [index * 7 + 1 for index in range(FLIPS // 2)]
     places += [len(data) * index // FLIPS for index in range(1, FLIPS // 2 + 1)]
     for place in places:
@@ -58,7 +58,7 @@ def _flipped(kind: str, data: bytes) -> Iterator[OddFile]:
 
 
 def _moved(kind: str, data: bytes) -> Iterator[OddFile]:
-    """Whole ranges are lost, doubled, or in the wrong order."""
+    """Whole ranges lost, doubled, or in the wrong order."""
     third, half = len(data) // 3, len(data) // 2
     changes = {
         "middle-zeroed": data[:third] + bytes(third) + data[2 * third :],

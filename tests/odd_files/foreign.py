@@ -1,4 +1,4 @@
-"""Formats that are not taken: all that Pillow could read, and others that people send."""
+"""Formats that are not accepted: all others that Pillow reads, and some that people send."""
 
 import struct
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from tests.odd_files.odd_file import (
     UNREADABLE,
     UNSUPPORTED,
     OddFile,
-    photograph,
+    sample,
 )
 from tests.unit.handler.files import encode
 
-# Pillow's format -> a mode in which it writes it.
+# Format that Pillow writes -> a mode that the format can hold.
 WRITTEN = {
     "BLP": "P",
     "DDS": "RGB",
@@ -32,9 +32,9 @@ WRITTEN = {
     "XBM": "1",
 }
 MAPS = {"1": "1", "L": "L", "RGB": "RGB", "I": "I", "F": "F", "RGBA": "RGBA"}
-# The formats without a signature are known by their whole header, or not at all.
+# Formats without a signature are recognised by their whole header, or not at all.
 UNSIGNED = ("IM", "SPIDER", "TGA")
-# The beginnings of what Pillow reads and does not write.
+# Beginnings of files of the formats that Pillow reads and does not write.
 BEGINNINGS = {
     "BUFR": b"BUFR" + bytes(30),
     "CUR": b"\0\0\2\0\1\0" + struct.pack("<BBBBHHII", 16, 16, 0, 0, 0, 0, 40, 22) + bytes(40),
@@ -77,19 +77,19 @@ OTHERS = {
 
 
 def foreign_files() -> list[OddFile]:
-    """415 for each, with the list of what is taken; cut short, those with a signature."""
+    """415 for each, also if truncated, provided that the format has a signature."""
     return [*_written(), *_maps(), *_beginnings()]
 
 
-def _refused(name: str, data: bytes) -> OddFile:
+def _unsupported(name: str, data: bytes) -> OddFile:
     return OddFile(name, data, (UNSUPPORTED,))
 
 
 def _written() -> Iterator[OddFile]:
     Image.init()
     for kind, mode in WRITTEN.items():
-        data = encode(photograph((64, 64)).convert(mode), kind)
-        yield _refused(f"{kind.lower()}/whole", data)
+        data = encode(sample((64, 64)).convert(mode), kind)
+        yield _unsupported(f"{kind.lower()}/whole", data)
         cut = (UNSUPPORTED, UNREADABLE) if kind in UNSIGNED else (UNSUPPORTED,)
         yield OddFile(f"{kind.lower()}/half", data[: len(data) // 2], cut)
         yield OddFile(f"{kind.lower()}/header", data[:20], cut)
@@ -97,12 +97,12 @@ def _written() -> Iterator[OddFile]:
 
 def _maps() -> Iterator[OddFile]:
     for name, mode in MAPS.items():
-        data = encode(photograph((64, 64)).convert(mode), "PPM")
-        yield _refused(f"ppm/{name}", data)
-    yield _refused("ppm/text", b"P3 # a comment\n1 1 255\n255 0 0\n")
-    yield _refused("ppm/claims-a-lot", b"P6\n999999 999999\n255\n")
+        data = encode(sample((64, 64)).convert(mode), "PPM")
+        yield _unsupported(f"ppm/{name}", data)
+    yield _unsupported("ppm/text", b"P3 # a comment\n1 1 255\n255 0 0\n")
+    yield _unsupported("ppm/claims-a-lot", b"P6\n999999 999999\n255\n")
 
 
 def _beginnings() -> Iterator[OddFile]:
     for kind, data in {**BEGINNINGS, **OTHERS}.items():
-        yield _refused(f"{kind.lower()}/beginning", data)
+        yield _unsupported(f"{kind.lower()}/beginning", data)

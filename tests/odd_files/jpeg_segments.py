@@ -1,4 +1,4 @@
-"""JPEG files with segments that are wrong, or made to cost much."""
+"""JPEG files with segments that are wrong or made to be expensive."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,8 @@ from tests.odd_files.odd_file import (
     OK,
     UNREADABLE,
     OddFile,
-    photograph,
-    taken,
+    accepted,
+    sample,
     unreadable,
 )
 from tests.unit.handler.files import encode
@@ -26,28 +26,28 @@ def segment(marker: int, content: bytes) -> bytes:
 
 def with_segments(*segments: bytes) -> bytes:
     """The cat, with segments right after its start."""
-    cat = encode(photograph(), "JPEG")
+    cat = encode(sample(), "JPEG")
     return START + b"".join(segments) + cat[2:]
 
 
 def jpeg_files() -> list[OddFile]:
-    """Scans without end, segments by the million, lengths that lie."""
+    """Endless scans, millions of segments, wrong lengths."""
     return [*_scans(), *_many(), *_wrong()]
 
 
-def scans(picture: Image.Image, count: int) -> bytes:
-    """A progressive JPEG whose last scan comes ``count`` times more."""
-    data = encode(picture, "JPEG", progressive=True)
+def scans(image: Image.Image, count: int) -> bytes:
+    """A progressive JPEG with its last scan repeated ``count`` times."""
+    data = encode(image, "JPEG", progressive=True)
     last = data.rindex(SCAN)
     return data[:-2] + data[last:-2] * count + END
 
 
 def _scans() -> Iterator[OddFile]:
     large = Image.new("L", (7_000, 7_000), 128)
-    yield taken("progressive-jpeg/16-passes-of-49-megapixels", scans(large, 10), large.size)
+    yield accepted("progressive-jpeg/16-passes-of-49-megapixels", scans(large, 10), large.size)
     yield unreadable("progressive-jpeg/100-passes-of-49-megapixels", scans(large, 100))
     yield unreadable("progressive-jpeg/50000-passes-of-1-megapixel", scans(_one(), 50_000))
-    yield taken("progressive-jpeg/500-passes-of-1-megapixel", scans(_one(), 500), (1000, 1000))
+    yield accepted("progressive-jpeg/500-passes-of-1-megapixel", scans(_one(), 500), (1000, 1000))
 
 
 def _one() -> Image.Image:
@@ -55,8 +55,8 @@ def _one() -> Image.Image:
 
 
 def _many() -> Iterator[OddFile]:
-    yield taken("jpeg/100000-empty-segments", with_segments(segment(0xE5, b"") * 100_000))
-    yield taken("jpeg/50-comments-of-64-KB", with_segments(segment(0xFE, b"x" * 65_533) * 50))
+    yield accepted("jpeg/100000-empty-segments", with_segments(segment(0xE5, b"") * 100_000))
+    yield accepted("jpeg/50-comments-of-64-KB", with_segments(segment(0xFE, b"x" * 65_533) * 50))
     yield OddFile(
         "jpeg/6-million-empty-segments",
         with_segments(segment(0xE5, b"") * 6_000_000),
@@ -77,14 +77,14 @@ def _many() -> Iterator[OddFile]:
         costly=True,
     )
     profile = segment(0xE2, b"ICC_PROFILE\0\x01\x01" + bytes(10))
-    yield taken("jpeg/1000-colour-profiles", with_segments(profile * 1000))
-    yield taken(
+    yield accepted("jpeg/1000-colour-profiles", with_segments(profile * 1000))
+    yield accepted(
         "jpeg/1000-photoshop-blocks", with_segments(segment(0xED, b"Photoshop 3.0\0") * 999)
     )
 
 
 def _wrong() -> Iterator[OddFile]:
-    cat = encode(photograph(), "JPEG")
+    cat = encode(sample(), "JPEG")
     frame, tables, scan = (cat.find(mark) for mark in (b"\xff\xc0", b"\xff\xc4", SCAN))
     for length in (0, 1, 2, 3, 65_535):
         broken = b"\xff\xe1" + length.to_bytes(2, "big")

@@ -1,18 +1,18 @@
-"""No picture at all, or several things at once."""
+"""Files that are no image at all, or several things at once."""
 
 import gzip
 from collections.abc import Iterator
 
 import numpy as np
 
+from deeplab.formats import FORMATS
 from tests.odd_files.odd_file import (
     ANY_CLEAR,
-    TAKEN,
     UNREADABLE,
     UNSUPPORTED,
     OddFile,
-    photograph,
-    taken,
+    accepted,
+    sample,
     unreadable,
 )
 from tests.unit.handler.files import encode
@@ -45,7 +45,7 @@ MAGICS = {
 
 
 def junk_files() -> list[OddFile]:
-    """What people send by mistake, and what others send on purpose."""
+    """What clients send by mistake or on purpose."""
     return [*_nothing(), *_noise(), *_polyglots()]
 
 
@@ -68,14 +68,14 @@ def _noise() -> Iterator[OddFile]:
 
 
 def _polyglots() -> Iterator[OddFile]:
-    """The first picture counts; what follows it is nobody's business."""
-    whole = {kind.lower(): encode(photograph(), kind) for kind in TAKEN}
+    """The first image counts; what follows it is ignored."""
+    whole = {kind.lower(): encode(sample(), kind) for kind in FORMATS}
     for kind, data in whole.items():
-        yield taken(f"{kind}/then-noise", data + NOISE)
-        yield taken(f"{kind}/then-a-zip", data + b"PK\3\4" + NOISE)
+        yield accepted(f"{kind}/then-noise", data + NOISE)
+        yield accepted(f"{kind}/then-a-zip", data + b"PK\3\4" + NOISE)
         yield unreadable(f"{kind}/after-a-space", b" " + data)
-    yield taken("jpeg/then-a-png", whole["jpeg"] + whole["png"])
-    yield taken("png/then-html", whole["png"] + b"<script>alert(1)</script>")
+    yield accepted("jpeg/then-a-png", whole["jpeg"] + whole["png"])
+    yield accepted("png/then-html", whole["png"] + b"<script>alert(1)</script>")
     yield OddFile("gzip/of-a-jpeg", gzip.compress(whole["jpeg"], mtime=0), (UNSUPPORTED,))
     yield OddFile("pdf/with-a-jpeg", b"%PDF-1.4\n" + whole["jpeg"], (UNSUPPORTED,))
     yield unreadable("jpeg/wrong-magic", b"XX" + whole["jpeg"][2:])

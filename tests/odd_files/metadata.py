@@ -1,10 +1,10 @@
-"""Sound pictures with metadata that is broken, in a circle, or made to cost much."""
+"""Valid images with metadata that is broken, circular, or made to be expensive."""
 
 import struct
 from collections.abc import Iterator
 
 from tests.odd_files.jpeg_segments import segment, with_segments
-from tests.odd_files.odd_file import OK, SIZE, UNREADABLE, OddFile, photograph, taken, unreadable
+from tests.odd_files.odd_file import OK, SIZE, UNREADABLE, OddFile, accepted, sample, unreadable
 from tests.odd_files.png_chunks import IDAT, IEND, png
 from tests.odd_files.tiff_tags import LONG, RATIONAL, SHORT, UNDEFINED, Entry, directory, tiff
 from tests.unit.handler.files import chunk, encode
@@ -15,13 +15,13 @@ EXIF = b"Exif\0\0"
 
 
 def exif(entries: list[Entry], blob: bytes = b"", following: int = 0) -> bytes:
-    """An EXIF block of these tags; the value 0 points at the blob."""
+    """An EXIF block of these tags; a value of 0 points at the blob."""
     blob_at = 8 + 2 + 12 * len(entries) + 4
     placed = [(tag, kind, count, value or blob_at) for tag, kind, count, value in entries]
     return EXIF + b"II*\0\x08\0\0\0" + directory(placed, following) + blob
 
 
-# The same megabyte six thousand times.
+# The same megabyte under six thousand tags.
 REPEATED: list[Entry] = [(1000 + index, UNDEFINED, 1_000_000, 0) for index in range(6_000)]
 BOMB = exif(REPEATED, bytes(1_000_000))
 BLOCKS = {
@@ -47,32 +47,35 @@ BLOCKS = {
 
 
 def metadata_files() -> list[OddFile]:
-    """The pictures are sound, so nearly all are taken."""
+    """The images are valid, so nearly all are accepted."""
     return [*_blocks(), *_bombs(), *_others()]
 
 
 def _blocks() -> Iterator[OddFile]:
     for carrier in CARRIERS:
         for name, block in BLOCKS.items():
-            # AVIF's decoder refuses some of them, and Pillow cannot ask it not to.
+            # AVIF's decoder rejects some of them, and Pillow cannot make it ignore them.
             statuses = (OK, UNREADABLE) if carrier == "AVIF" else (OK,)
-            size = None if name == "1000-values" else SIZE  # the first may count
+            size = None if name == "1000-values" else SIZE  # the first value may count
             data = carrying(carrier, block)
             yield OddFile(f"{carrier.lower()}/exif-{name}", data, statuses, size)
 
 
 def carrying(carrier: str, block: bytes) -> bytes:
-    """The cat with this block; AVIF's encoder reads it, and first gets a sound one as long."""
+    """The cat with this block.
+
+    AVIF's encoder parses the block, so it gets a valid one of the same length, which is replaced.
+    """
     if carrier != "AVIF":
-        return encode(photograph(), carrier, exif=block)
+        return encode(sample(), carrier, exif=block)
     sound = exif([(COPYRIGHT, UNDEFINED, 4, 1)])
     size = max(len(sound), len(block))
     sound, block = sound.ljust(size, b"."), block.ljust(size, b".")
-    return encode(photograph(), carrier, exif=sound).replace(sound[6:], block[6:])
+    return encode(sample(), carrier, exif=sound).replace(sound[6:], block[6:])
 
 
 def unfolding(carrier: str) -> bytes:
-    """A picture of this format with six gigabytes of metadata in one megabyte."""
+    """An image of this format with six gigabytes of metadata in one megabyte."""
     if carrier == "TIFF":
         return tiff(bytes(256), REPEATED, bytes(1_000_000))
     if carrier != "JPEG":
@@ -88,12 +91,12 @@ def _bombs() -> Iterator[OddFile]:
 
 def _others() -> Iterator[OddFile]:
     raw = b"Raw profile type exif\0\nexif\n    10\n"
-    yield taken("png/exif-as-text", png(chunk(b"tEXt", raw + b"00" * 10), IDAT, IEND), (8, 8))
-    yield taken("png/exif-as-no-hex", png(chunk(b"tEXt", raw + b"xyz"), IDAT, IEND), (8, 8))
+    yield accepted("png/exif-as-text", png(chunk(b"tEXt", raw + b"00" * 10), IDAT, IEND), (8, 8))
+    yield accepted("png/exif-as-no-hex", png(chunk(b"tEXt", raw + b"xyz"), IDAT, IEND), (8, 8))
     xmp = b"XML:com.adobe.xmp\0\0\0\0\0" + b"tiff:Orientation=" * 500_000
-    yield taken("png/xmp-of-8-MB", png(chunk(b"iTXt", xmp), IDAT, IEND), (8, 8))
+    yield accepted("png/xmp-of-8-MB", png(chunk(b"iTXt", xmp), IDAT, IEND), (8, 8))
     turned = b'<x:xmpmeta tiff:Orientation="6"/>'
-    yield taken("jpeg/orientation-in-xmp", encode(photograph(), "JPEG", xmp=turned), (240, 320))
+    yield accepted("jpeg/orientation-in-xmp", encode(sample(), "JPEG", xmp=turned), (240, 320))
     for carrier in ("JPEG", "PNG", "WEBP", "TIFF", "AVIF"):
-        data = encode(photograph(), carrier, icc_profile=b"no profile" * 100)
-        yield taken(f"{carrier.lower()}/broken-colour-profile", data)
+        data = encode(sample(), carrier, icc_profile=b"no profile" * 100)
+        yield accepted(f"{carrier.lower()}/broken-colour-profile", data)

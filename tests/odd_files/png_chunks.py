@@ -1,10 +1,10 @@
-"""PNG files with chunks that are wrong, or made to cost much."""
+"""PNG files with chunks that are wrong or made to be expensive."""
 
 import struct
 import zlib
 from collections.abc import Iterator
 
-from tests.odd_files.odd_file import ANY_CLEAR, OK, UNREADABLE, OddFile, taken, unreadable
+from tests.odd_files.odd_file import ANY_CLEAR, OK, UNREADABLE, OddFile, accepted, unreadable
 from tests.unit.handler.files import chunk
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -12,7 +12,7 @@ SIDE = 8
 PIXELS = zlib.compress(bytes((SIDE + 1) * SIDE))
 IDAT, IEND = chunk(b"IDAT", PIXELS), chunk(b"IEND", b"")
 BOMB = zlib.compress(bytes(60_000_000), 9)
-NEARLY = zlib.compress(bytes(1_000_000), 9)  # just what Pillow allows a text
+NEARLY = zlib.compress(bytes(1_000_000), 9)  # the most that Pillow allows a text chunk
 SIZE = (SIDE, SIDE)
 
 
@@ -32,7 +32,7 @@ def png_files() -> list[OddFile]:
 
 
 def _bombs() -> Iterator[OddFile]:
-    """60 MB in 60 KB, in every place that is compressed."""
+    """60 MB in 60 KB, in every kind of compressed chunk."""
     for name, content in (
         ("iCCP", b"a\0\0" + BOMB),
         ("zTXt", b"a\0\0" + BOMB),
@@ -40,26 +40,26 @@ def _bombs() -> Iterator[OddFile]:
     ):
         data = png(chunk(name.encode(), content), IDAT, IEND)
         yield OddFile(f"png/{name}-bomb", data, (OK, UNREADABLE))
-    yield taken("png/more-pixels-than-announced", png(chunk(b"IDAT", BOMB), IEND), SIZE)
+    yield accepted("png/more-pixels-than-announced", png(chunk(b"IDAT", BOMB), IEND), SIZE)
 
 
 def _many() -> Iterator[OddFile]:
-    """What is harmless once."""
+    """Very many of what is harmless once."""
     for kind, prefix in ((b"zTXt", b"a%d\0\0"), (b"iTXt", b"a%d\0\1\0\0\0")):
         texts = [chunk(kind, prefix % index + NEARLY) for index in range(200)]
         yield unreadable(f"png/200-MB-of-{kind.decode()}", png(*texts, IDAT, IEND))
         yield unreadable(f"png/200-MB-of-{kind.decode()}-at-the-end", png(IDAT, *texts, IEND))
-    yield taken("png/empty-IDATs", png(*[chunk(b"IDAT", b"")] * 100_000, IDAT, IEND), SIZE)
+    yield accepted("png/empty-IDATs", png(*[chunk(b"IDAT", b"")] * 100_000, IDAT, IEND), SIZE)
     pieces = [chunk(b"IDAT", PIXELS[index : index + 1]) for index in range(len(PIXELS))]
-    yield taken("png/IDATs-of-one-byte", png(*pieces, IEND), SIZE)
+    yield accepted("png/IDATs-of-one-byte", png(*pieces, IEND), SIZE)
     profile = chunk(b"iCCP", b"a\0\0" + NEARLY)
     data = png(*[profile] * 20_000, IDAT, IEND)
     yield unreadable("png/20000-colour-profiles", data, costly=True)
-    yield taken("png/unknown-chunks", png(*[chunk(b"aaAa", b"")] * 100_000, IDAT, IEND), SIZE)
+    yield accepted("png/unknown-chunks", png(*[chunk(b"aaAa", b"")] * 100_000, IDAT, IEND), SIZE)
 
 
 def _wrong() -> Iterator[OddFile]:
-    """Lengths, checksums and orders."""
+    """Wrong lengths, checksums and orders."""
     for length in (0, 1, 2**31 - 1, 2**31, 2**32 - 1):
         broken = struct.pack(">I", length) + b"tEXt" + b"a\0b" + bytes(4)
         yield OddFile(f"png/text-of-{length}-bytes", png(broken, IDAT, IEND), (OK, UNREADABLE))
@@ -74,13 +74,13 @@ def _wrong() -> Iterator[OddFile]:
     ):
         yield OddFile(f"png/{name}", png(*chunks), (UNREADABLE, OK))
     yield OddFile("png/two-headers", png(header(), IDAT, IEND), ANY_CLEAR)
-    yield taken("png/no-end", png(IDAT), SIZE)
+    yield accepted("png/no-end", png(IDAT), SIZE)
     yield OddFile("png/header-in-the-end", SIGNATURE + IDAT + header() + IEND, ANY_CLEAR)
     yield OddFile("png/palette-of-769-bytes", png(chunk(b"PLTE", bytes(769)), IDAT), ANY_CLEAR)
 
 
 def _headers() -> Iterator[OddFile]:
-    """Depths and colour types that do not exist or do not go together."""
+    """Depths and colour types that do not exist or cannot be combined."""
     for depth, colours in ((3, 0), (8, 1), (16, 3), (1, 2), (0, 0), (255, 255), (8, 7)):
         head = header(depth, colours)
         yield unreadable(f"png/depth-{depth}-colours-{colours}", png(IDAT, IEND, head=head))

@@ -1,10 +1,10 @@
-"""TIFF files with tags that are wrong, or made to cost much."""
+"""TIFF files with tags that are wrong or made to be expensive."""
 
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
 
-from tests.odd_files.odd_file import ANY_CLEAR, OK, UNREADABLE, OddFile, taken, unreadable
+from tests.odd_files.odd_file import ANY_CLEAR, OK, UNREADABLE, OddFile, accepted, unreadable
 
 SHORT, LONG, RATIONAL, UNDEFINED = 3, 4, 5, 7
 DEFLATE = 8
@@ -19,11 +19,11 @@ ORDINARY = {
     "samples": 1,
     "rows": SIDE,
 }
-Entry = tuple[int, int, int, int]  # tag, type, count, value or where it is
+Entry = tuple[int, int, int, int]  # tag, type, count, value or its offset
 
 
 def directory(entries: list[Entry], following: int = 0) -> bytes:
-    """An image file directory, in the order that the format asks for."""
+    """An image file directory, its entries in ascending order."""
     packed = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
     return struct.pack("<H", len(entries)) + packed + struct.pack("<I", following)
 
@@ -34,7 +34,7 @@ def tiff(
     blob: bytes = b"",
     changes: Mapping[str, int] | None = None,
 ) -> bytes:
-    """A grey 16 x 16 TIFF; ``further`` may point at the blob by the value 0."""
+    """A grey 16 x 16 TIFF. further: more entries; a value of 0 points at the blob."""
     count = 9 + len(further)
     there = 8 + len(pixels)
     blob_at = there + 2 + 12 * count + 4
@@ -49,7 +49,7 @@ def tiff(
 
 
 def tiff_files() -> list[OddFile]:
-    """The same bytes under a thousand names, strips and tiles by the million, absurd values."""
+    """The same bytes under many tags, millions of strips and tiles, absurd values."""
     return [*_bombs(), *_pieces(), *_absurd(), *_loops()]
 
 
@@ -59,7 +59,7 @@ def _bombs() -> Iterator[OddFile]:
     data = tiff(raw, tag, b"\1\0\0\0" * 6_000_000)
     yield OddFile("tiff/3-million-fractions", data, (OK, UNREADABLE), costly=True)
     bomb = zlib.compress(bytes(60_000_000), 9)
-    yield taken(
+    yield accepted(
         "tiff/more-pixels-than-announced",
         tiff(bomb, [], changes={"packing": DEFLATE}),
         (SIDE, SIDE),
@@ -70,7 +70,7 @@ def _bombs() -> Iterator[OddFile]:
 
 
 def _pieces() -> Iterator[OddFile]:
-    """Each points at the same pixels."""
+    """Strips and tiles that all point at the same pixels."""
     rows = 1_000_000
     entries: list[Entry] = [(256, LONG, 1, 10), (257, LONG, 1, rows), (258, SHORT, 1, 8)]
     entries += [(259, SHORT, 1, 1), (262, SHORT, 1, 1), (277, SHORT, 1, 1), (278, LONG, 1, 1)]
@@ -114,9 +114,9 @@ def _loops() -> Iterator[OddFile]:
     data = tiff(bytes(SIDE * SIDE), [])
     start = struct.unpack_from("<I", data, 4)[0]
     looped = data[:-4] + struct.pack("<I", start)
-    yield taken("tiff/a-page-that-follows-itself", looped, (SIDE, SIDE))
+    yield accepted("tiff/a-page-that-follows-itself", looped, (SIDE, SIDE))
     nested: list[Entry] = [(tag, LONG, 1, start) for tag in (330, 34_665, 34_853, 40_965)]
-    yield taken("tiff/directories-in-a-circle", tiff(bytes(256), nested), (SIDE, SIDE))
+    yield accepted("tiff/directories-in-a-circle", tiff(bytes(256), nested), (SIDE, SIDE))
     for where in (0, 1, 2**31, 2**32 - 1, len(data) - 1):
         broken = data[:4] + struct.pack("<I", where) + data[8:]
         yield unreadable(f"tiff/directory-at-{where}", broken)

@@ -1,4 +1,4 @@
-"""TorchServe's double with the handler's own decoder: it refuses what the handler refuses."""
+"""A TorchServe double with the handler's decoder, which refuses the same images as the handler."""
 
 import json
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 import httpx
 
 from deeplab.decode import decode
-from deeplab.refusals import RejectedImageError
+from deeplab.errors import RejectedImageError
 from tests.stack import ROOT
-from tests.unit.gateway.doubles import TorchServeDouble, json_answer, mask_answer, mask_png
+from tests.unit.gateway.doubles import TorchServeDouble, json_response, mask_png, mask_response
 
 _LABELS: Path = ROOT / "handler" / "deeplab" / "labels.json"
 
 
 class DecodingDouble(TorchServeDouble):
-    """Answers every image with a mask of its size, and knows the bundled model's classes."""
+    """A double that responds with a mask of the image's size and has the bundled labels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,13 +24,15 @@ class DecodingDouble(TorchServeDouble):
     async def _segment(self, request: httpx.Request) -> httpx.Response:
         *_, version = request.url.path.split("/")
         if version not in self.versions:
-            return json_answer(404, {"code": 404, "type": "ModelVersionNotFoundException"})
+            return json_response(404, {"code": 404, "type": "ModelVersionNotFoundException"})
         try:
-            decoded = decode(request.content, wanted_side=64)
+            decoded = decode(request.content, min_long_side=64)
         except RejectedImageError as exc:
-            return json_answer(exc.status, {"code": exc.code, "detail": str(exc)})
-        answer = mask_answer(mask_png(decoded.size), request.headers.get("X-Segserve-Form", "{}"))
+            return json_response(exc.status, {"code": exc.code, "detail": str(exc)})
+        response = mask_response(
+            mask_png(decoded.size), request.headers.get("X-Segserve-Form", "{}")
+        )
         width, height = decoded.size
         counts = {"0": (width - 1) * height, "15": height}
-        answer.headers["X-Class-Pixels"] = ",".join(f"{i}={n}" for i, n in counts.items() if n)
-        return answer
+        response.headers["X-Class-Pixels"] = ",".join(f"{i}={n}" for i, n in counts.items() if n)
+        return response

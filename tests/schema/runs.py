@@ -1,4 +1,4 @@
-"""Runs Schemathesis, as its command, against a gateway and reads what it reports."""
+"""Runs of Schemathesis' command against a gateway, and their reports."""
 
 import json
 import os
@@ -17,25 +17,25 @@ SECONDS = 240
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its report, and what it printed."""
+    """A finished run: its report and output."""
 
     report: dict[str, Any]
     output: str
 
     @property
     def cases(self) -> int:
-        """Requests that were generated."""
+        """The number of generated requests."""
         return int(self.report["test_cases"]["generated"])
 
     @property
     def unfinished_phases(self) -> list[str]:
-        """Phases that did not come to their end without a failure."""
+        """The phases that did not end successfully."""
         phases = self.report["phases"]
         return [name for name in PHASES if phases[name]["status"] != "success"]
 
     @property
     def never_accepted(self) -> list[str]:
-        """Operations of which no valid request was accepted: nothing behind them was reached."""
+        """The operations that accepted no valid request."""
         return [
             name
             for name, phases in self.report["valid_rates"].items()
@@ -46,14 +46,17 @@ class Run:
 def schemathesis(
     url: str, folder: Path, hooks: str, files: tuple[str, ...], examples: int, **env: str
 ) -> Run:
-    """A run with a configuration of these files of this folder; examples: of each operation."""
+    """Run Schemathesis, configured by these files of this folder.
+
+    examples: the most examples of each operation.
+    """
     config, report = folder / "schemathesis.toml", folder / "report.json"
     parts = [(HERE / f"{name}.toml").read_text() for name in ("every_run", *files)]
     config.write_text(f'hooks = "{hooks}"\n' + "".join(parts))
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "--no-color"]
     command += ["run", f"{url}/openapi.json", "--max-examples", str(examples)]
     command += ["--report", "json", "--report-json-path", str(report)]
-    done = subprocess.run(
+    process = subprocess.run(
         command,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'handler'}", **env},
@@ -62,6 +65,6 @@ def schemathesis(
         timeout=SECONDS,
         check=False,
     )
-    output = done.stdout + done.stderr
+    output = process.stdout + process.stderr
     assert report.exists(), output
     return Run(json.loads(report.read_text()), output)

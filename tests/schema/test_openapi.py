@@ -1,4 +1,4 @@
-"""Generated requests, valid and not, at the gateway: every answer is as the document says."""
+"""Generated requests, valid and invalid: every response conforms to the OpenAPI document."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,12 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.app import create_app
-from gateway.keys.file import KeyFile
+from gateway.keys.store import KeyStore
 from tests.schema.decoding_double import DecodingDouble
 from tests.schema.runs import Run, schemathesis
 from tests.stack import Stack, running_stack
-from tests.unit.gateway.doubles import serving, settings
+from tests.unit.gateway.doubles import application, serving
 
 
 def _assert_clean(run: Run, cases: int) -> None:
@@ -24,8 +23,8 @@ def _assert_clean(run: Run, cases: int) -> None:
 
 
 def test_valid_requests_are_accepted_and_others_refused(tmp_path: Path) -> None:
-    """At the gateway with TorchServe's double, where every valid request can be served."""
-    app = create_app(settings(keys_file=tmp_path / "keys.json"), DecodingDouble())
+    """In front of TorchServe's double, every valid request is accepted and every other refused."""
+    app = application(DecodingDouble(), keys_file=tmp_path / "keys.json")
     with serving(app) as port:
         run = schemathesis(
             f"http://127.0.0.1:{port}",
@@ -37,11 +36,11 @@ def test_valid_requests_are_accepted_and_others_refused(tmp_path: Path) -> None:
     _assert_clean(run, cases=2000)
 
 
-def test_no_route_is_open_where_keys_are_asked_for(tmp_path: Path) -> None:
-    """Without a key, or with one that is not known, each protected operation answers 401."""
-    keys = KeyFile(tmp_path / "keys.json")
+def test_no_route_is_open_where_keys_are_required(tmp_path: Path) -> None:
+    """Without a key, or with an unknown one, every protected operation is a 401."""
+    keys = KeyStore(tmp_path / "keys.json")
     entry, key = keys.add("contract", "admin")
-    app = create_app(settings(keys_file=keys.path, auth="on"), DecodingDouble())
+    app = application(DecodingDouble(), keys_file=keys.path, auth="on")
     with serving(app) as port:
         run = schemathesis(
             f"http://127.0.0.1:{port}",
@@ -58,15 +57,15 @@ def test_no_route_is_open_where_keys_are_asked_for(tmp_path: Path) -> None:
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    """The product without its page, with a file of keys that is nobody's."""
+    """The product without its page, with its own key file."""
     with running_stack(
         SEGSERVE_SERVE_UI="false", SEGSERVE_GATEWAY_KEYS_FILE=str(tmp_path / "keys.json")
     ) as running:
         yield running
 
 
-def test_torchserve_and_its_model_answer_as_documented(stack: Stack, tmp_path: Path) -> None:
-    """Images whole and cut short, and bytes that are none, through the real worker."""
+def test_torchserve_and_its_model_respond_as_documented(stack: Stack, tmp_path: Path) -> None:
+    """Complete, truncated and invalid images get documented responses from a real worker."""
     run = schemathesis(
         stack.gateway_url,
         tmp_path,

@@ -1,7 +1,8 @@
-"""Hooks that leave a valid request only what the gateway must accept, which no schema can say.
+"""Hooks that restrict valid requests to those that the gateway must accept.
 
-What a schema allows may still be no image, no class of the model, no labelling configuration.
-Where these hooks are, every positive case must be answered with 2xx, or 404 for other versions.
+A schema cannot express that bytes are an image, a name is a class of the model, or a text is a
+labelling configuration. With these hooks every positive case must get 2xx, or 404 for other
+versions.
 """
 
 import json
@@ -11,18 +12,18 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, HookContext
 
-from gateway.openapi.examples import LABEL_CONFIG
-from gateway.protocols.open_inference import HEADER_LENGTH, LENGTH_BYTES
-from tests.schema.payloads import PHOTOGRAPHS, register
+from gateway.protocols.label_studio.openapi import LABEL_CONFIG
+from gateway.protocols.open_inference.requests import HEADER_LENGTH, LENGTH_BYTES
+from tests.schema.payloads import IMAGES, register
 
 _CLASSES: Final = ("person,dog", "0", "Cat, 15", "tvmonitor")
 
-register(st.sampled_from(PHOTOGRAPHS))
+register(st.sampled_from(IMAGES))
 
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
-    """Replaces what only the gateway or its model can judge."""
+    """Replace the values that only the gateway or its model can judge."""
     if case.meta is None or case.meta.generation.mode != GenerationMode.POSITIVE:
         return
     if "classes" in case.query:
@@ -34,7 +35,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
 
 
 def _configure(body: object) -> None:
-    """A labelling configuration is XML with a brush in it."""
+    """Set a labelling configuration with a brush."""
     if isinstance(body, dict):
         for name in ("label_config", "schema"):
             if isinstance(body.get(name), str):
@@ -42,10 +43,10 @@ def _configure(body: object) -> None:
 
 
 def _infer(case: Case[Any]) -> None:
-    """The header says where the JSON ends; behind it is the image with its length before it."""
+    """Set the header to the length of the JSON, and append the image preceded by its length."""
     case.headers.pop(HEADER_LENGTH, None)
     if case.media_type == "application/octet-stream":
-        image = PHOTOGRAPHS[0]
+        image = IMAGES[0]
         tensor = len(image).to_bytes(LENGTH_BYTES, "little") + image
         size = {"binary_data_size": len(tensor)}
         image_input = {"name": "image", "datatype": "BYTES", "shape": [1], "parameters": size}

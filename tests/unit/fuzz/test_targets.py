@@ -46,7 +46,7 @@ def test_sound_and_damaged_inputs_pass(name: str) -> None:
     ("name", "function"),
     [
         ("forms", "read_image"),
-        ("pictures", "segment"),
+        ("images", "segment"),
         ("masks", "decode_mask"),
         ("json_bodies", "read_inputs"),
     ],

@@ -10,7 +10,7 @@ from tests.unit.gateway.doubles import TorchServeDouble, client
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """asyncio is the event loop the gateway runs on."""
+    """asyncio, the event loop of the gateway."""
     return "asyncio"
 
 
@@ -23,5 +23,5 @@ def torchserve() -> TorchServeDouble:
 @pytest.fixture
 async def gateway(torchserve: TorchServeDouble) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a gateway with default settings in front of that TorchServe."""
-    async with client(torchserve) as found:
-        yield found
+    async with client(torchserve) as gateway_client:
+        yield gateway_client

@@ -1,4 +1,4 @@
-"""Stand-ins for what surrounds the gateway: TorchServe, forms, time, a real HTTP server."""
+"""Doubles for the gateway's surroundings: TorchServe, forms, time, a real HTTP server."""
 
 import asyncio
 import io
@@ -8,18 +8,21 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 
+import aiohttp
 import httpx
 import numpy as np
 import uvicorn
+from aiohttp.client_reqrep import ConnectionKey
+from fastapi import FastAPI
 from PIL import Image
 from starlette.types import ASGIApp
 from yarl import URL
 
 from gateway.app import create_app
-from gateway.connections import Answer, Patience, Transport
-from gateway.pixels.masks import encode_grey
-from gateway.protocol import ProblemProtocol
+from gateway.http.server import ProblemProtocol
+from gateway.masks.grey_png import encode_grey
 from gateway.settings import Settings
+from gateway.torchserve.transport import Response, Timeouts
 
 BOUNDARY = "----boundary"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
@@ -34,7 +37,7 @@ Predict = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
 
 def mask_png(size: tuple[int, int] = (4, 3), mode: str = "L") -> bytes:
-    """A mask as the handler sends it: class 15 on the left column, background elsewhere."""
+    """A mask as the handler sends it: class 15 in the left column, background elsewhere."""
     mask = Image.new(mode, size, 0)
     mask.paste(15, (0, 0, 1, size[1]))
     if mode == "L":
@@ -51,12 +54,12 @@ def part(content: bytes, disposition: str = 'form-data; name="file"; filename="a
 
 
 def form(*parts: bytes) -> bytes:
-    """A whole form of these parts."""
+    """A complete form of these parts."""
     return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
 
 
-def mask_answer(mask: bytes | None = None, form: str = "{}") -> httpx.Response:
-    """The handler's answer to an image; whatever its form, the picture is a mask."""
+def mask_response(mask: bytes | None = None, form: str = "{}") -> httpx.Response:
+    """The handler's response to an image; whatever the render options, a mask."""
     headers = {
         "Content-Type": "image/png",
         "X-Class-Pixels": "0=9,15=3",
@@ -68,13 +71,13 @@ def mask_answer(mask: bytes | None = None, form: str = "{}") -> httpx.Response:
     return httpx.Response(200, content=mask_png() if mask is None else mask, headers=headers)
 
 
-def json_answer(status: int, fields: object) -> httpx.Response:
-    """An answer in JSON."""
+def json_response(status: int, fields: object) -> httpx.Response:
+    """A response in JSON."""
     return httpx.Response(status, json=fields)
 
 
 def describe(version: str, workers: int, metadata: Any = None) -> dict[str, Any]:
-    """A version in the words of the management API."""
+    """A version as the management API describes it."""
     worker = {"id": "9000", "startTime": STARTED, "status": "READY", "memoryUsage": 1}
     loading = worker | {"status": "LOADING"}
     return {
@@ -86,7 +89,7 @@ def describe(version: str, workers: int, metadata: Any = None) -> dict[str, Any]
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -95,60 +98,89 @@ class Clock:
         return self.now
 
 
-class TorchServeDouble(Transport):
-    """TorchServe's two APIs without a network; what it answers can be changed at any time."""
+def refused() -> aiohttp.ClientConnectorError:
+    """The exception that aiohttp raises if a connection is refused."""
+    key = ConnectionKey("127.0.0.1", 8080, False, True, None, None, None)
+    return aiohttp.ClientConnectorError(key, ConnectionRefusedError("refused"))
+
+
+# httpx's exception -> aiohttp's exception for the same failure.
+_SAME_FAILURE: Mapping[type[httpx.HTTPError], Callable[[], aiohttp.ClientError]] = {
+    httpx.ConnectError: refused,
+    httpx.ConnectTimeout: aiohttp.ConnectionTimeoutError,
+    httpx.ReadError: aiohttp.ClientOSError,
+    httpx.ReadTimeout: aiohttp.SocketTimeoutError,
+}
+
+
+class TorchServeDouble(httpx.AsyncBaseTransport):
+    """TorchServe's two APIs without a network; a test may change the responses at any time."""
 
     def __init__(self) -> None:
         self.versions = {"1.0": 2}
         self.default = "1.0"
         self.labels = {"0": "background", "15": "person"}
         self.down: httpx.HTTPError | None = None
-        self.answers = asyncio.Event()
-        self.answers.set()
+        self.responding = asyncio.Event()
+        self.responding.set()
         self.predictions: list[httpx.Request] = []
-        self.questions: list[str] = []
+        self.management_calls: list[str] = []
         self.predict: Predict = self._mask
 
     async def _mask(self, request: httpx.Request) -> httpx.Response:
-        return mask_answer(form=request.headers.get("X-Segserve-Form", "{}"))
+        return mask_response(form=request.headers.get("X-Segserve-Form", "{}"))
 
     async def post(
-        self, url: URL, headers: Mapping[str, str], body: AsyncIterator[bytes], patience: Patience
-    ) -> Answer:
-        request = httpx.Request("POST", str(url), headers=dict(headers), content=body)
-        answer = await self.handle_async_request(request)
-        return Answer(answer.status_code, answer.headers, await answer.aread())
+        self,
+        url: URL,
+        headers: Mapping[str, str],
+        body: AsyncIterator[bytes | bytearray],
+        timeouts: Timeouts,
+    ) -> Response:
+        """The inference API."""
+        if self.down is not None:
+            raise _SAME_FAILURE[type(self.down)]()
+        content = b"".join([block async for block in body])
+        request = httpx.Request("POST", str(url), headers=dict(headers), content=content)
+        self.predictions.append(request)
+        response = await self.predict(request)
+        return Response(response.status_code, response.headers, await response.aread())
+
+    async def close(self) -> None:
+        """Do nothing: there are no connections."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The management API."""
         if self.down is not None:
             raise self.down
-        if request.url.port == 8080:
-            await request.aread()
-            self.predictions.append(request)
-            return await self.predict(request)
-        self.questions.append(request.url.raw_path.decode())
-        await self.answers.wait()
+        self.management_calls.append(request.url.raw_path.decode())
+        await self.responding.wait()
         return self._describe(request.url)
 
     def _describe(self, url: httpx.URL) -> httpx.Response:
         _, _, model, *rest = url.path.split("/")
         if model != "deeplabv3":
-            return json_answer(404, {"code": 404, "type": "ModelNotFoundException"})
+            return json_response(404, {"code": 404, "type": "ModelNotFoundException"})
         if rest == ["all"]:
-            return json_answer(200, [describe(*item) for item in self.versions.items()])
+            return json_response(200, [describe(*item) for item in self.versions.items()])
         version = rest[0] if rest else self.default
         metadata = json.dumps({"labels": self.labels}) if url.params.get("customized") else None
-        return json_answer(200, [describe(version, self.versions[version], metadata)])
+        return json_response(200, [describe(version, self.versions[version], metadata)])
 
 
 def settings(**changes: Any) -> Settings:
-    """The default settings but for these, whatever the environment says."""
+    """The default settings with these changes, independent of the environment."""
     return Settings.model_validate(Settings.model_construct().model_dump() | changes)
 
 
-def client(torchserve: Transport, **changes: Any) -> httpx.AsyncClient:
-    """A client of a gateway in this process, which talks to the given TorchServe."""
-    app = create_app(settings(**changes), torchserve)
+def application(torchserve: TorchServeDouble, **changes: Any) -> FastAPI:
+    """A gateway with these settings in front of the given TorchServe."""
+    return create_app(settings(**changes), torchserve, torchserve)
+
+
+def client(torchserve: TorchServeDouble, **changes: Any) -> httpx.AsyncClient:
+    """A client of a gateway in this process, in front of the given TorchServe."""
+    app = application(torchserve, **changes)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
 
@@ -156,7 +188,7 @@ def client(torchserve: Transport, **changes: Any) -> httpx.AsyncClient:
 async def send(
     gateway: httpx.AsyncClient, body: bytes | None = None, **options: Any
 ) -> httpx.Response:
-    """Posts a form, by default one with a file, to the drop-in endpoint."""
+    """Post a form, by default one with a file, to the drop-in endpoint."""
     headers = {"Content-Type": FORM_TYPE} | options.pop("headers", {})
     content = form(part(b"a photo")) if body is None else body
     return await gateway.post("/segmentation", content=content, headers=headers, **options)
@@ -164,7 +196,7 @@ async def send(
 
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[int]:
-    """Runs an application on a real socket, as the gateway does; gives its port."""
+    """Run an application on a real socket, as the gateway does; yields its port."""
     config = uvicorn.Config(
         app, port=0, http=ProblemProtocol, ws="none", log_config=None, access_log=False
     )

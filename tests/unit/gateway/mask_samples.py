@@ -1,4 +1,4 @@
-"""Masks of every kind: real ones, random ones, and the shapes at which formats go wrong."""
+"""Sample masks: real ones, random ones, and edge cases of the formats."""
 
 from pathlib import Path
 
@@ -10,20 +10,20 @@ GOLDEN = Path(__file__).parents[2] / "e2e" / "golden"
 
 
 def golden(name: str) -> NDArray[np.uint8]:
-    """The mask of a photograph."""
+    """The reference mask of a photograph."""
     return np.asarray(Image.open(GOLDEN / f"{name}.png"))
 
 
 def drawn(*rows: str) -> NDArray[np.uint8]:
-    """Rows of digits, each a class id."""
+    """A mask from rows of digits, each a class id."""
     return np.array([[int(digit) for digit in row] for row in rows], np.uint8)
 
 
 def _random(seed: int) -> NDArray[np.uint8]:
-    """Some classes in a size of its own: scattered, or in areas, or in rows."""
-    dice = np.random.default_rng(seed)
-    height, width, classes = dice.integers(1, (40, 40, 7))
-    ids = dice.integers(0, classes, (height, width)).astype(np.uint8)
+    """A random mask of a random size: scattered pixels, areas or rows."""
+    random = np.random.default_rng(seed)
+    height, width, classes = random.integers(1, (40, 40, 7))
+    ids = random.integers(0, classes, (height, width)).astype(np.uint8)
     if seed % 3 == 1:
         return ids.repeat(5, axis=0).repeat(3, axis=1)
     return np.sort(ids, axis=seed % 2) if seed % 3 == 2 else ids
@@ -45,7 +45,7 @@ SAMPLES: dict[str, NDArray[np.uint8]] = {
     "ring in a ring": drawn("1111111", "1000001", "1011101", "1010101", "1011101", "1000001")
     .repeat(3, axis=0)
     .repeat(3, axis=1),
-    # Longer than 16 bits can say, and exactly as long.
+    # Longer than 16 bits can express, and exactly as long.
     "long runs": np.repeat(np.array([0, 1, 0], np.uint8), [70_000, 16_384, 140_000]).reshape(8, -1),
     "a view": golden("cat")[::2, 10:200],
     **{f"random {seed}": _random(seed) for seed in range(24)},

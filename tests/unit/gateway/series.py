@@ -1,4 +1,4 @@
-"""Reads metrics back: from a registry, and from what a scrape gets."""
+"""Readers of metrics, from a registry or from a scrape."""
 
 import httpx
 from prometheus_client import CollectorRegistry, Metric
@@ -13,7 +13,7 @@ Families = dict[str, Metric]
 
 
 def values(registry: CollectorRegistry, name: str, label: str) -> dict[str, float]:
-    """Label's value -> the sample's, over all series of a name."""
+    """Value of a label -> value of the sample, over all series with a name."""
     return {
         sample.labels[label]: sample.value
         for family in registry.collect()
@@ -23,14 +23,14 @@ def values(registry: CollectorRegistry, name: str, label: str) -> dict[str, floa
 
 
 async def scrape(gateway: httpx.AsyncClient) -> Families:
-    """Name -> family, as a scraper reads them."""
-    answer = await gateway.get("/metrics")
-    assert answer.status_code == 200
-    return {family.name: family for family in text_string_to_metric_families(answer.text)}
+    """Name -> family, from GET /metrics."""
+    response = await gateway.get("/metrics")
+    assert response.status_code == 200
+    return {family.name: family for family in text_string_to_metric_families(response.text)}
 
 
 def samples(families: Families, name: str) -> list[dict[str, str]]:
-    """The labels of every series of a name whose value is not zero."""
+    """The labels of all series with a name whose value is not zero."""
     return [
         sample.labels
         for family in families.values()
@@ -41,15 +41,15 @@ def samples(families: Families, name: str) -> list[dict[str, str]]:
 
 def value(families: Families, name: str, **labels: str) -> float:
     """The value of one series."""
-    (found,) = [
+    (only,) = [
         sample.value
         for family in families.values()
         for sample in family.samples
         if sample.name == name and sample.labels == labels
     ]
-    return found
+    return only
 
 
 def idle_clock() -> StageClock:
-    """A clock of an image, whose times nobody reads."""
+    """A stopwatch for an image, whose times are not used."""
     return Stages(Metrics(settings()), Tracing(), lambda _: {}).clock()

@@ -1,4 +1,4 @@
-"""`python -m gateway` starts, answers, stops, and says why it cannot start."""
+"""`python -m gateway` starts, serves, stops on a signal, and explains why it cannot start."""
 
 import os
 import re
@@ -11,12 +11,12 @@ from pathlib import Path
 
 import httpx
 
-from gateway.keys.file import KeyFile
+from gateway.keys.store import KeyStore
 
 
 @contextmanager
 def gateway(**settings: str) -> Iterator[subprocess.Popen[str]]:
-    """The gateway as a process of its own."""
+    """The gateway as a separate process."""
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway"],
         env=os.environ | {f"SEGSERVE_GATEWAY_{name}": value for name, value in settings.items()},
@@ -33,13 +33,13 @@ def gateway(**settings: str) -> Iterator[subprocess.Popen[str]]:
 def _url(process: subprocess.Popen[str]) -> str:
     assert process.stderr is not None
     for line in process.stderr:
-        if found := re.search(r"running on (http://\S+)", line):
-            return found[1]
+        if match := re.search(r"running on (http://\S+)", line):
+            return match[1]
     raise AssertionError("the gateway did not start")
 
 
 def test_it_answers_and_stops_on_a_signal_without_a_traceback() -> None:
-    """A supervisor can start it, ask it and end it."""
+    """A supervisor can start the gateway, probe it and stop it with SIGTERM."""
     with gateway(PORT="0", INFERENCE_URL="http://127.0.0.1:1") as process:
         url = _url(process)
         assert httpx.get(f"{url}/healthz", trust_env=False).json() == {"status": "ok"}
@@ -49,7 +49,7 @@ def test_it_answers_and_stops_on_a_signal_without_a_traceback() -> None:
 
 
 def test_a_wrong_setting_is_one_message_and_an_exit() -> None:
-    """No traceback for an operator's slip."""
+    """An invalid setting is reported without a traceback, with exit status 1."""
     with gateway(PORT="many") as process:
         _, log = process.communicate(timeout=15)
         assert process.returncode == 1
@@ -58,7 +58,7 @@ def test_a_wrong_setting_is_one_message_and_an_exit() -> None:
 
 
 def test_an_open_address_without_keys_is_one_line_and_an_exit(tmp_path: Path) -> None:
-    """The line names both ways out."""
+    """The message names both remedies: add a key, or turn authentication off."""
     keys = {"KEYS_FILE": str(tmp_path / "keys.json")}
     with gateway(HOST="0.0.0.0", PORT="0", AUTH="auto", **keys) as process:  # noqa: S104
         _, log = process.communicate(timeout=15)
@@ -69,8 +69,8 @@ def test_an_open_address_without_keys_is_one_line_and_an_exit(tmp_path: Path) ->
 
 
 def test_with_a_key_it_starts_and_asks_for_it(tmp_path: Path) -> None:
-    """Also on loopback, where it is told to."""
-    _, key = KeyFile(tmp_path / "keys.json").add("app", "user")
+    """With authentication on, a key is required on loopback too, and its role counts."""
+    _, key = KeyStore(tmp_path / "keys.json").add("app", "user")
     with gateway(PORT="0", AUTH="on", KEYS_FILE=str(tmp_path / "keys.json")) as process:
         url = _url(process)
         paths = ("/healthz", "/v1/models")

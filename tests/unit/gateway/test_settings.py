@@ -1,4 +1,4 @@
-"""Settings come from the environment and are checked before anything starts."""
+"""Settings come from the environment and are validated at the start."""
 
 import pytest
 from pydantic import ValidationError
@@ -7,17 +7,17 @@ from gateway.settings import Settings
 
 
 def test_every_setting_is_explained() -> None:
-    """An operator reads one sentence per setting."""
+    """Every setting has a description."""
     assert [n for n, field in Settings.model_fields.items() if not field.description] == []
 
 
 def test_the_default_is_loopback() -> None:
-    """Nothing listens beyond this machine unless asked."""
+    """By default the gateway is not reachable from other machines."""
     assert Settings.model_construct().host == "127.0.0.1"
 
 
 def test_the_environment_sets_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SEGSERVE_GATEWAY_<NAME> is the one way to configure."""
+    """A setting is read from SEGSERVE_GATEWAY_<NAME>."""
     monkeypatch.setenv("SEGSERVE_GATEWAY_DEADLINE_S", "2.5")
     assert Settings().deadline_s == 2.5
 
@@ -39,21 +39,21 @@ def test_the_environment_sets_values(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CORS_ORIGINS", "https://app.test/page"),
     ],
 )
-def test_a_senseless_value_is_refused(
+def test_an_invalid_value_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """A wrong value stops the start, not the first request."""
+    """An invalid value prevents the start, instead of failing the first request."""
     monkeypatch.setenv(f"SEGSERVE_GATEWAY_{name}", value)
     with pytest.raises(ValidationError):
         Settings()
 
 
 def test_a_value_that_is_refused_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It could hold a password, and the message goes to a log."""
+    """An error message, which goes to a log, does not reveal a password."""
     monkeypatch.setenv("SEGSERVE_GATEWAY_LIMITS_URL", "http://:secret@127.0.0.1")
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as error:
         Settings()
-    assert "secret" not in str(refused.value)
+    assert "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,13 @@ def test_a_value_that_is_refused_is_not_repeated(monkeypatch: pytest.MonkeyPatch
 def test_origins_are_separated_by_commas(
     monkeypatch: pytest.MonkeyPatch, value: str, expected: tuple[str, ...]
 ) -> None:
-    """As a person writes them into an environment file."""
+    """A list of origins is written with commas, as is usual in environment files."""
     monkeypatch.setenv("SEGSERVE_GATEWAY_CORS_ORIGINS", value)
     assert Settings().cors_origins == expected
 
 
 @pytest.mark.parametrize("name", ["RATE_LIMIT", "LIMITS_URL"])
 def test_an_empty_limit_is_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A line of an environment file that was left open."""
+    """An empty variable, as in an environment file, means that there is no limit."""
     monkeypatch.setenv(f"SEGSERVE_GATEWAY_{name}", "")
     assert getattr(Settings(), name.lower()) is None

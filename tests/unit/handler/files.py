@@ -1,4 +1,4 @@
-"""Picture files made in memory, sound ones and some that claim more than they hold."""
+"""Image files made in memory: valid ones, and some whose headers claim more than they hold."""
 
 import io
 import struct
@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 EXAMPLES = Path(__file__).parents[3] / "ui" / "examples"
-EXACT: dict[str, dict[str, object]] = {  # options that keep flat colours as they are
+EXACT: dict[str, dict[str, object]] = {  # options that preserve flat colours
     "JPEG": {"quality": 100, "subsampling": 0},
     "WEBP": {"lossless": True, "exact": True},
     "AVIF": {"quality": 100, "subsampling": "4:4:4"},
@@ -26,25 +26,25 @@ UPRIGHT_TO_STORED = {
 }
 
 
-def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
-    """The bytes of a picture in Pillow's format ``kind``."""
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    """Encode an image in Pillow's format ``kind``."""
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **{**EXACT.get(kind, {}), **options})
+    image.save(buffer, kind, **{**EXACT.get(kind, {}), **options})
     return buffer.getvalue()
 
 
 def quarters(width: int = 96, height: int = 64) -> Image.Image:
-    """Red and green above blue and white: every turn of it looks different."""
-    picture = Image.new("RGB", (width, height), "white")
+    """Red and green above blue and white: no two orientations of it are alike."""
+    image = Image.new("RGB", (width, height), "white")
     half = (width // 2, height // 2)
-    picture.paste((255, 0, 0), (0, 0, *half))
-    picture.paste((0, 128, 0), (half[0], 0, width, half[1]))
-    picture.paste((0, 0, 255), (0, half[1], half[0], height))
-    return picture
+    image.paste((255, 0, 0), (0, 0, *half))
+    image.paste((0, 128, 0), (half[0], 0, width, half[1]))
+    image.paste((0, 0, 255), (0, half[1], half[0], height))
+    return image
 
 
 def turned(upright: Image.Image, orientation: int, kind: str) -> bytes:
-    """A file whose pixels are turned and whose EXIF says how to undo it."""
+    """Encode an image with its pixels turned and the EXIF orientation that turns them back."""
     turn = UPRIGHT_TO_STORED[orientation]
     stored = upright if turn is None else upright.transpose(turn)
     exif = Image.Exif()
@@ -53,7 +53,7 @@ def turned(upright: Image.Image, orientation: int, kind: str) -> bytes:
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
-    """A chunk of a PNG."""
+    """A PNG chunk with its length and checksum."""
     checksum = zlib.crc32(kind + data)
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
 
@@ -113,7 +113,7 @@ def _avif(size: tuple[int, int]) -> bytes:
     return bytes(data)
 
 
-# Small files whose header claims any size.
+# Small files whose headers claim the given (width, height).
 CLAIMS: dict[str, Callable[[tuple[int, int]], bytes]] = {
     "PNG": _png,
     "BMP": _bmp,

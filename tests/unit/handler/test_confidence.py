@@ -34,7 +34,7 @@ def test_the_mean_is_that_of_the_softmax() -> None:
 
 @pytest.mark.parametrize("aligned", [True, False])
 def test_the_map_has_the_size_asked_for_and_lies_between_0_and_1(aligned: bool) -> None:
-    """Whether corners are aligned or not."""
+    """With aligned corners or without."""
     found = confidence_map(_logits(2), SHAPE, aligned=aligned)
     assert found.shape == SHAPE
     assert found.dtype == np.float32
@@ -49,7 +49,7 @@ def test_the_map_is_the_softmax_where_the_network_has_an_output() -> None:
 
 
 def test_confidence_falls_between_two_objects() -> None:
-    """Both sides are sure of different things; in the middle it is one or the other."""
+    """Both sides are certain of different classes; the middle could be either."""
     row = confidence_map(_two_halves(), SHAPE, aligned=True)[100]
     assert row[0] > 0.99
     assert row[-1] > 0.99
@@ -58,14 +58,14 @@ def test_confidence_falls_between_two_objects() -> None:
 
 
 def test_each_class_has_the_mean_of_its_pixels() -> None:
-    """Classes that are not there are not listed."""
+    """Absent classes are not listed."""
     ids = np.array([[0, 0, 8], [8, 8, 20]], dtype=np.uint8)
     shares = np.array([[0.2, 0.4, 0.9], [0.6, 0.6, 1.0]], dtype=np.float32)
     assert class_confidences(ids, shares) == pytest.approx({0: 0.3, 8: 0.7, 20: 1.0})
 
 
 def test_grey_levels_span_the_byte() -> None:
-    """0 is black, 1 is white, and the size is the picture's."""
+    """0 is black, 1 is white, and the size is the image's."""
     levels = grey_levels(np.array([[0, 1]], dtype=np.float32), (8, 3))
     assert levels.shape == (3, 8)
     assert (levels[0, 0], levels[0, -1]) == (0, 255)

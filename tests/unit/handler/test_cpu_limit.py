@@ -1,4 +1,4 @@
-"""A block that uses too much processor time is ended; one that waits is not."""
+"""A block that uses too much CPU time is ended; one that waits is not."""
 
 import signal
 import threading
@@ -7,47 +7,63 @@ import time
 import pytest
 
 from deeplab.cpu_limit import cpu_limit
+from tests.child_process import run_in_child
+from tests.unit.handler.cpu_use import spin
 
 
-def _spin(seconds: float) -> None:
-    end = time.process_time() + seconds
-    while time.process_time() < end:
-        pass
+def _too_long() -> KeyError:
+    return KeyError("too long")
+
+
+def _busy_block() -> None:
+    with cpu_limit(0.1, _too_long):
+        spin(10)
 
 
 def test_a_busy_block_is_ended() -> None:
-    """With the caller's error, long before it would have ended by itself."""
-    start = time.process_time()
-    with pytest.raises(KeyError, match="too long"), cpu_limit(0.1, lambda: KeyError("too long")):
-        _spin(10)
-    assert time.process_time() - start < 2
+    """With the caller's error, which is raised only if the block does not end by itself."""
+    with pytest.raises(KeyError, match="too long"):
+        run_in_child(_busy_block)
+
+
+def _waiting_block() -> None:
+    with cpu_limit(0.1, _too_long):
+        time.sleep(0.3)  # longer than the limit, but without using the CPU
 
 
 def test_waiting_costs_nothing() -> None:
-    """On a busy machine a picture takes longer, and is not refused for it."""
-    with cpu_limit(0.1, lambda: KeyError("too long")):
-        time.sleep(0.3)  # the point of the test: time passes, none of it is the processor's
+    """On a busy machine an image takes longer, and must not be rejected for it."""
+    run_in_child(_waiting_block)
+
+
+def _ended_block() -> bool:
+    """Whether the signal handler is the one of before, after more CPU time than the limit."""
+    before = signal.getsignal(signal.SIGPROF)
+    with cpu_limit(0.1, _too_long):
+        pass
+    spin(0.3)
+    return signal.getsignal(signal.SIGPROF) == before
 
 
 def test_nothing_is_left_behind() -> None:
-    """Neither a timer that ends later work nor a handler of the signal."""
-    before = signal.getsignal(signal.SIGPROF)
-    with cpu_limit(0.1, lambda: KeyError("too long")):
-        pass
-    _spin(0.3)
-    assert signal.getsignal(signal.SIGPROF) == before
+    """Neither a timer that would end later work nor a signal handler."""
+    assert run_in_child(_ended_block)
 
 
-def test_other_threads_run_without_a_limit() -> None:
-    """Signals reach the main thread only; elsewhere the block must still run."""
+def _block_in_another_thread() -> list[bool]:
     done = []
 
     def work() -> None:
-        with cpu_limit(0.05, lambda: KeyError("too long")):
-            _spin(0.2)
+        with cpu_limit(0.05, _too_long):
+            spin(0.2)
             done.append(True)
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert done == [True]
+    return done
+
+
+def test_other_threads_run_without_a_limit() -> None:
+    """Signals reach the main thread only; elsewhere the block must still run."""
+    assert run_in_child(_block_in_another_thread) == [True]

@@ -1,4 +1,4 @@
-"""What an engine does to its process: bounded memory, and no report to anybody."""
+"""An engine's effects on its process: bounded memory, no telemetry, and survived signals."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.stack import ROOT
 
 SIZES = 150
-# More than 200 without the limit on what OpenVINO keeps. With AMX it keeps more for each size.
+# More than 200 without the limit on OpenVINO's cache. With AMX it caches more for each size.
 HAS_AMX = "amx_tile" in Path("/proc/cpuinfo").read_text()
 LARGEST_GROWTH_MB = 140 if HAS_AMX else 100
 
@@ -27,7 +27,7 @@ for step in range({SIZES}):
 print((resident[-1] - resident[10]) / 1e6)
 """
 
-# As a worker does it: an engine that has used the processor's matrix registers, if there are any.
+# As in a worker: an engine that has used the CPU's matrix registers, if there are any.
 BOTH_LIMITS = """
 import sys
 from pathlib import Path
@@ -54,7 +54,7 @@ print(stopped)
 
 
 def _printed(program: str, *arguments: Path) -> str:
-    """What a process of its own prints; it must end well."""
+    """What the program prints in a process of its own, which must exit with 0."""
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
         env={"PYTHONPATH": str(ROOT / "handler")},
@@ -65,13 +65,13 @@ def _printed(program: str, *arguments: Path) -> str:
     return done.stdout.strip()
 
 
-def test_many_picture_sizes_cost_no_more_memory_than_few(unpacked: Path) -> None:
-    """A public page gets pictures of every size: a worker must not grow with each."""
+def test_many_image_sizes_cost_no_more_memory_than_few(unpacked: Path) -> None:
+    """A public page gets images of every size: a worker must not grow with each."""
     assert float(_printed(PROGRAM, unpacked)) < LARGEST_GROWTH_MB
 
 
 def test_openvino_is_loaded_without_its_telemetry() -> None:
-    """Importing OpenVINO the usual way starts a child that reports to its makers."""
+    """Importing OpenVINO the usual way starts a process that reports to its vendor."""
     program = (
         "import sys\n"
         "from deeplab.engines import import_openvino\n"
@@ -83,7 +83,7 @@ def test_openvino_is_loaded_without_its_telemetry() -> None:
 
 
 def test_a_signal_after_two_engines_is_survived(unpacked: Path) -> None:
-    """OpenVINO's cores change the main thread's stack for signals: there may be one only."""
+    """OpenVINO's cores replace the main thread's signal stack: there may be only one core."""
     program = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
@@ -102,5 +102,5 @@ def test_a_signal_after_two_engines_is_survived(unpacked: Path) -> None:
 
 
 def test_two_limits_at_once_do_not_kill_a_worker(unpacked: Path) -> None:
-    """With AMX a signal's frame is as large as the stack that OpenVINO makes for one of them."""
+    """With AMX one signal's frame fills the signal stack that OpenVINO allocates."""
     assert _printed(BOTH_LIMITS, unpacked) == "5"

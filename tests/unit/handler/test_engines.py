@@ -1,4 +1,4 @@
-"""Both engines say what the eager model says, for pictures of any size."""
+"""Both engines agree with the eager model, for images of any size."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from deeplab.busy_workers import BusyWorkers
 from deeplab.engines import (
     OpenVINOEngine,
     SharedCoresEngine,
@@ -13,7 +14,6 @@ from deeplab.engines import (
     load_shared_engine,
     predict,
 )
-from deeplab.neighbours import Neighbours
 from deeplab.spec import EngineName, ModelSpec, Precision
 from deeplab.torch_engine import TorchEngine
 from scripts.export.eager import eager
@@ -46,8 +46,8 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return found
 
 
-def _picture(height: int, width: int) -> NDArray[np.uint8]:
-    """Coloured patches, so that every class occurs and most pixels are clear cases."""
+def _image(height: int, width: int) -> NDArray[np.uint8]:
+    """(1, height, width, 3) uint8 coloured patches: every class occurs, most pixels are clear."""
     generator = np.random.default_rng(height * 1000 + width)
     colours = generator.choice([0, 120, 255], (height // 16 + 1, width // 16 + 1, 3))
     pixels = colours.repeat(16, axis=0).repeat(16, axis=1)[:height, :width]
@@ -61,7 +61,7 @@ def test_an_engine_agrees_with_the_eager_model(
 ) -> None:
     """One artefact serves every size."""
     engine = _engine(exported, precision)
-    pixels = _picture(*size)
+    pixels = _image(*size)
     expected = eager(graph_of(tiny_checkpoint()), pixels)
     ids = predict(engine, pixels)
     assert ids.shape == size
@@ -71,21 +71,21 @@ def test_an_engine_agrees_with_the_eager_model(
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_the_first_picture_is_not_remembered(exported: Exported, precision: Precision) -> None:
-    """A picture gets the same answer before and after one of another size."""
+def test_the_first_image_is_not_remembered(exported: Exported, precision: Precision) -> None:
+    """An image gets the same prediction before and after one of another size."""
     engine = _engine(exported, precision)
-    first = predict(engine, _picture(64, 96)).copy()
-    predict(engine, _picture(96, 64))
-    assert np.array_equal(first, predict(engine, _picture(64, 96)))
+    first = predict(engine, _image(64, 96)).copy()
+    predict(engine, _image(96, 64))
+    assert np.array_equal(first, predict(engine, _image(64, 96)))
 
 
 def test_f32_stays_f32(exported: Exported) -> None:
-    """Where the export found bf16 too coarse, no engine chooses it by itself."""
+    """If the export found bf16 too coarse, no engine chooses it by itself."""
     assert _engine(exported, "f32").precision == "f32"
 
 
 def test_the_archive_decides_which_engine_runs(exported: Exported) -> None:
-    """The artefact is for one of them only."""
+    """The artefact is for only one of them."""
     folder, spec = exported["bf16"]
     engine = load_engine(folder, spec, threads=1, device="cpu")
     kinds = {"openvino": OpenVINOEngine, "torch": TorchEngine}
@@ -93,22 +93,21 @@ def test_the_archive_decides_which_engine_runs(exported: Exported) -> None:
     assert engine.name == spec.engine
 
 
+@pytest.mark.parametrize("exported", ["openvino"], indirect=True)  # PyTorch's has one device
 @pytest.mark.parametrize(
     ("threads", "cores", "is_shared"), [(2, 2, True), (2, 4, False), (1, 2, False), (0, 2, True)]
 )
-def test_a_second_engine_is_made_only_where_two_workers_would_not_fit(
+def test_a_second_engine_is_loaded_only_if_two_workers_would_not_fit(
     exported: Exported, tmp_path: Path, threads: int, cores: int, is_shared: bool
 ) -> None:
-    """It costs memory; both give the same classes."""
+    """It takes memory; both give the same classes."""
     folder, spec = exported["bf16"]
-    if spec.engine == "torch":
-        pytest.skip("PyTorch runs on one device, whose cores are not shared")
-    neighbours = Neighbours(tmp_path / "working", "ours")
-    engine = load_shared_engine(folder, spec, threads, neighbours, cores)
+    workers = BusyWorkers(tmp_path / "working", "ours")
+    engine = load_shared_engine(folder, spec, threads, workers, cores)
     assert isinstance(engine, SharedCoresEngine) == is_shared
-    picture = _picture(64, 96)
-    expected = eager(graph_of(tiny_checkpoint()), picture)
-    assert np.mean(predict(engine, picture) == expected) >= 0.98
+    image = _image(64, 96)
+    expected = eager(graph_of(tiny_checkpoint()), image)
+    assert np.mean(predict(engine, image) == expected) >= 0.98
 
 
 def _engine(exported: Exported, precision: Precision) -> OpenVINOEngine | TorchEngine:

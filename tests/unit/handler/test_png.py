@@ -1,4 +1,4 @@
-"""What is written is what any decoder reads, however large the picture."""
+"""Any decoder reads what was encoded, for images of any size."""
 
 import io
 
@@ -27,29 +27,29 @@ def _read(png: bytes) -> Image.Image:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("levels", [1, 2, 256])
-def test_every_pixel_is_read_as_it_was(size: tuple[int, int], mode: str, levels: int) -> None:
-    """Also where a band of rows ends."""
+def test_every_pixel_survives(size: tuple[int, int], mode: str, levels: int) -> None:
+    """Also at the end of a band of rows."""
     pixels = _noise(size, mode, levels)
-    picture = _read(encode_png(pixels))
-    assert (picture.mode, picture.size) == (mode, size)
-    assert np.array_equal(pixels, np.asarray(picture))
+    image = _read(encode_png(pixels))
+    assert (image.mode, image.size) == (mode, size)
+    assert np.array_equal(pixels, np.asarray(image))
 
 
-def test_a_part_of_a_larger_picture_is_encoded_too() -> None:
-    """Its rows do not follow each other in memory."""
+def test_a_part_of_a_larger_image_is_encoded_too() -> None:
+    """Its rows are not contiguous in memory."""
     pixels = _noise((64, 48), "RGB")[3:40, 5:60]
     assert np.array_equal(pixels, np.asarray(_read(encode_png(pixels))))
 
 
 def test_more_than_a_band_of_rows_is_encoded() -> None:
-    """Each row is less the one above it, also across two bands."""
+    """The row above is subtracted from each row, also across two bands."""
     pixels = _noise((1000, 2500), "L", levels=3)
     assert pixels.nbytes > 2 * BAND_BYTES
     assert np.array_equal(pixels, np.asarray(_read(encode_png(pixels))))
 
 
-def test_rows_that_repeat_are_written_out() -> None:
-    """In the order that is asked for, over many bands."""
+def test_repeated_rows_are_expanded() -> None:
+    """In the given order, over many bands."""
     pixels = _noise((1200, 7), "L", levels=21)
     repeats = np.arange(1, 8) * 400
     scanlines = np.insert(pixels, 0, NO_FILTER, axis=1)
@@ -57,18 +57,18 @@ def test_rows_that_repeat_are_written_out() -> None:
     assert np.array_equal(expected, np.asarray(_read(encode_repeated(scanlines, repeats))))
 
 
-def test_a_photograph_takes_no_more_room_than_pillows_fast_one() -> None:
-    """Smooth areas differ little from the row above."""
+def test_a_smooth_image_is_hardly_larger_than_pillows_fastest_png() -> None:
+    """Its rows differ little from the row above."""
     down, right = np.mgrid[0:300, 0:400]
     smooth = np.stack([down + right, down * 2 + right, right], axis=2) // 3
     pixels = (smooth + _noise((400, 300), "RGB", levels=4)).astype(np.uint8)
-    theirs = io.BytesIO()
-    Image.fromarray(pixels).save(theirs, "PNG", compress_level=1)
-    assert len(encode_png(pixels)) <= 1.1 * len(theirs.getvalue())
+    by_pillow = io.BytesIO()
+    Image.fromarray(pixels).save(by_pillow, "PNG", compress_level=1)
+    assert len(encode_png(pixels)) <= 1.1 * len(by_pillow.getvalue())
 
 
 def test_the_png_is_8_bit_without_a_palette() -> None:
-    """The gateway makes an indexed one of a grey one by its header: the form is the wire's."""
+    """The gateway turns a grey PNG into an indexed one by its header: the layout is a contract."""
     png = encode_repeated(np.zeros((1, 61), dtype=np.uint8), np.array([40]))
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     assert png[24:29] == bytes([8, 0, 0, 0, 0])  # depth, grey, compression, filter, no interlace

@@ -1,4 +1,4 @@
-"""The mask holds only what the network said, at the photograph's size, in a sound PNG."""
+"""The mask holds only predicted classes, at the image's size, in a valid PNG."""
 
 import io
 from fractions import Fraction
@@ -38,14 +38,14 @@ def test_resizing_makes_no_class_that_was_not_predicted(size: tuple[int, int]) -
 
 
 def test_smoothing_would_make_such_classes() -> None:
-    """Shows that the picture above would catch any other filter."""
+    """Shows that the ids above would reveal any other filter."""
     smooth = Image.fromarray(_background_and_person()).resize((640, 480), Image.Resampling.BICUBIC)
     assert not set(np.unique(np.asarray(smooth))) <= {0, 15}
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_any_map_keeps_to_its_classes(size: tuple[int, int]) -> None:
-    """A property, over many shapes of input and output."""
+    """For many shapes of input and output."""
     ids = _random_ids(33, 21)
     assert set(np.unique(resize_class_ids(ids, size))) <= set(np.unique(ids))
 
@@ -58,7 +58,7 @@ def test_doubling_repeats_each_pixel() -> None:
 
 
 def test_a_map_of_the_right_size_is_a_copy() -> None:
-    """The engine uses its output again for the next picture."""
+    """The engine reuses its output for the next image."""
     ids = _random_ids(5, 4)
     same = resize_class_ids(ids, (5, 4))
     assert np.array_equal(ids, same)
@@ -67,7 +67,7 @@ def test_a_map_of_the_right_size_is_a_copy() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_each_pixel_shows_the_class_at_its_centre(size: tuple[int, int]) -> None:
-    """In exact arithmetic, also where a centre lies just beside a border."""
+    """In exact arithmetic, also if a centre lies just beside a border."""
     ids = _random_ids(33, 21)
     resized = resize_class_ids(ids, size)
     for y in {0, size[1] // 2, size[1] - 1}:
@@ -79,7 +79,7 @@ def test_each_pixel_shows_the_class_at_its_centre(size: tuple[int, int]) -> None
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("small", [(33, 21), (1, 1), (500, 400)])
 def test_the_counts_cover_every_pixel_once(size: tuple[int, int], small: tuple[int, int]) -> None:
-    """Ascending ids, no class with zero pixels, the picture's area in all; larger or smaller."""
+    """Ascending ids, no class without pixels, and the image's area in all; enlarged or reduced."""
     mask = full_size(_random_ids(*small), size)
     counts = count_classes(mask)
     assert sum(counts.values()) == size[0] * size[1]
@@ -88,9 +88,9 @@ def test_the_counts_cover_every_pixel_once(size: tuple[int, int], small: tuple[i
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_mask_is_encoded_as_what_it_shows(size: tuple[int, int]) -> None:
-    """The rows that repeat are written out; any decoder gets back what the network said."""
+def test_a_mask_is_encoded_as_its_class_ids(size: tuple[int, int]) -> None:
+    """Repeated rows are expanded; any decoder gets the predicted ids."""
     mask = full_size(_random_ids(33, 21), size)
-    picture = Image.open(io.BytesIO(encode_mask(mask)))
-    assert (picture.mode, picture.size) == ("L", size)
-    assert np.array_equal(mask.ids, np.asarray(picture))
+    image = Image.open(io.BytesIO(encode_mask(mask)))
+    assert (image.mode, image.size) == ("L", size)
+    assert np.array_equal(mask.ids, np.asarray(image))

@@ -1,4 +1,4 @@
-"""Pictures reach the network at its size, upright, in 8-bit RGB on white."""
+"""Images reach the network at its size, upright, in 8-bit RGB on white."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from tests.unit.handler.files import encode
 ANY_64 = InputSize(long_side=64, grid=1)
 
 
-def _pixels(picture: Image.Image, kind: str = "PNG") -> NDArray[np.uint8]:
-    return preprocess(decode(encode(picture, kind), 64), ANY_64)
+def _pixels(image: Image.Image, kind: str = "PNG") -> NDArray[np.uint8]:
+    return preprocess(decode(encode(image, kind), 64), ANY_64)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def _pixels(picture: Image.Image, kind: str = "PNG") -> NDArray[np.uint8]:
 def test_the_long_side_is_the_networks_and_the_aspect_is_kept(
     size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    """Only very long pictures are widened, to what the network can bear."""
+    """Only very long images are widened, to the least size that the network accepts."""
     assert expected == network_size(size, InputSize(long_side=513, grid=1))
 
 
@@ -54,13 +54,13 @@ def test_the_long_side_is_the_networks_and_the_aspect_is_kept(
 def test_on_a_grid_the_nearest_size_is_taken(
     size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    """Multiples of 16 plus one: the aspect changes by 8 pixels at most."""
+    """Multiples of 16 plus one: the aspect changes by at most 8 pixels."""
     assert expected == network_size(size, InputSize(long_side=513, grid=16))
 
 
 @pytest.mark.parametrize("size", [(200, 100), (100, 200), (7, 5), (1, 1), (500, 2)])
-def test_the_network_gets_one_picture_of_bytes(size: tuple[int, int]) -> None:
-    """(1, h, w, 3) uint8, contiguous, as the engines want it."""
+def test_the_network_gets_one_8_bit_image(size: tuple[int, int]) -> None:
+    """(1, h, w, 3) uint8, contiguous, as the engines require."""
     pixels = _pixels(Image.new("RGB", size, (10, 20, 30)))
     width, height = network_size(size, ANY_64)
     assert pixels.shape == (1, height, width, 3)
@@ -70,9 +70,9 @@ def test_the_network_gets_one_picture_of_bytes(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
-def test_a_sideways_picture_is_resized_before_it_is_turned(orientation: int) -> None:
-    """Turning the small picture is cheaper; the shape is the upright one's."""
-    decoded = Decoded(Image.new("RGB", (200, 100)), (100, 200), orientation, deep=False)
+def test_a_sideways_image_is_resized_before_it_is_turned(orientation: int) -> None:
+    """Turning the small image is cheaper; the shape is that of the upright image."""
+    decoded = Decoded(Image.new("RGB", (200, 100)), (100, 200), orientation, is_16_bit=False)
     assert preprocess(decoded, ANY_64).shape == (1, 64, 32, 3)
 
 
@@ -90,28 +90,28 @@ def test_a_sideways_picture_is_resized_before_it_is_turned(orientation: int) -> 
 def test_transparency_is_composited_on_white(
     colour: tuple[int, int, int, int], expected: list[int]
 ) -> None:
-    """Opaque keeps its colour, clear is white, whatever colour hides below."""
+    """Opaque pixels keep their colour, transparent ones are white, whatever colour they hide."""
     assert _pixels(Image.new("RGBA", (64, 64), colour))[0, 32, 32].tolist() == expected
 
 
-def test_a_grey_picture_with_alpha_is_composited_too() -> None:
-    """LA is as transparent as RGBA."""
+def test_a_grey_image_with_alpha_is_composited_too() -> None:
+    """LA is handled like RGBA."""
     assert _pixels(Image.new("LA", (64, 64), (0, 51)))[0, 32, 32].tolist() == [204] * 3
 
 
-def test_a_clear_edge_does_not_darken_its_neighbours() -> None:
+def test_a_transparent_edge_does_not_darken_its_neighbours() -> None:
     """Hidden colours must not bleed into visible ones while resizing."""
-    picture = Image.new("RGBA", (640, 640), (0, 0, 0, 0))
-    picture.paste((255, 255, 255, 255), (0, 0, 325, 640))
-    assert _pixels(picture).min() >= 254
+    image = Image.new("RGBA", (640, 640), (0, 0, 0, 0))
+    image.paste((255, 255, 255, 255), (0, 0, 325, 640))
+    assert _pixels(image).min() >= 254
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize("level", [0x0000, 0x00FF, 0x1234, 0x7FFF, 0x8000, 0xFFFF])
 def test_16_bit_levels_keep_their_high_byte(kind: str, level: int) -> None:
-    """A constant scale: a dark picture stays dark, unlike with stretching."""
-    picture = Image.fromarray(np.full((64, 64), level, dtype=np.uint16))
-    assert np.unique(_pixels(picture, kind)).tolist() == [level >> 8]
+    """A constant scale: a dark image stays dark, unlike with stretching."""
+    image = Image.fromarray(np.full((64, 64), level, dtype=np.uint16))
+    assert np.unique(_pixels(image, kind)).tolist() == [level >> 8]
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float32])
@@ -123,10 +123,10 @@ def test_deeper_levels_are_stretched_from_darkest_to_brightest(dtype: type) -> N
 
 
 @pytest.mark.parametrize("level", [0.0, 1e30, -7.0, np.nan, np.inf])
-def test_a_flat_float_picture_is_black(level: float) -> None:
+def test_a_flat_float_image_is_black(level: float) -> None:
     """Nothing to stretch, and no division by zero."""
-    picture = Image.fromarray(np.full((64, 64), level, dtype=np.float32))
-    assert np.unique(_pixels(picture, "TIFF")).tolist() == [0]
+    image = Image.fromarray(np.full((64, 64), level, dtype=np.float32))
+    assert np.unique(_pixels(image, "TIFF")).tolist() == [0]
 
 
 @pytest.mark.parametrize("size", [(640, 480), (97, 61), (150, 30), (64, 64)])

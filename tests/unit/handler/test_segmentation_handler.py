@@ -1,42 +1,30 @@
-"""Each item of a batch gets its own answer, through TorchServe's own context."""
+"""An item gets its mask or an error, with its facts, through TorchServe's own context."""
 
 import io
 import json
 import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 from ts.metrics.caching_metric import CachingMetric
 from ts.metrics.metric_type_enum import MetricTypes
 
-from deeplab.torch_engine import DeviceLostError
+from deeplab.prediction import Prediction
+from deeplab.render import RENDERS, FullSizeImage
+from deeplab.render_options import RenderOptions
 from segmentation_handler import SegmentationHandler
-from tests.unit.handler.files import EXAMPLES, encode, quarters, turned
-from tests.unit.handler.worker import FailsOnTallPictures, handle, statuses, worker_context
+from tests.unit.handler.files import EXAMPLES, encode, quarters
+from tests.unit.handler.worker import handle, statuses, worker_context
 
 PNG = encode(quarters(), "PNG")
 
 
-@pytest.fixture(scope="module")
-def handler(unpacked: Path) -> Iterator[SegmentationHandler]:
-    """With the bundled network, initialised as a worker does it, whose log is at INFO."""
-    root = logging.getLogger()
-    before = root.level
-    root.setLevel(logging.INFO)
-    made = SegmentationHandler()
-    made.initialize(worker_context(unpacked, {"handler": {"threads": 0, "maxPixels": 1_000_000}}))
-    yield made
-    root.setLevel(before)
-
-
-def test_a_photograph_is_answered_with_its_mask_and_the_facts(handler: SegmentationHandler) -> None:
-    """The wire to the gateway, item by item."""
+def test_an_image_is_answered_with_its_mask_and_the_facts(handler: SegmentationHandler) -> None:
+    """The contract with the gateway, item by item."""
     (body,), context = handle(handler, [{"body": (EXAMPLES / "cat.jpg").read_bytes()}])
     headers = context.get_response_headers(0)
     mask = Image.open(io.BytesIO(body))
@@ -50,7 +38,7 @@ def test_a_photograph_is_answered_with_its_mask_and_the_facts(handler: Segmentat
 def test_the_pixel_counts_are_written_as_the_gateway_reads_them(
     handler: SegmentationHandler,
 ) -> None:
-    """id=count, ascending, comma between, the picture's area in all."""
+    """id=count, ascending, separated by commas, the image's area in all."""
     _, context = handle(handler, [{"body": (EXAMPLES / "cat.jpg").read_bytes()}])
     pairs = context.get_response_headers(0)["X-Class-Pixels"].split(",")
     counts = {int(pair.split("=")[0]): int(pair.split("=")[1]) for pair in pairs}
@@ -61,7 +49,7 @@ def test_the_pixel_counts_are_written_as_the_gateway_reads_them(
 
 
 def test_the_timings_follow_the_standard(handler: SegmentationHandler) -> None:
-    """Server-Timing, as browsers' tools show it."""
+    """Server-Timing, as browsers display it."""
     _, context = handle(handler, [{"body": PNG}])
     entries = context.get_response_headers(0)["Server-Timing"].split(", ")
     stages = [entry.split(";dur=")[0] for entry in entries]
@@ -71,51 +59,15 @@ def test_the_timings_follow_the_standard(handler: SegmentationHandler) -> None:
 
 @pytest.mark.usefixtures("handler")
 def test_the_worker_writes_nothing_for_a_request(caplog: pytest.LogCaptureFixture) -> None:
-    """What TorchServe's own code would say wakes its server; warnings are still written."""
+    """TorchServe's own log lines would wake its server; warnings are still written."""
     logging.info("Backend received inference at: %d", 1)
     CachingMetric("PredictionTime", "ms", [], MetricTypes.GAUGE).add_or_update(1.0)
     logging.warning("something else")
     assert caplog.messages == ["something else"]
 
 
-def test_a_batch_of_mixed_sizes_gets_masks_of_those_sizes(handler: SegmentationHandler) -> None:
-    """Nothing is stacked: each picture keeps its own size and turn."""
-    sizes = [(96, 64), (1, 1), (64, 96), (1000, 30)]
-    batch = [{"body": encode(quarters().resize(size), "PNG")} for size in sizes]
-    batch.append({"body": turned(quarters(), 6, "JPEG")})
-    bodies, context = handle(handler, batch)
-    assert statuses(context, 5) == [200] * 5
-    assert [Image.open(io.BytesIO(body)).size for body in bodies] == [*sizes, (96, 64)]
-
-
-def test_a_batch_gives_what_its_items_give_alone(handler: SegmentationHandler) -> None:
-    """Neighbours do not touch each other's masks."""
-    batch = [{"body": (EXAMPLES / name).read_bytes()} for name in ("cat.jpg", "astronaut.jpg")]
-    alone = [handle(handler, [item])[0][0] for item in batch]
-    assert alone == handle(handler, batch)[0]
-
-
-def test_a_bad_picture_gets_its_own_status_and_its_neighbours_masks(
-    handler: SegmentationHandler,
-) -> None:
-    """413, 415 and 422 between pictures that are answered."""
-    bad = [encode(Image.new("L", (1001, 1000)), "PNG"), b"%PDF-1.7", PNG[:50], b""]
-    batch = [{"body": data} for data in (PNG, *bad, PNG)]
-    bodies, context = handle(handler, batch)
-    assert statuses(context, 6) == [200, 413, 415, 422, 422, 200]
-    codes = [json.loads(body)["code"] for body in bodies[1:5]]
-    assert codes == [
-        "too_many_pixels",
-        "unsupported_format",
-        "unreadable_image",
-        "unreadable_image",
-    ]
-    assert bodies[0] == bodies[5]
-    assert Image.open(io.BytesIO(bodies[0])).size == (96, 64)
-
-
-def test_a_refusal_is_json_with_a_code_and_a_sentence(handler: SegmentationHandler) -> None:
-    """The gateway makes the problem document of these two; the model is named all the same."""
+def test_an_error_is_json_with_a_code_and_a_sentence(handler: SegmentationHandler) -> None:
+    """The gateway builds the problem document from these two; the model is named all the same."""
     (body,), context = handle(handler, [{"body": b"no picture"}])
     answer = json.loads(body)
     headers = context.get_response_headers(0)
@@ -125,11 +77,11 @@ def test_a_refusal_is_json_with_a_code_and_a_sentence(handler: SegmentationHandl
     assert headers["X-Model-Version"] == "1.0"
 
 
-def test_the_form_is_taken_from_the_header(handler: SegmentationHandler) -> None:
-    """Whatever the case of its name, and for its own item only."""
-    wanted = json.dumps({"render": "cutout", "confidence": True})
+def test_the_render_options_are_read_from_the_header(handler: SegmentationHandler) -> None:
+    """With its name in any case, and for its own item only."""
+    options = json.dumps({"render": "cutout", "confidence": True})
     bodies, context = handle(
-        handler, [{"body": PNG}, {"body": PNG}], {"X-Segserve-Form": wanted}, {}
+        handler, [{"body": PNG}, {"body": PNG}], {"X-Segserve-Form": options}, {}
     )
     assert [Image.open(io.BytesIO(body)).mode for body in bodies] == ["RGBA", "L"]
     first, second = (context.get_response_headers(index) for index in (0, 1))
@@ -138,23 +90,30 @@ def test_the_form_is_taken_from_the_header(handler: SegmentationHandler) -> None
     assert 0 < float(second["X-Confidence"]) <= 1
 
 
-def test_an_answer_that_the_server_would_not_pass_on_is_refused(unpacked: Path) -> None:
-    """The worker would be killed over it, again for each repetition. Smaller answers are sent."""
+def test_an_entry_in_the_table_is_all_that_a_form_needs(
+    handler: SegmentationHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The header may name it, and its function draws the response."""
+
+    def red(prediction: Prediction, _options: RenderOptions, _image: FullSizeImage) -> bytes:
+        return encode(Image.new("RGB", prediction.size, "red"), "PNG")
+
+    monkeypatch.setitem(RENDERS, "red", red)
+    (body,), context = handle(handler, [{"body": PNG}], {"X-Segserve-Form": '{"render": "red"}'})
+    assert statuses(context, 1) == [200]
+    assert Image.open(io.BytesIO(body)).getcolors() == [(96 * 64, (255, 0, 0))]
+
+
+def test_a_response_that_is_too_large_for_torchserve_is_rejected(unpacked: Path) -> None:
+    """It would kill the worker, again for each repetition. Smaller responses are sent."""
     made = SegmentationHandler()
     made.initialize(worker_context(unpacked, {"handler": {"maxAnswerBytes": 1000}}))
     noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
-    picture = {"body": encode(Image.fromarray(noise), "PNG")}
+    item = {"body": encode(Image.fromarray(noise), "PNG")}
     overlay = {"X-Segserve-Form": json.dumps({"render": "overlay"})}
-    bodies, context = handle(made, [picture, picture], overlay, {})
+    bodies, context = handle(made, [item, item], overlay, {})
     assert statuses(context, 2) == [413, 200]
     assert "This overlay" in json.loads(bodies[0])["detail"]
-
-
-def test_a_wrong_form_is_one_items_own(handler: SegmentationHandler) -> None:
-    """422, and the neighbour has its mask."""
-    bodies, context = handle(handler, [{"body": PNG}, {"body": PNG}], {"x-segserve-form": "{"})
-    assert statuses(context, 2) == [422, 200]
-    assert json.loads(bodies[0])["code"] == "invalid_request"
 
 
 @pytest.mark.parametrize(
@@ -163,7 +122,7 @@ def test_a_wrong_form_is_one_items_own(handler: SegmentationHandler) -> None:
 def test_nothing_is_computed_after_the_deadline(
     handler: SegmentationHandler, deadline: str, status: int
 ) -> None:
-    """Whoever waited for it is gone; a deadline that is no number is none."""
+    """The client has given up by then; a deadline that is not a number counts as none."""
     (body,), context = handle(handler, [{"body": PNG}], {"X-Segserve-Deadline": deadline})
     assert statuses(context, 1) == [status]
     assert (status == 200) == (not body.startswith(b"{"))
@@ -171,20 +130,20 @@ def test_nothing_is_computed_after_the_deadline(
 
 @pytest.mark.parametrize("field", ["body", "data", "file"])
 @pytest.mark.parametrize("kind", [bytes, bytearray])
-def test_the_picture_is_found_under_torchserves_names(
+def test_the_image_is_found_under_torchserves_names(
     handler: SegmentationHandler, field: str, kind: type
 ) -> None:
-    """A raw body, and the part of a form."""
+    """As a raw body, or as the part of a form."""
     _, context = handle(handler, [{field: kind(PNG)}])
     assert statuses(context, 1) == [200]
 
 
 @pytest.mark.parametrize(
     "item",
-    [{}, {"picture": PNG}, *({"body": body} for body in (None, {"a": 1}, "text", 10**12, [1]))],
+    [{}, {"image": PNG}, *({"body": body} for body in (None, {"a": 1}, "text", 10**12, [1]))],
     ids=lambda item: repr(item)[:20],
 )
-def test_an_item_without_a_picture_is_an_invalid_request(
+def test_an_item_without_an_image_is_an_invalid_request(
     handler: SegmentationHandler, item: dict[str, Any]
 ) -> None:
     """TorchServe parses JSON and text bodies before the handler sees them."""
@@ -193,69 +152,8 @@ def test_an_item_without_a_picture_is_an_invalid_request(
     assert json.loads(body)["code"] == "invalid_request"
 
 
-def test_an_engine_that_fails_costs_only_the_item_it_failed_on(
-    handler: SegmentationHandler, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """503 for that one; an exception out of handle would fail the whole batch."""
-    monkeypatch.setattr(handler, "_engine", FailsOnTallPictures())
-    tall = encode(quarters(30, 80), "PNG")
-    bodies, context = handle(handler, [{"body": PNG}, {"body": tall}, {"body": PNG}])
-    assert statuses(context, 3) == [200, 503, 200]
-    answer = json.loads(bodies[1])
-    assert answer["code"] == "model_unavailable"
-    assert "CUDA" not in answer["detail"]
-
-
-class TakesEight(FailsOnTallPictures):
-    """An engine for batches, as on a GPU."""
-
-    largest_batch = 8
-
-    def __init__(self) -> None:
-        self.taken: list[int] = []
-
-    def batch(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, h, w, 3) uint8 RGB -> (n, 21, h', w') logits."""
-        self.taken.append(len(pixels))
-        return np.stack([self.logits(pixels[index : index + 1]) for index in range(len(pixels))])
-
-
-def test_an_engine_for_batches_gets_them(
-    handler: SegmentationHandler, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of the pictures that are any: each has its mask, its size and its timings."""
-    engine = TakesEight()
-    monkeypatch.setattr(handler, "_engine", engine)
-    wide = [encode(quarters().resize(size), "PNG") for size in ((96, 64), (192, 128))]
-    data = [{"body": wide[0]}, {}, {"body": b"%PDF-1.7"}, {"body": wide[1]}, {"body": PNG}]
-    bodies, context = handle(handler, data)
-    assert statuses(context, 5) == [200, 422, 415, 200, 200]
-    assert engine.taken == [2]
-    assert [Image.open(io.BytesIO(bodies[index])).size for index in (0, 3)] == [
-        (96, 64),
-        (192, 128),
-    ]
-    for index in (0, 3, 4):
-        assert "infer;dur=" in context.get_response_headers(index)["Server-Timing"]
-
-
-def test_a_worker_whose_device_is_lost_ends(
-    handler: SegmentationHandler, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It would answer 503 for ever; TorchServe starts another, with a device that works."""
-
-    def lost(_pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        raise DeviceLostError("an illegal memory access was encountered")
-
-    engine = TakesEight()
-    monkeypatch.setattr(engine, "logits", lost)
-    monkeypatch.setattr(handler, "_engine", engine)
-    with pytest.raises(SystemExit, match=r"device is lost .* illegal memory access"):
-        handle(handler, [{"body": PNG}])
-
-
-def test_the_description_names_what_clients_may_know(handler: SegmentationHandler) -> None:
-    """Labels and limits come from the archive; the gateway knows no class by heart."""
+def test_the_description_lists_the_models_facts(handler: SegmentationHandler) -> None:
+    """Labels and limits come from the archive; the gateway hardcodes no class."""
     (body,), _ = handle(handler, [{}], {"describe": "True"})
     facts = json.loads(body)
     assert sorted(facts) == [
@@ -272,13 +170,6 @@ def test_the_description_names_what_clients_may_know(handler: SegmentationHandle
     assert facts["max_pixels"] == 1_000_000
     assert facts["image_formats"] == ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"]
     assert len(facts["sha256"]) == 64
-
-
-def test_a_description_leaves_its_neighbours_their_masks(handler: SegmentationHandler) -> None:
-    """Whoever asks for one, the others in the batch sent pictures."""
-    bodies, _ = handle(handler, [{}, {"body": PNG}], {"describe": "True"})
-    assert "labels" in json.loads(bodies[0])
-    assert Image.open(io.BytesIO(bodies[1])).size == (96, 64)
 
 
 def test_the_pixel_limit_has_a_default(unpacked: Path) -> None:

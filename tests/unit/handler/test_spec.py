@@ -1,4 +1,4 @@
-"""The facts about a model survive the archive, and anything else is refused in words."""
+"""The facts about a model survive the archive, and anything else is rejected with a reason."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def _written(folder: Path, content: object) -> Path:
 
 
 def test_a_specification_survives_its_file(tmp_path: Path) -> None:
-    """What the export wrote is what the worker reads, tuples and all."""
+    """The worker reads what the export wrote, including tuples."""
     assert read_spec(_written(tmp_path, SPEC.to_json())) == SPEC
 
 
@@ -49,14 +49,14 @@ def _without(name: str) -> dict[str, object]:
     ],
     ids=repr,
 )
-def test_what_is_no_specification_is_refused(tmp_path: Path, content: object) -> None:
+def test_anything_else_is_no_specification(tmp_path: Path, content: object) -> None:
     """Missing and unknown facts alike; the message names the file."""
     with pytest.raises(InvalidSpecError, match=r"file\.json is not a model specification"):
         read_spec(_written(tmp_path, content))
 
 
-def test_a_missing_specification_is_refused(tmp_path: Path) -> None:
-    """An archive without model.json is not ours."""
+def test_a_missing_specification_is_an_error(tmp_path: Path) -> None:
+    """The message names model.json."""
     with pytest.raises(InvalidSpecError, match=r"model\.json"):
         read_spec(tmp_path / "model.json")
 
@@ -68,7 +68,7 @@ def test_labels_are_read_in_the_order_of_their_ids(tmp_path: Path) -> None:
 
 
 def test_the_committed_labels_are_pascal_vocs() -> None:
-    """Twenty-one, with the ids that the contract's clients know."""
+    """Twenty-one, with the ids that clients rely on."""
     labels = read_labels(LABELS)
     assert len(labels) == 21
     assert (labels[0], labels[1], labels[8], labels[15], labels[20]) == (
@@ -103,16 +103,14 @@ def test_the_committed_labels_are_pascal_vocs() -> None:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_labels_that_cannot_be_right_are_refused(
-    tmp_path: Path, content: object, words: str
-) -> None:
-    """Each with the reason, since people write these files."""
+def test_invalid_labels_are_rejected(tmp_path: Path, content: object, words: str) -> None:
+    """Each with the reason, because these files are written by hand."""
     with pytest.raises(InvalidSpecError, match=words):
         read_labels(_written(tmp_path, content))
 
 
-def test_missing_labels_are_refused(tmp_path: Path) -> None:
-    """The message names the path that was given."""
+def test_missing_labels_are_an_error(tmp_path: Path) -> None:
+    """The message names the path."""
     with pytest.raises(InvalidSpecError, match=r"mine\.json"):
         read_labels(tmp_path / "mine.json")
 

@@ -1,4 +1,4 @@
-"""PyTorch's engine takes pictures one by one and several at once, to the same logits."""
+"""PyTorch's engine gives the same logits for images one by one and in a batch."""
 
 import os
 import subprocess
@@ -39,12 +39,12 @@ works, engine._network = engine._network, fails
 try:
     engine.logits(np.zeros((1, 96, 64, 3), dtype=np.uint8))
 except DeviceLostError:
-    sys.exit("a lack of memory passes")
+    sys.exit("running out of memory does not lose the device")
 except RuntimeError:
     engine._network = works
     engine.logits(pixels)
 
-torch.zeros(3, device="cuda")[torch.tensor([7], device="cuda")]  # no such place: an assertion
+torch.zeros(3, device="cuda")[torch.tensor([7], device="cuda")]  # fails on the device
 try:
     engine.logits(pixels)
 except DeviceLostError as exc:
@@ -69,34 +69,34 @@ def engine_on(device: str, exported: tuple[Path, ModelSpec]) -> TorchEngine:
     return TorchEngine(artefact, device, spec.precision, aligned=spec.input.aligned)
 
 
-def pictures(count: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """(count, *size, 3) uint8 RGB, no two alike."""
+def images(count: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """(count, *size, 3) uint8 RGB noise; no two images are alike."""
     generator = np.random.default_rng(count)
     return generator.integers(0, 256, (count, *size, 3), dtype=np.uint8)
 
 
 def expected(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What the eager model says in f32."""
+    """(n, classes, h', w') float32 logits of the eager model."""
     with torch.inference_mode():
         logits: NDArray[np.float32] = graph_of(tiny_checkpoint()).logits(torch.from_numpy(pixels))
         return np.asarray(logits)
 
 
-def test_several_pictures_at_once_get_what_each_gets_alone(
+def test_a_batch_gives_what_its_images_give_alone(
     exported: tuple[Path, ModelSpec],
 ) -> None:
-    """The artefact takes batches also where nothing is gained by them."""
+    """The artefact accepts batches also on a CPU, where they gain nothing."""
     engine = engine_on("cpu", exported)
     assert engine.largest_batch == 1
-    pixels = pictures(3, (64, 96))
+    pixels = images(3, (64, 96))
     together = engine.batch(pixels).copy()
-    alone = np.stack([engine.logits(pixels[place : place + 1]).copy() for place in range(3)])
+    alone = np.stack([engine.logits(pixels[index : index + 1]).copy() for index in range(3)])
     np.testing.assert_allclose(together, alone, atol=0.05)
     np.testing.assert_allclose(together, expected(pixels), atol=0.1)
 
 
 def test_the_weights_are_in_the_artefacts_precision(exported: tuple[Path, ModelSpec]) -> None:
-    """To cast them for each picture would take longer than the network."""
+    """Casting them for each image would take longer than the network."""
     artefact, spec = exported
     weights = torch.export.load(artefact).state_dict.values()
     wanted = {"f32": torch.float32, "bf16": torch.bfloat16}[spec.precision]
@@ -105,39 +105,37 @@ def test_the_weights_are_in_the_artefacts_precision(exported: tuple[Path, ModelS
 
 @needs_cuda
 @pytest.mark.parametrize("count", [1, 2, LARGEST_BATCH])
-def test_recordings_give_what_the_network_gives(
-    exported: tuple[Path, ModelSpec], count: int
-) -> None:
-    """The first time there is none, the second it is made, from the third it is replayed."""
+def test_graphs_give_what_the_network_gives(exported: tuple[Path, ModelSpec], count: int) -> None:
+    """The first batch of a shape runs eagerly, the second captures a graph, others replay it."""
     engine = engine_on("cuda", exported)
     assert engine.largest_batch == LARGEST_BATCH
-    for turn in range(4):
+    for repetition in range(4):
         for size in SIZES:
-            pixels = pictures(count, size) // (turn + 1)
+            pixels = images(count, size) // (repetition + 1)
             found = engine.batch(pixels)
             assert found.dtype == np.float32
             np.testing.assert_allclose(found, expected(pixels), atol=0.1)
 
 
 @needs_cuda
-def test_sizes_that_do_not_come_back_are_forgotten(
+def test_graphs_of_sizes_that_do_not_come_back_are_freed(
     exported: tuple[Path, ModelSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each recording keeps memory of the device and of the host."""
-    monkeypatch.setattr(torch_engine, "MOST_RECORDINGS", 2)
+    """Each graph holds memory of the device and of the host."""
+    monkeypatch.setattr(torch_engine, "MAX_GRAPHS", 2)
     engine = engine_on("cuda", exported)
     for _ in range(3):
         for size in SIZES:
-            pixels = pictures(1, size)
+            pixels = images(1, size)
             np.testing.assert_allclose(engine.batch(pixels), expected(pixels), atol=0.1)
-    assert len(engine._recordings) == 2
+    assert len(engine._graphs) == 2
 
 
 @needs_cuda
-def test_only_what_lasts_is_a_lost_device(exported: tuple[Path, ModelSpec]) -> None:
-    """Without memory for one picture there may be some for the next."""
+def test_only_a_permanent_error_is_a_lost_device(exported: tuple[Path, ModelSpec]) -> None:
+    """Memory that lacks for one image may be free for the next."""
     program = [sys.executable, "-c", LOSES_ITS_DEVICE, str(exported[0])]
     done = subprocess.run(program, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    # How it ends is CUDA's affair: with a lost device it may abort.
+    # Its exit status is not checked: with a lost device CUDA may abort.
     assert done.stdout.startswith("lost: "), done.stderr
     assert "assert" in done.stdout

@@ -4,22 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from gateway.keys.file import KeyFile
+from gateway.keys.store import KeyStore
 from tests.unit.scripts.commands import command
 
 main = command("keys")
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyFile:
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyStore:
     """The file that the command changes."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEGSERVE_GATEWAY_KEYS_FILE", str(tmp_path / "keys.json"))
-    return KeyFile(tmp_path / "keys.json")
+    return KeyStore(tmp_path / "keys.json")
 
 
 def test_a_key_is_made_listed_and_revoked(
-    file: KeyFile, capsys: pytest.CaptureFixture[str]
+    file: KeyStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The key itself is all that add prints to standard output."""
     assert main(["add", "--name", "app"]) == 0
@@ -50,7 +50,7 @@ def test_what_cannot_be_done_is_one_line(
     assert line.count("\n") == 1
 
 
-def test_flags_may_stand_in_the_file(file: KeyFile) -> None:
+def test_flags_may_stand_in_the_file(file: KeyStore) -> None:
     """Although the command is not one of ours."""
     Path("segserve.toml").write_text("[keys.add]\nrate = '9/minute'\n")
     assert main(["add", "--name", "app"]) == 0

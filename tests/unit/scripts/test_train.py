@@ -2,12 +2,12 @@
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from scripts.datasets.voc import MASKS
 from scripts.networks.architectures import ModelChoice
 from scripts.networks.checkpoints import load_checkpoint
 from scripts.training.run import STATE
+from tests.child_process import limit_file_size
 from tests.unit.scripts.commands import command
 from tests.unit.scripts.voc_folder import make
 
@@ -50,15 +51,19 @@ def _arguments(folder: Path, output: Path, *more: str) -> list[str]:
     return ["--data", str(folder), "--output", str(output), "--labels", labels, *QUICK, *more]
 
 
-def _start(arguments: Sequence[str]) -> subprocess.Popen[str]:
+def _start(
+    arguments: Sequence[str], before: Callable[[], None] | None = None, **env: str
+) -> subprocess.Popen[str]:
+    """The command. before: called in its process."""
     return subprocess.Popen(
         [sys.executable, "-m", "scripts", "train", *arguments],
         cwd=ROOT,
         # One thread: two wait for each other wherever something else runs.
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=before,
     )
 
 
@@ -188,18 +193,15 @@ def test_masks_without_an_object_are_one_line(
 
 
 @pytest.mark.parametrize("bytes_left", [200, 20_000_000])
-def test_a_full_disk_is_one_line(
-    folder: Path, tmp_path: Path, bytes_left: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_full_disk_is_one_line(folder: Path, tmp_path: Path, bytes_left: int) -> None:
     """That names the file; it is the state's, which is the largest."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_left, hard))
-    try:
-        assert main(_arguments(folder, tmp_path / "out")) == 1
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    arguments, before = _arguments(folder, tmp_path / "out"), partial(limit_file_size, bytes_left)
+    # A module imported under the limit would be cached cut short.
+    with _start(arguments, before, PYTHONDONTWRITEBYTECODE="1") as process:
+        _, errors = process.communicate(timeout=WAIT_S)
+    assert process.returncode == 1
     state = tmp_path / "out" / STATE
-    assert capsys.readouterr().err.endswith(f"segserve: [Errno 27] File too large: '{state}'\n")
+    assert errors.endswith(f"segserve: [Errno 27] File too large: '{state}'\n")
     assert [path.name for path in (tmp_path / "out").iterdir()] == [VALIDATION]
 
 

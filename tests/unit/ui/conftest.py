@@ -1,4 +1,4 @@
-"""What the page's unit tests share: pictures, a gateway double, the page run without a browser."""
+"""Fixtures of the page's unit tests: images, a gateway double, the app without a browser."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -20,11 +20,11 @@ Encode = Callable[..., bytes]
 
 @pytest.fixture
 def encode() -> Encode:
-    """Encode a picture in memory."""
+    """Encode an image in memory."""
 
-    def encoded(picture: Image.Image, image_format: str = "PNG", **options: object) -> bytes:
+    def encoded(image: Image.Image, image_format: str = "PNG", **options: object) -> bytes:
         buffer = io.BytesIO()
-        picture.save(buffer, image_format, **options)
+        image.save(buffer, image_format, **options)
         return buffer.getvalue()
 
     return encoded
@@ -39,7 +39,7 @@ def gateway() -> Iterator[GatewayDouble]:
 
 @pytest.fixture
 def page(gateway: GatewayDouble, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """Give the page of a visitor, not yet drawn, with the double for a gateway."""
+    """Build the app of one session, not yet run, with the double as its gateway."""
     monkeypatch.setenv("SEGSERVE_UI_GATEWAY_URL", gateway.url)
     st.cache_resource.clear()
     return AppTest.from_file(APP, default_timeout=20)
@@ -47,25 +47,30 @@ def page(gateway: GatewayDouble, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 @pytest.fixture
 def cat_jpeg() -> bytes:
-    """Give the bytes of the cat example, 451 x 300."""
+    """Read the cat example, a JPEG of 451 x 300 pixels."""
     return (APP.parent / "examples" / "cat.jpg").read_bytes()
 
 
 def html(page: AppTest) -> str:
-    """Give all HTML on the page."""
+    """Join all HTML on the page."""
     return "\n".join(each.value for each in page.get("html") if isinstance(each, Html))
 
 
 def image_urls(page: AppTest) -> list[str]:
-    """Give the addresses of the pictures on the page."""
+    """List the URLs of the images on the page."""
     return [url for each in page.get("image") if isinstance(each, ShownImage) for url in each.value]
 
 
 def download_labels(page: AppTest) -> list[str]:
-    """Give the labels of the download buttons."""
+    """List the labels of the download buttons."""
     return [each.label for each in page.get("download_button") if isinstance(each, DownloadButton)]
 
 
 def press(page: AppTest, label: str) -> AppTest:
     """Press a button by its label."""
     return next(each for each in page.button if each.label == label).click().run()
+
+
+def segmentations(gateway: GatewayDouble) -> list[str]:
+    """List the segmentation requests that the gateway received, as paths with their query."""
+    return [path for path in gateway.requests if path.startswith("/segmentation")]

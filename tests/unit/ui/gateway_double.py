@@ -1,4 +1,4 @@
-"""A small gateway in this process that speaks the public contract; what it answers can be set."""
+"""A gateway double: the routes that the page uses, with responses that tests can change."""
 
 import io
 import json
@@ -15,7 +15,7 @@ LABELS = {0: "background", 8: "cat", 15: "person"}
 
 
 def seed_colour(class_id: int) -> tuple[int, int, int]:
-    """Give a class's colour in the contract's palette."""
+    """Compute a class's colour in the seed palette."""
     red, green, blue = (class_id * factor % 255 for factor in (2**25 - 1, 2**15 - 1, 2**21 - 1))
     return red, green, blue
 
@@ -32,16 +32,16 @@ def mask_png(size: tuple[int, int], boxes: dict[int, tuple[int, int, int, int]])
 
 
 @dataclass
-class Answer:
-    """A canned answer."""
+class CannedResponse:
+    """A response that replaces the double's own."""
 
     status: int
     content_type: str
     body: bytes
 
 
-def problem(status: int, title: str, detail: str) -> Answer:
-    """Make an error as the gateway words it."""
+def problem(status: int, title: str, detail: str) -> CannedResponse:
+    """Build a problem document of the gateway's."""
     body = {
         "type": "about:blank",
         "title": title,
@@ -50,35 +50,38 @@ def problem(status: int, title: str, detail: str) -> Answer:
         "code": title.lower().replace(" ", "_"),
         "request_id": "req-1",
     }
-    return Answer(status, "application/problem+json", json.dumps(body).encode())
+    return CannedResponse(status, "application/problem+json", json.dumps(body).encode())
 
 
 @dataclass
 class GatewayDouble:
-    """What the double serves and what it was asked; the tests change the former at will."""
+    """The double's state, which tests change, and the requests that it received.
+
+    requests: paths with their query, in order of arrival.
+    """
 
     url: str = ""
     ready: bool = True
     versions: tuple[str, ...] = ("1.0",)
     default: str = "1.0"
     without_workers: tuple[str, ...] = ()
-    lists: bool = True
-    segmentation: Answer | None = None
-    facts: dict[str, str] = field(default_factory=dict)
-    silent_s: float = 0
-    asked: list[str] = field(default_factory=list)
+    lists_models: bool = True
+    segmentation: CannedResponse | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    delay_s: float = 0
+    requests: list[str] = field(default_factory=list)
 
-    def answer(self, path: str, body: bytes) -> tuple[Answer, dict[str, str]]:
-        """Answer a request to path (with its query) and note it."""
-        self.asked.append(path)
+    def respond(self, path: str, body: bytes) -> tuple[CannedResponse, dict[str, str]]:
+        """Record a request and build its response: status, type and body, and further headers."""
+        self.requests.append(path)
         route = path.partition("?")[0]
         if route == "/segmentation":
             return self._segment(path, body)
         if route == "/readyz" and not self.ready:
             return problem(503, "Model not ready", "No worker is up yet. Wait a moment."), {}
-        if route == "/v1/models" and not self.lists:
+        if route == "/v1/models" and not self.lists_models:
             return problem(503, "Model unavailable", "The inference server is silent."), {}
-        answers = {
+        bodies = {
             "/readyz": {
                 "status": "ready",
                 "model": "deeplabv3",
@@ -92,7 +95,7 @@ class GatewayDouble:
                 "labels": [_label(id_) for id_ in LABELS],
             },
         }
-        return Answer(200, "application/json", json.dumps(answers[route]).encode()), {}
+        return CannedResponse(200, "application/json", json.dumps(bodies[route]).encode()), {}
 
     def _model(self) -> dict[str, object]:
         versions = [
@@ -107,23 +110,23 @@ class GatewayDouble:
         ]
         return {"name": "deeplabv3", "default_version": self.default, "versions": versions}
 
-    def _segment(self, path: str, body: bytes) -> tuple[Answer, dict[str, str]]:
-        facts = {
+    def _segment(self, path: str, body: bytes) -> tuple[CannedResponse, dict[str, str]]:
+        headers = {
             "X-Class-Pixels": "0=1",
             "X-Model": "deeplabv3",
             "X-Model-Version": path.partition("version=")[2] or self.default,
             "X-Request-ID": "req-1",
         }
-        time.sleep(self.silent_s)  # what a test of patience asks for
+        time.sleep(self.delay_s)  # for tests of the page's timeout
         if self.segmentation:
-            return self.segmentation, {**facts, **self.facts}
+            return self.segmentation, {**headers, **self.headers}
         start = body.index(b"\r\n\r\n") + 4
-        with Image.open(io.BytesIO(body[start:])) as picture:
-            width, height = ImageOps.exif_transpose(picture).size
+        with Image.open(io.BytesIO(body[start:])) as image:
+            width, height = ImageOps.exif_transpose(image).size
         box = (width // 4, height // 4, width * 3 // 4, height)
         inside = (box[2] - box[0]) * (box[3] - box[1])
-        facts["X-Class-Pixels"] = f"0={width * height - inside},15={inside}"
-        return Answer(200, "image/png", mask_png((width, height), {15: box})), facts
+        headers["X-Class-Pixels"] = f"0={width * height - inside},15={inside}"
+        return CannedResponse(200, "image/png", mask_png((width, height), {15: box})), headers
 
 
 def _label(class_id: int) -> dict[str, object]:
@@ -140,17 +143,17 @@ def running_double() -> Iterator[GatewayDouble]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name is http.server's
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            answer, facts = double.answer(self.path, body)
+            response, headers = double.respond(self.path, body)
             with suppress(BrokenPipeError):
-                self._send(answer, facts)
+                self._send(response, headers)
 
-        def _send(self, answer: Answer, facts: dict[str, str]) -> None:
-            self.send_response(answer.status)
-            for name, value in {"Content-Type": answer.content_type, **facts}.items():
+        def _send(self, response: CannedResponse, headers: dict[str, str]) -> None:
+            self.send_response(response.status)
+            for name, value in {"Content-Type": response.content_type, **headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body)))
+            self.send_header("Content-Length", str(len(response.body)))
             self.end_headers()
-            self.wfile.write(answer.body)
+            self.wfile.write(response.body)
 
         do_POST = do_GET  # noqa: N815
 

@@ -21,7 +21,7 @@ def test_every_flag_is_an_option_of_streamlit() -> None:
 
 
 def test_the_page_is_quiet_closed_and_on_loopback() -> None:
-    """No telemetry, no stack traces, no other address unless asked for."""
+    """No telemetry, no stack traces, no other address unless set."""
     flags = command(Settings(host="127.0.0.1", port=1234, max_image_mb=7))
     for flag in (
         "--server.address=127.0.0.1",

@@ -36,7 +36,7 @@ def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_senseless_settings_are_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """A wrong value is found at the start, not at the first picture."""
+    """A wrong value is found at the start, not at the first image."""
     monkeypatch.setenv(f"SEGSERVE_UI_{name}", value)
     with pytest.raises(ValidationError):
         Settings()

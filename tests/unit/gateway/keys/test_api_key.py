@@ -1,4 +1,4 @@
-"""A key is random, and what is kept of it is of no use to a thief."""
+"""API keys and their stored form."""
 
 import hashlib
 import re
@@ -10,14 +10,14 @@ from gateway.keys.api_key import issue, split
 
 
 def test_a_key_shows_its_id_and_256_random_bits() -> None:
-    """sgs_<id>_<secret>, no two alike."""
+    """A key is sgs_<id>_<secret> with a random secret of 256 bits."""
     (first, presented), (_, other) = (issue("app", "user", None, None) for _ in range(2))
     assert re.fullmatch(rf"sgs_{first.id}_[0-9a-f]{{64}}", presented)
     assert len({presented, other}) == 2
 
 
 def test_what_is_kept_is_a_digest_of_the_secret() -> None:
-    """The secret is nowhere in it, and the digest is not shown by accident."""
+    """The stored form has only the secret's digest, which its repr does not show."""
     key, presented = issue("app", "user", None, None)
     secret = presented.rpartition("_")[2]
     assert key.digest == hashlib.sha256(secret.encode()).hexdigest()
@@ -38,7 +38,7 @@ def test_what_is_kept_is_a_digest_of_the_secret() -> None:
     ],
 )
 def test_anything_can_be_split(presented: str, expected: tuple[str, str]) -> None:
-    """What has not the form of a key has no id."""
+    """A string that is not a key has no id."""
     assert split(presented) == expected
 
 
@@ -54,7 +54,7 @@ def test_anything_can_be_split(presented: str, expected: tuple[str, str]) -> Non
         ("app", None, 0),
     ],
 )
-def test_a_senseless_key_is_not_made(name: str, rate: str | None, concurrency: int | None) -> None:
-    """A name fits a line, limits are limits."""
+def test_an_invalid_key_is_not_made(name: str, rate: str | None, concurrency: int | None) -> None:
+    """The name must fit a line, and the limits must be valid."""
     with pytest.raises(ValidationError):
         issue(name, "user", rate, concurrency)

@@ -1,4 +1,4 @@
-"""`python -m gateway.keys` for whoever runs the gateway."""
+"""The command `python -m gateway.keys`."""
 
 import os
 import subprocess
@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from gateway.keys.command import main
-from gateway.keys.file import KeyFile
+from gateway.keys.store import KeyStore
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyFile:
-    """The file that the command changes."""
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyStore:
+    """The store that the command changes."""
     path = tmp_path / "keys.json"
     monkeypatch.setenv("SEGSERVE_GATEWAY_KEYS_FILE", str(path))
-    return KeyFile(path)
+    return KeyStore(path)
 
 
-def test_add_prints_the_key_and_nothing_else(file: KeyFile) -> None:
-    """So that a script can keep it: KEY=$(python -m gateway.keys add ...)."""
+def test_add_prints_the_key_and_nothing_else(store: KeyStore) -> None:
+    """A script can capture the key: KEY=$(python -m gateway.keys add ...)."""
     done = subprocess.run(
         [sys.executable, "-m", "gateway.keys", "add", "--name", "app", "--rate", "600/minute"],
         env=os.environ,
@@ -28,15 +28,17 @@ def test_add_prints_the_key_and_nothing_else(file: KeyFile) -> None:
         text=True,
         check=True,
     )
-    (key,) = file.read()
+    (key,) = store.read()
     assert done.stdout.startswith(f"sgs_{key.id}_")
     assert len(done.stdout.splitlines()) == 1
     assert (key.name, key.role, key.rate, key.concurrency) == ("app", "user", "600/minute", None)
 
 
-def test_list_shows_all_but_the_digests(file: KeyFile, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line for each."""
-    key, _ = file.add("app", "admin", None, 4)
+def test_list_shows_all_but_the_digests(
+    store: KeyStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list has one line for each key, without its digest."""
+    key, _ = store.add("app", "admin", None, 4)
     main(["list"])
     _, line = capsys.readouterr().out.splitlines()
     assert line.split() == [
@@ -49,15 +51,15 @@ def test_list_shows_all_but_the_digests(file: KeyFile, capsys: pytest.CaptureFix
     ]
 
 
-def test_revoke_takes_a_key_back(file: KeyFile) -> None:
-    """Also the last one: who sits at the machine decides."""
-    key, _ = file.add("app", "admin")
+def test_revoke_takes_a_key_back(store: KeyStore) -> None:
+    """The command may revoke the last key with the role admin."""
+    key, _ = store.add("app", "admin")
     main(["revoke", key.id])
-    assert file.read() == []
+    assert store.read() == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["revoke", "nope"], "no key with this id"),
         (["add", "--name", "a\nb"], "name"),
@@ -65,21 +67,23 @@ def test_revoke_takes_a_key_back(file: KeyFile) -> None:
         (["add", "--name", "app", "--concurrency", "0"], "concurrency"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(file: KeyFile, arguments: list[str], told: str) -> None:
-    """No traceback for a slip, and no key."""
-    with pytest.raises(SystemExit, match=told) as ended:
+def test_what_cannot_be_done_is_one_line(
+    store: KeyStore, arguments: list[str], message: str
+) -> None:
+    """An invalid argument is one line without a traceback, and changes nothing."""
+    with pytest.raises(SystemExit, match=message) as exit_:
         main(arguments)
-    assert "\n" not in str(ended.value)
-    assert file.read() == []
+    assert "\n" not in str(exit_.value)
+    assert store.read() == []
 
 
 @pytest.mark.parametrize(
     "arguments", [[], ["add"], ["revoke"], ["add", "--name", "a", "--role", "x"]]
 )
 def test_a_wrong_command_says_how(
-    file: KeyFile, arguments: list[str], capsys: pytest.CaptureFixture[str]
+    store: KeyStore, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Usage and an exit status."""
+    """A wrong command line prints the usage and exits with status 2."""
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2

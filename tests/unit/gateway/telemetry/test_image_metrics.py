@@ -1,4 +1,4 @@
-"""Images leave their stages and what their masks show; nobody can make up a label."""
+"""Metrics of images, with a bounded set of label values."""
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -12,27 +12,27 @@ LABELS = {0: "background", 15: "person"}
 
 @pytest.fixture
 def registry() -> CollectorRegistry:
-    """Where all values end."""
+    """An empty registry."""
     return CollectorRegistry()
 
 
 @pytest.fixture
 def images(registry: CollectorRegistry) -> ImageMetrics:
-    """Metrics that have counted nothing."""
+    """Metrics without samples."""
     return ImageMetrics(registry)
 
 
 def test_a_stage_is_a_histogram_of_seconds(
     images: ImageMetrics, registry: CollectorRegistry
 ) -> None:
-    """By model, version and stage."""
-    images.stage("deeplabv3", "1.0", "read", 0.25)
-    images.stage("deeplabv3", "1.0", "read", 0.5)
-    of = OF | {"stage": "read"}
-    assert registry.get_sample_value("segserve_stage_duration_seconds_sum", of) == 0.75
-    assert registry.get_sample_value("segserve_stage_duration_seconds_count", of) == 2
+    """Durations are recorded in seconds by model, version and stage."""
+    images.of("deeplabv3", "1.0").stage("read", 0.25)
+    images.of("deeplabv3", "1.0").stage("read", 0.5)
+    labels = OF | {"stage": "read"}
+    assert registry.get_sample_value("segserve_stage_duration_seconds_sum", labels) == 0.75
+    assert registry.get_sample_value("segserve_stage_duration_seconds_count", labels) == 2
     bucket = registry.get_sample_value(
-        "segserve_stage_duration_seconds_bucket", of | {"le": "0.25"}
+        "segserve_stage_duration_seconds_bucket", labels | {"le": "0.25"}
     )
     assert bucket == 1
 
@@ -40,10 +40,10 @@ def test_a_stage_is_a_histogram_of_seconds(
 def test_the_workers_stages_come_from_its_header(
     images: ImageMetrics, registry: CollectorRegistry
 ) -> None:
-    """Milliseconds become seconds, and the names are kept apart from the gateway's own."""
-    images.worker_timings("deeplabv3", "1.0", "decode;dur=3.10, infer;dur=17, encode;dur=0.5")
-    found = values(registry, "segserve_stage_duration_seconds_sum", "stage")
-    assert found == pytest.approx(
+    """Milliseconds become seconds; a prefix separates the worker's stages from the gateway's."""
+    images.of("deeplabv3", "1.0").worker_timings("decode;dur=3.10, infer;dur=17, encode;dur=0.5")
+    seconds = values(registry, "segserve_stage_duration_seconds_sum", "stage")
+    assert seconds == pytest.approx(
         {"worker_decode": 0.0031, "worker_infer": 0.017, "worker_encode": 0.0005}
     )
 
@@ -52,17 +52,17 @@ def test_the_workers_stages_come_from_its_header(
 def test_a_header_of_another_kind_leaves_nothing(
     images: ImageMetrics, registry: CollectorRegistry, header: str
 ) -> None:
-    """An archive that is not ours makes neither series nor failures."""
-    images.worker_timings("deeplabv3", "1.0", header)
+    """A header of a foreign archive makes neither series nor exceptions."""
+    images.of("deeplabv3", "1.0").worker_timings(header)
     assert values(registry, "segserve_stage_duration_seconds_count", "stage") == {}
 
 
 def test_pixels_and_images_are_counted_by_the_class_name(
     images: ImageMetrics, registry: CollectorRegistry
 ) -> None:
-    """The share of a class is its pixels over all."""
+    """Pixels and images are counted by class."""
     for pixels in ("0=900,15=100", "0=1000"):
-        images.classes("deeplabv3", "1.0", pixels, "", LABELS)
+        images.of("deeplabv3", "1.0").classes(pixels, "", LABELS)
     pixels_of = values(registry, "segserve_class_pixels_total", "class")
     assert pixels_of == {"background": 1900, "person": 100}
     assert values(registry, "segserve_class_images_total", "class") == {
@@ -74,9 +74,9 @@ def test_pixels_and_images_are_counted_by_the_class_name(
 def test_confidence_is_known_by_image_and_by_class(
     images: ImageMetrics, registry: CollectorRegistry
 ) -> None:
-    """Of a class only where a client asked for it."""
-    images.image("deeplabv3", "1.0", "0.9000")
-    images.classes("deeplabv3", "1.0", "15=9", "15=0.5000", LABELS)
+    """Confidences are recorded by image, and by class where the handler sent them."""
+    images.of("deeplabv3", "1.0").image("0.9000")
+    images.of("deeplabv3", "1.0").classes("15=9", "15=0.5000", LABELS)
     assert registry.get_sample_value("segserve_images_total", OF) == 1
     assert registry.get_sample_value("segserve_confidence_sum", OF) == 0.9
     assert values(registry, "segserve_class_confidence_sum", "class") == {"person": 0.5}
@@ -86,8 +86,8 @@ def test_confidence_is_known_by_image_and_by_class(
 def test_an_image_without_a_confidence_is_counted_all_the_same(
     images: ImageMetrics, registry: CollectorRegistry, header: str
 ) -> None:
-    """An older archive does not send it."""
-    images.image("deeplabv3", "1.0", header)
+    """An image of an older archive, without a confidence, is counted."""
+    images.of("deeplabv3", "1.0").image(header)
     assert registry.get_sample_value("segserve_images_total", OF) == 1
     assert registry.get_sample_value("segserve_confidence_count", OF) is None
 
@@ -95,8 +95,8 @@ def test_an_image_without_a_confidence_is_counted_all_the_same(
 def test_classes_without_a_name_share_one_label(
     images: ImageMetrics, registry: CollectorRegistry
 ) -> None:
-    """The model's labels are the bound."""
-    images.classes("deeplabv3", "1.0", ",".join(f"{n}=1" for n in range(256)), "", LABELS)
+    """The number of label values is bounded by the model's labels."""
+    images.of("deeplabv3", "1.0").classes(",".join(f"{n}=1" for n in range(256)), "", LABELS)
     assert values(registry, "segserve_class_pixels_total", "class") == {
         "background": 1,
         "person": 1,
@@ -105,10 +105,10 @@ def test_classes_without_a_name_share_one_label(
 
 
 def test_versions_have_a_bound_too(images: ImageMetrics, registry: CollectorRegistry) -> None:
-    """Whatever comes after the sixty-fourth is counted together."""
+    """Versions after the sixty-fourth are counted together."""
     for number in range(100):
-        images.image("deeplabv3", f"{number}.0", "")
-        images.stage("deeplabv3", f"{number}.0", "read", 1)
+        images.of("deeplabv3", f"{number}.0").image("")
+        images.of("deeplabv3", f"{number}.0").stage("read", 1)
     counted = values(registry, "segserve_images_total", "version")
     assert len(counted) == 65
     assert counted["other"] == 36

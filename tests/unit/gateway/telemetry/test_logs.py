@@ -1,4 +1,4 @@
-"""Log lines for people and for programs."""
+"""The log formats."""
 
 import json
 import logging
@@ -17,22 +17,22 @@ def _record(**more: Any) -> logging.LogRecord:
 def _line(record: logging.LogRecord) -> dict[str, Any]:
     line = formatter("json").format(record)
     assert "\n" not in line
-    found: dict[str, Any] = json.loads(line)
-    return found
+    fields: dict[str, Any] = json.loads(line)
+    return fields
 
 
 def test_text_is_one_line_of_words() -> None:
-    """Time, level, logger, message; no fields."""
+    """A text line has time, level, logger and message, without fields."""
     line = formatter("text").format(_record(status=200))
     assert line.endswith(" INFO gateway.access GET /x")
     assert "200" not in line
 
 
 def test_json_has_the_same_and_the_fields() -> None:
-    """As values with their types."""
-    found = _line(_record(status=200, duration_ms=12.5))
-    assert found.pop("timestamp")
-    assert found == {
+    """A JSON line has the fields with their types."""
+    fields = _line(_record(status=200, duration_ms=12.5))
+    assert fields.pop("timestamp")
+    assert fields == {
         "level": "INFO",
         "logger": "gateway.access",
         "message": "GET /x",
@@ -42,27 +42,27 @@ def test_json_has_the_same_and_the_fields() -> None:
 
 
 def test_the_time_is_rfc_3339_in_utc() -> None:
-    """Whatever the machine's time zone."""
-    found = _line(_record(created=1764000000.5))
-    assert found["timestamp"] == "2025-11-24T16:00:00.500000+00:00"
-    assert datetime.fromisoformat(found["timestamp"]) == datetime.fromtimestamp(1764000000.5, UTC)
+    """The timestamp does not depend on the machine's time zone."""
+    fields = _line(_record(created=1764000000.5))
+    assert fields["timestamp"] == "2025-11-24T16:00:00.500000+00:00"
+    assert datetime.fromisoformat(fields["timestamp"]) == datetime.fromtimestamp(1764000000.5, UTC)
 
 
 def test_a_traceback_stays_in_its_line() -> None:
-    """What collects logs takes a line for an event."""
+    """A traceback is a field, because log collectors read one event per line."""
     try:
         int("broken\nin two")
     except ValueError:
-        found = _line(_record(exc_info=sys.exc_info()))
-    assert found["exc_info"].startswith("Traceback")
-    assert "\n" in found["exc_info"]
+        fields = _line(_record(exc_info=sys.exc_info()))
+    assert fields["exc_info"].startswith("Traceback")
+    assert "\n" in fields["exc_info"]
 
 
 def test_what_a_client_sent_cannot_break_a_line() -> None:
-    """Quotes and line ends are escaped."""
+    """Quotes and line breaks are escaped."""
     assert _line(_record(path='/"\n{}'))["path"] == '/"\n{}'
 
 
 def test_what_servers_add_for_terminals_is_left_out() -> None:
-    """uvicorn repeats its message with colours."""
+    """uvicorn's coloured copy of the message is dropped."""
     assert "color_message" not in _line(_record(color_message="\x1b[1mGET\x1b[0m"))

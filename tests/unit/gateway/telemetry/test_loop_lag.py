@@ -1,4 +1,4 @@
-"""Whatever blocks the event loop is seen."""
+"""The event loop's lag."""
 
 import asyncio
 import time
@@ -11,22 +11,24 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_what_blocks_the_loop_is_measured() -> None:
-    """In seconds, of the wake-up that came too late."""
-    found: list[float] = []
-    watch = asyncio.create_task(loop_lag.watch(found.append, 0.02))
+    """A blocked loop is reported in seconds."""
+    lags: list[float] = []
+    watch = asyncio.create_task(loop_lag.watch(lags.append, 0.02))
     await asyncio.sleep(0.01)
-    time.sleep(0.2)  # the fault that is looked for
+    time.sleep(0.2)  # block the loop
     await asyncio.sleep(0.01)
     watch.cancel()
-    assert max(found) > 0.1
+    assert max(lags) > 0.1
 
 
-async def test_an_idle_loop_is_hardly_late() -> None:
-    """And never early."""
-    found: list[float] = []
-    watch = asyncio.create_task(loop_lag.watch(found.append, 0.01))
-    while len(found) < 3:
+async def test_the_lag_does_not_include_the_interval() -> None:
+    """All lags and intervals together take no longer than the test."""
+    lags: list[float] = []
+    started = time.perf_counter()
+    watch = asyncio.create_task(loop_lag.watch(lags.append, 0.05))
+    while len(lags) < 3:
         await asyncio.sleep(0.01)
+    elapsed = time.perf_counter() - started
     watch.cancel()
-    assert all(each >= 0 for each in found)
-    assert min(found) < 0.1
+    assert min(lags) >= 0
+    assert sum(lags) <= elapsed - 0.05 * len(lags) + 0.001  # for the resolution of the clock

@@ -1,4 +1,4 @@
-"""GET /metrics: what happened and how things are, in the words that Prometheus reads."""
+"""GET /metrics."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,9 +7,15 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.app import create_app
 from gateway.telemetry.metrics import Metrics
-from tests.unit.gateway.doubles import TorchServeDouble, client, send, serving, settings
+from tests.unit.gateway.doubles import (
+    TorchServeDouble,
+    application,
+    client,
+    send,
+    serving,
+    settings,
+)
 from tests.unit.gateway.series import samples, scrape, value
 
 pytestmark = pytest.mark.anyio
@@ -17,31 +23,31 @@ pytestmark = pytest.mark.anyio
 REQUESTS = "segserve_request_duration_seconds_count"
 
 
-async def test_the_answer_is_prometheus_text_format(gateway: httpx.AsyncClient) -> None:
-    """With its version in the media type; the type of every family is told."""
-    answer = await gateway.get("/metrics")
-    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    families = list(text_string_to_metric_families(answer.text))
+async def test_the_response_is_prometheus_text_format(gateway: httpx.AsyncClient) -> None:
+    """The media type has the format's version, and every family has a type and a help text."""
+    response = await gateway.get("/metrics")
+    assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    families = list(text_string_to_metric_families(response.text))
     assert [family.name for family in families if family.type == "unknown"] == []
     assert [family.name for family in families if not family.documentation] == []
 
 
 async def test_requests_are_counted_by_route_method_and_status(gateway: httpx.AsyncClient) -> None:
-    """The route is the template: as many series as routes, however many paths."""
+    """The label `route` is the route's template, whatever the path."""
     await gateway.get("/v1/models/deeplabv3/labels")
     await gateway.get("/v1/models/other/labels")
-    found = samples(await scrape(gateway), REQUESTS)
+    counted = samples(await scrape(gateway), REQUESTS)
     template = {"route": "/v1/models/{model}/labels", "method": "GET"}
-    assert found == [template | {"status": "200"}, template | {"status": "404"}]
+    assert counted == [template | {"status": "200"}, template | {"status": "404"}]
 
 
 async def test_a_path_or_method_that_is_made_up_is_no_label(gateway: httpx.AsyncClient) -> None:
-    """A client could fill the memory otherwise."""
+    """A client cannot create series with invented paths or methods."""
     for path in ("/nope", "/healthz/x", "/docs/assets/nope"):
         await gateway.get(path)
     await gateway.request("MADEUP", "/nope")
-    found = {(each["route"], each["method"]) for each in samples(await scrape(gateway), REQUESTS)}
-    assert found == {
+    counted = {(each["route"], each["method"]) for each in samples(await scrape(gateway), REQUESTS)}
+    assert counted == {
         ("unmatched", "GET"),
         ("/docs/assets/{path}", "GET"),
         ("unmatched", "other"),
@@ -49,14 +55,14 @@ async def test_a_path_or_method_that_is_made_up_is_no_label(gateway: httpx.Async
 
 
 async def test_a_wrong_method_is_counted_at_its_route(gateway: httpx.AsyncClient) -> None:
-    """Somebody uses the route wrongly, and the operator sees which."""
+    """A 405 is counted at its route."""
     await gateway.get("/segmentation")
-    (found,) = samples(await scrape(gateway), REQUESTS)
-    assert found == {"route": "/segmentation", "method": "GET", "status": "405"}
+    (counted,) = samples(await scrape(gateway), REQUESTS)
+    assert counted == {"route": "/segmentation", "method": "GET", "status": "405"}
 
 
 async def test_errors_are_counted_by_code(gateway: httpx.AsyncClient) -> None:
-    """Whoever rendered them."""
+    """Errors are counted by code, whatever rendered them."""
     await send(gateway, b"no form")
     await gateway.get("/nope")
     await gateway.get("/nope")
@@ -66,9 +72,9 @@ async def test_errors_are_counted_by_code(gateway: httpx.AsyncClient) -> None:
 
 
 async def test_a_fault_of_ours_is_counted_as_one(
-    torchserve: TorchServeDouble, monkeypatch: pytest.MonkeyPatch
+    torchserve: TorchServeDouble,
 ) -> None:
-    """Though it is answered outside of every middleware."""
+    """A 500, which is handled outside of every middleware, is counted."""
 
     async def fails(_: httpx.Request) -> httpx.Response:
         raise KeyError("a bug")
@@ -82,16 +88,16 @@ async def test_a_fault_of_ours_is_counted_as_one(
     assert value(families, REQUESTS, **labels) == 1
 
 
-async def test_what_happens_now_is_told(torchserve: TorchServeDouble) -> None:
-    """In flight, turns, queue, bytes in buffers; and all of it is back to nothing afterwards."""
+async def test_the_current_load_is_reported(torchserve: TorchServeDouble) -> None:
+    """Requests in flight, slots, queue and upload bytes are reported, and are zero afterwards."""
     release = asyncio.Event()
-    answers = torchserve.predict
+    predict = torchserve.predict
 
-    async def held(request: httpx.Request) -> httpx.Response:
+    async def blocked(request: httpx.Request) -> httpx.Response:
         await release.wait()
-        return await answers(request)
+        return await predict(request)
 
-    torchserve.predict = held
+    torchserve.predict = blocked
     async with client(torchserve, max_concurrency=1) as gateway:
         waiting = [asyncio.create_task(send(gateway)) for _ in range(3)]
         while not torchserve.predictions:
@@ -106,8 +112,8 @@ async def test_what_happens_now_is_told(torchserve: TorchServeDouble) -> None:
     assert [value(idle, f"segserve_{name}") for name in names] == [1, 0, 0, 0]
 
 
-async def test_the_limits_are_told_beside_the_values(torchserve: TorchServeDouble) -> None:
-    """An alert needs no number of its own."""
+async def test_the_limits_are_reported(torchserve: TorchServeDouble) -> None:
+    """The limits are metrics too, so that alerts need no numbers of their own."""
     async with client(torchserve, deadline_s=7.5, max_queue=3, max_concurrency=2) as gateway:
         families = await scrape(gateway)
     assert value(families, "segserve_deadline_seconds") == 7.5
@@ -116,42 +122,42 @@ async def test_the_limits_are_told_beside_the_values(torchserve: TorchServeDoubl
     assert value(families, "segserve_upload_buffer_limit_bytes") == 64 * 2**20
 
 
-async def test_the_models_readiness_is_told(torchserve: TorchServeDouble) -> None:
-    """Each version's workers, and whether the default one has any."""
+async def test_the_models_readiness_is_reported(torchserve: TorchServeDouble) -> None:
+    """The workers of each version, and readiness of the default version, are reported."""
     torchserve.versions = {"1.0": 2, "2.0": 0}
     async with client(torchserve, catalogue_ttl_s=0) as gateway:
         ready = await scrape(gateway)
         torchserve.versions = {"1.0": 0}
         gone = await scrape(gateway)
-    of = {"model": "deeplabv3"}
-    assert value(ready, "segserve_model_ready", **of) == 1
-    assert value(ready, "segserve_ready_workers", **of, version="1.0") == 2
-    assert value(ready, "segserve_ready_workers", **of, version="2.0") == 0
-    assert value(gone, "segserve_model_ready", **of) == 0
+    model = {"model": "deeplabv3"}
+    assert value(ready, "segserve_model_ready", **model) == 1
+    assert value(ready, "segserve_ready_workers", **model, version="1.0") == 2
+    assert value(ready, "segserve_ready_workers", **model, version="2.0") == 0
+    assert value(gone, "segserve_model_ready", **model) == 0
     assert samples(gone, "segserve_ready_workers") == []
 
 
 async def test_a_silent_torchserve_does_not_hold_up_a_scrape(
     torchserve: TorchServeDouble,
 ) -> None:
-    """The gateway's own values matter most when the model is away."""
-    torchserve.answers.clear()
+    """A scrape does not wait for a silent TorchServe."""
+    torchserve.responding.clear()
     async with client(torchserve) as gateway, asyncio.timeout(3):
         assert value(await scrape(gateway), "segserve_model_ready", model="deeplabv3") == 0
 
 
 async def test_the_names_of_the_classes_are_asked_for_once(torchserve: TorchServeDouble) -> None:
-    """Masks are counted by them; to ask costs a worker's turn."""
+    """Labels are queried once, because the query occupies a worker."""
     async with client(torchserve) as gateway:
         await scrape(gateway)
         await scrape(gateway)
-    assert [each for each in torchserve.questions if "customized" in each] == [
+    assert [each for each in torchserve.management_calls if "customized" in each] == [
         "/models/deeplabv3/1.0?customized=true"
     ]
 
 
 async def test_the_process_is_measured(gateway: httpx.AsyncClient) -> None:
-    """Memory, processor time, files."""
+    """Memory, CPU time and file descriptors of the process are reported."""
     families = await scrape(gateway)
     for name in ("resident_memory_bytes", "cpu_seconds_total", "open_fds"):
         assert value(families, f"process_{name}") > 0
@@ -159,20 +165,21 @@ async def test_the_process_is_measured(gateway: httpx.AsyncClient) -> None:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    """A gateway that really runs, so that what it does by itself happens."""
-    with serving(create_app(settings(), TorchServeDouble())) as found:
-        yield found
+    """The port of a running gateway, with its background tasks."""
+    with serving(application(TorchServeDouble())) as bound_port:
+        yield bound_port
 
 
 async def test_the_event_loop_is_measured_while_it_runs(port: int) -> None:
-    """From the start on, without a request."""
+    """The lag is measured from the start on, without requests."""
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as gateway:
-        while value(await scrape(gateway), "segserve_event_loop_lag_seconds_count") == 0:
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(10):
+            while value(await scrape(gateway), "segserve_event_loop_lag_seconds_count") == 0:
+                await asyncio.sleep(0.05)
 
 
 def test_every_application_counts_for_itself() -> None:
-    """Nothing is shared by way of the library's default registry."""
+    """Applications do not share a registry."""
     one, other = Metrics(settings()), Metrics(settings())
     one.failed("not_found")
     assert one.registry.get_sample_value("segserve_errors_total", {"code": "not_found"}) == 1
@@ -180,7 +187,7 @@ def test_every_application_counts_for_itself() -> None:
 
 
 def test_names_follow_prometheus_conventions() -> None:
-    """Base units, and a suffix that says which; promtool agrees in the telemetry suite."""
+    """Names have a prefix and base units; promtool checks them in tests/telemetry."""
     metrics = Metrics(settings())
     metrics.watch(lambda: 0, lambda: 0, lambda: 0)
     for family in metrics.registry.collect():

@@ -2,25 +2,15 @@
 
 import os
 import re
-import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 from scripts.archives.atomic_write import atomic_write
+from tests.child_process import run_with_file_size_limit
 
 LIMIT = 4096  # bytes
-
-
-@pytest.fixture
-def small_disk() -> Iterator[None]:
-    """No file can grow beyond LIMIT: what a full disk does, with another number."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -69,7 +59,6 @@ def _write(path: Path, size: int, by: str) -> None:
             file.write(b"x" * size)
 
 
-@pytest.mark.usefixtures("small_disk")
 @pytest.mark.parametrize("size", [LIMIT + 1, 100 * LIMIT])
 @pytest.mark.parametrize("by", ["hand", "torch"])
 def test_a_full_disk_is_one_line_that_names_the_file(tmp_path: Path, size: int, by: str) -> None:
@@ -77,7 +66,7 @@ def test_a_full_disk_is_one_line_that_names_the_file(tmp_path: Path, size: int, 
     path = tmp_path / "state.pt"
     path.write_bytes(b"before")
     with pytest.raises(OSError, match=re.escape(f"[Errno 27] File too large: '{path}'")):
-        _write(path, size, by)
+        run_with_file_size_limit(LIMIT, _write, path, size, by)
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -1,24 +1,15 @@
 """What the one command hears: its parts when they are up, and the signals to stop."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from scripts.launch.supervisor import Stopped, StopSignals, _answers
+from tests.child_process import run_in_child
 from tests.unit.scripts.folder_server import serving
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@pytest.fixture
-def _handlers() -> Iterator[None]:
-    """The test process gets its own back."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("absent_proxy")
@@ -29,22 +20,24 @@ def test_a_part_is_asked_directly_behind_a_proxy(tmp_path: Path) -> None:
         assert not _answers(f"{url}/readyz")
 
 
-@pytest.mark.usefixtures("_handlers")
+def _receive(number: signal.Signals, before: signal.Handlers) -> tuple[bool, bool]:
+    """(whether a signal was an order to stop, whether its handler is the one of before)."""
+    signal.signal(number, before)
+    stop_signals = StopSignals()
+    signal.raise_signal(number)
+    try:
+        stop_signals.wait(0)
+    except Stopped:
+        return True, signal.getsignal(number) == before
+    return False, signal.getsignal(number) == before
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_is_an_order_to_stop(number: signal.Signals) -> None:
     """Ctrl-C, a service manager, and the terminal that is closed."""
-    signal.signal(number, lambda _number, _frame: None)
-    stop_signals = StopSignals()
-    signal.raise_signal(number)
-    with pytest.raises(Stopped):
-        stop_signals.wait(0)
+    assert run_in_child(_receive, number, signal.SIG_DFL) == (True, False)
 
 
-@pytest.mark.usefixtures("_handlers")
 def test_a_closed_terminal_is_no_order_under_nohup() -> None:
     """It was started so that it goes on."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    stop_signals = StopSignals()
-    signal.raise_signal(signal.SIGHUP)
-    stop_signals.wait(0)
-    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    assert run_in_child(_receive, signal.SIGHUP, signal.SIG_IGN) == (False, True)

@@ -13,6 +13,7 @@ from scripts.training.interrupt import Interrupted
 from scripts.training.loop import Report, Training, Weights
 from scripts.training.options import Plan
 from scripts.training.state import load, save
+from tests.child_process import run_in_child
 from tests.unit.scripts.training.tiny_training import training, validation
 
 PLAN = Plan(epochs=3, batch=4, crop=65, head_rate=0.02, backbone_rate=0.02, warm_up=2)
@@ -88,9 +89,7 @@ def test_it_stops_early(tmp_path: Path) -> None:
     assert made.progress.best_epoch == 2
 
 
-@pytest.mark.parametrize("stop_after", [1, 2, 5])
-def test_an_interruption_loses_nothing(tmp_path: Path, stop_after: int) -> None:
-    """Bit for bit the weights of a training that was not interrupted, through a file."""
+def _interrupt_and_go_on(tmp_path: Path, stop_after: int) -> None:
     whole = training(_folder(tmp_path), PLAN)
     _run(whole)
     first, path = training(_folder(tmp_path), PLAN), tmp_path / "state.pt"
@@ -110,6 +109,12 @@ def test_an_interruption_loses_nothing(tmp_path: Path, stop_after: int) -> None:
     assert _same(whole.state().weights, second.state().weights)
     assert _same(whole.progress.average, second.progress.average)
     assert whole.progress.curve == second.progress.curve
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 5])
+def test_an_interruption_loses_nothing(tmp_path: Path, stop_after: int) -> None:
+    """Bit for bit the weights of a training that was not interrupted, through a file."""
+    run_in_child(_interrupt_and_go_on, tmp_path, stop_after)  # it sends itself a signal
 
 
 def test_the_state_is_kept_at_epochs_and_in_between(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import resource
 import stat
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from scripts.training import results
+from tests.child_process import run_with_file_size_limit
 
 ROWS = [
     {"epoch": n, "step": 10 * n, "loss": 1 / n, "miou": 0.1 * n, "pixel_accuracy": 0.5}
@@ -30,16 +30,15 @@ def test_the_weights_are_halved_and_readable(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == [results.WEIGHTS]
 
 
+def _write_zeros(path: Path) -> None:
+    results.write_weights(path, {"a": torch.zeros(9999)})
+
+
 def test_weights_that_cannot_be_written_name_the_file(tmp_path: Path) -> None:
     """An OSError, not the library's own exception; nothing half-written stays."""
     path = tmp_path / results.WEIGHTS
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    try:
-        with pytest.raises(OSError, match=r"File too large: .*model\.safetensors'$"):
-            results.write_weights(path, {"a": torch.zeros(9999)})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with pytest.raises(OSError, match=r"File too large: .*model\.safetensors'$"):
+        run_with_file_size_limit(1000, _write_zeros, path)
     assert list(tmp_path.iterdir()) == []
 
 

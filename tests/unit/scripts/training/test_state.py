@@ -1,12 +1,12 @@
 """A saved state is gone on from only by the training that it belongs to."""
 
-import resource
 from pathlib import Path
 
 import pytest
 import torch
 
 from scripts.training.state import Progress, State, StateError, load, save
+from tests.child_process import run_with_file_size_limit
 
 MADE_WITH = {"plan": {"epochs": 3}, "architecture": "tiny"}
 
@@ -55,17 +55,16 @@ def test_foreign_content_is_refused(tmp_path: Path) -> None:
         load(tmp_path / "state.pt", MADE_WITH)
 
 
+def _save_state(path: Path) -> None:
+    save(path, _state(), MADE_WITH)
+
+
 def test_a_state_that_cannot_be_written_names_the_file(tmp_path: Path) -> None:
     """An OSError, which the command tells in one line; the state before can be gone on from."""
     path = tmp_path / "state.pt"
     save(path, _state(), MADE_WITH)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    try:
-        with pytest.raises(OSError, match=r"File too large: .*state\.pt'$"):
-            save(path, _state(), MADE_WITH)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with pytest.raises(OSError, match=r"File too large: .*state\.pt'$"):
+        run_with_file_size_limit(1000, _save_state, path)
     assert load(path, MADE_WITH) is not None
     assert list(tmp_path.iterdir()) == [path]
 

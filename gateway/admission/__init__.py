@@ -1,0 +1,1 @@
+"""Admission control: slots at TorchServe, the upload budget, the CPU pool."""

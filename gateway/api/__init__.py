@@ -1,1 +1,0 @@
-"""The routes: HTTP in, one call, HTTP out."""

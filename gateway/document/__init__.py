@@ -1,0 +1,1 @@
+"""The finished OpenAPI document; only the application imports it."""

@@ -1,0 +1,1 @@
+"""HTTP between the socket and the routes; knows no model."""

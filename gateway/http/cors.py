@@ -1,0 +1,45 @@
+"""CORS for the origins that the settings name."""
+
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+# Response headers that a page's script may read.
+EXPOSED: Final = (
+    "X-Request-ID",
+    "X-Model",
+    "X-Model-Version",
+    "X-Class-Pixels",
+    "X-Confidence",
+    "Server-Timing",
+    "ETag",
+    "Inference-Header-Content-Length",
+    "Retry-After",
+)
+
+
+class Cors(CORSMiddleware):
+    """Starlette's CORS middleware, whose preflight responses are always an empty 204.
+
+    Browsers only read the headers of a preflight response: one without an allowed origin is a
+    refusal. Credentials are not allowed, because keys travel in a header that a script sets, never
+    in cookies.
+    """
+
+    def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
+        super().__init__(
+            app,
+            allow_origins=origins,
+            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=("*",),
+            expose_headers=EXPOSED,
+        )
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Return the allowed methods and headers, if the origin is allowed."""
+        response = super().preflight_response(request_headers)
+        headers = {n: v for n, v in response.headers.items() if not n.startswith("content-")}
+        return Response(status_code=204, headers=headers)

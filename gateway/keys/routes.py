@@ -1,0 +1,73 @@
+"""The routes under /v1/admin/keys: list, make and revoke keys."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from gateway.keys.api_key import Key
+from gateway.keys.cache import KeyCache
+from gateway.keys.schemas import CreatedKey, KeyCreate, KeyEntry, Keys
+from gateway.keys.store import KeyStore
+from gateway.openapi.problems import problems
+
+KEY_ID = Path(description="Id of the key.", examples=["0f3a2b1c4d5e"], max_length=64)
+
+_TOO_LONG = "A parameter is not valid: path key_id: String should have at most 64 characters."
+
+
+def _entry(key: Key) -> KeyEntry:
+    return KeyEntry(**key.model_dump(exclude={"digest"}))
+
+
+def routes(store: KeyStore, cache: KeyCache | None) -> APIRouter:
+    """The routes of the keys. cache: None if no keys are required."""
+    # The store is used in a thread, because it waits for the lock on its file.
+    router = APIRouter(prefix="/v1/admin/keys", tags=["admin"])
+
+    @router.get(
+        "",
+        summary="List the keys",
+        response_description="Every key without its secret, which is kept nowhere.",
+    )
+    async def list_keys() -> Keys:
+        """Every key as the file has it now, in the order of their making."""
+        keys = await asyncio.to_thread(store.read)
+        return Keys(keys=[_entry(key) for key in keys])
+
+    @router.post(
+        "",
+        status_code=201,
+        summary="Make a key",
+        response_description="The key itself, which is shown this once.",
+        responses=problems(
+            invalid_request="A parameter is not valid: body name: Field required.",
+            conflict="The file of the keys cannot be changed here: Read-only file system.",
+        ),
+    )
+    async def add_key(body: KeyCreate, response: Response) -> CreatedKey:
+        """Makes a key; every gateway knows it within seconds, this one at once."""
+        key, presented = await asyncio.to_thread(store.add, **body.model_dump())
+        if cache is not None:
+            await cache.reload()
+        response.headers["Cache-Control"] = "no-store"
+        return CreatedKey(key=presented, **_entry(key).model_dump())
+
+    @router.delete(
+        "/{key_id}",
+        status_code=204,
+        summary="Revoke a key",
+        response_description="The key is refused, everywhere within seconds.",
+        responses=problems(
+            "conflict",
+            not_found="There is no key with this id. The list has those there are.",
+            invalid_request=_TOO_LONG,
+        ),
+    )
+    async def revoke_key(key_id: Annotated[str, KEY_ID]) -> None:
+        """Takes a key back. The last one with the role admin stays while keys are asked for."""
+        await asyncio.to_thread(store.revoke, key_id, keep_an_admin=cache is not None)
+        if cache is not None:
+            await cache.reload()
+
+    return router

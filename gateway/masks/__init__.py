@@ -1,0 +1,1 @@
+"""Pure functions on masks of class ids: no HTTP, clock or environment."""

@@ -1,0 +1,1 @@
+"""The served model: its versions, the default version, and the labels of each."""

@@ -1,0 +1,14 @@
+"""Path and query parameters for the model and its version."""
+
+from fastapi import Path, Query
+
+VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"
+VERSION = Query(
+    pattern=VERSION_PATTERN,
+    description="Version of the model; the default version if absent.",
+    examples=["1.0"],
+)
+VERSION_IN_PATH = Path(
+    description="Version of the model.", examples=["1.0"], pattern=VERSION_PATTERN
+)
+MODEL = Path(description="Name of the model.", examples=["deeplabv3"], max_length=64)

@@ -1,0 +1,1 @@
+"""For operators: liveness, readiness and metrics."""

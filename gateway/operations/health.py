@@ -1,0 +1,42 @@
+"""Probes: liveness of the process and readiness of the model."""
+
+from fastapi import APIRouter
+
+from gateway.errors import ModelUnavailableError
+from gateway.models.catalogue import Catalogue
+from gateway.openapi.problems import problems
+from gateway.operations.schemas import Health, Readiness
+
+
+def routes(catalogue: Catalogue) -> APIRouter:
+    """The probes for a catalogue."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz", summary="Is the gateway alive?", response_description="It is.")
+    async def health() -> Health:
+        """Answers as long as the process does; asks nobody else."""
+        return Health(status="ok")
+
+    @router.get(
+        "/readyz",
+        summary="Does the model answer?",
+        response_description="The default version has workers that are ready.",
+        responses=problems("model_unavailable"),
+    )
+    async def ready() -> Readiness:
+        """Asks TorchServe for the workers of the default version."""
+        status = await catalogue.status()
+        default = status.find(status.default_version)
+        if default is None or default.workers == 0:
+            raise ModelUnavailableError(
+                f"Version {status.default_version} of {catalogue.model} "
+                "has no worker that is ready."
+            )
+        return Readiness(
+            status="ready",
+            model=catalogue.model,
+            version=default.version,
+            workers=default.workers,
+        )
+
+    return router

@@ -1,0 +1,64 @@
+"""GET /metrics, for Prometheus."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from gateway.errors import GatewayError
+from gateway.models.catalogue import Catalogue
+from gateway.operations.openapi import METRICS
+from gateway.telemetry.metrics import CONTENT_TYPE, Metrics
+
+# A scrape must not wait for TorchServe; a model whose status is unknown by then is not ready.
+_TIMEOUT_S: Final = 1.0
+
+
+class MetricsResponse(Response):
+    """A response in Prometheus' text format."""
+
+    media_type = CONTENT_TYPE
+
+
+async def _update_workers(metrics: Metrics, catalogue: Catalogue) -> None:
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            status = await catalogue.status()
+    except (GatewayError, TimeoutError):
+        metrics.workers(catalogue.model, False, {})
+        return
+    workers = {known.version: known.workers for known in status.versions}
+    metrics.workers(catalogue.model, workers.get(status.default_version, 0) > 0, workers)
+    with suppress(GatewayError, TimeoutError):  # the next scrape retries a busy worker
+        async with asyncio.timeout(_TIMEOUT_S):
+            await _cache_labels(catalogue, workers)
+
+
+async def _cache_labels(catalogue: Catalogue, workers: Mapping[str, int]) -> None:
+    """Cache the labels of all versions, for the class metrics."""
+    for version, count in workers.items():
+        if count > 0:
+            await catalogue.labels(version)
+
+
+def routes(metrics: Metrics, catalogue: Catalogue) -> APIRouter:
+    """The route /metrics."""
+    router = APIRouter(tags=["health"])
+
+    @router.get(
+        "/metrics",
+        summary="Metrics for Prometheus",
+        response_class=MetricsResponse,
+        responses={200: {"content": {CONTENT_TYPE: {"example": METRICS}}}},
+        response_description="Counters, gauges and histograms in Prometheus' text format.",
+    )
+    async def get_metrics() -> Response:
+        """Requests, stages, errors, queue, buffers, what the masks show, and the process."""
+        await _update_workers(metrics, catalogue)
+        return MetricsResponse(await run_in_threadpool(metrics.exposition))
+
+    return router

@@ -1,1 +1,0 @@
-"""Masks as pixels: read, described, drawn; pure functions that know no HTTP."""

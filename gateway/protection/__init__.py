@@ -1,1 +1,0 @@
-"""What is in front of every route: who may ask, how often, and what browsers may do."""

@@ -1,0 +1,1 @@
+"""Image segmentation in the format of Hugging Face's inference clients."""

@@ -1,0 +1,1 @@
+"""A Label Studio machine learning back end that pre-annotates images with brushes."""

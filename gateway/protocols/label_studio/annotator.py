@@ -1,0 +1,172 @@
+"""Predictions for Label Studio's tasks: several at once; a bad image fails only its own task."""
+
+import asyncio
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from starlette.requests import ClientDisconnect, Request
+
+from gateway.admission.cpu_pool import CpuPool
+from gateway.admission.upload_budget import Upload, UploadBudget
+from gateway.errors import GatewayError, NotFoundError, OverloadedError
+from gateway.http.json_body import read_json_body
+from gateway.models.catalogue import Catalogue, default_may_change
+from gateway.protocols.label_studio.label_config import LabelConfig
+from gateway.protocols.label_studio.messages import (
+    Tasks,
+    check_project,
+    document,
+    failed_prediction,
+    read_tasks,
+    to_label_studio,
+    version_name,
+)
+from gateway.segmentation.batch import AT_ONCE
+from gateway.segmentation.options import SegmentationOptions
+from gateway.segmentation.pipeline import Client, Pipeline, client_of
+from gateway.segmentation.prediction import Prediction
+from gateway.segmentation.results import encode_result
+from gateway.torchserve.inference import Target
+
+_MAX_PROJECT_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A task: an upload with its image, later with its prediction; or the error of the image."""
+
+    upload: Upload
+    error: GatewayError | None
+
+
+class Annotator:
+    """A service that predicts Label Studio's tasks."""
+
+    def __init__(
+        self, pipeline: Pipeline, catalogue: Catalogue, budget: UploadBudget, pool: CpuPool
+    ) -> None:
+        self._pipeline = pipeline
+        self._catalogue = catalogue
+        self._budget = budget
+        self._pool = pool
+
+    async def target(self, version: str | None) -> Target:
+        """Return a version, or the default version for None; raises NotFoundError."""
+        resolved = await self._catalogue.resolve(version)
+        await self._catalogue.find(resolved)
+        return Target(self._catalogue.model, resolved)
+
+    async def check_project(self, request: Request) -> None:
+        """Raise InvalidRequestError if a project's labelling configuration cannot be served."""
+        with self._budget.upload() as body:
+            await self._receive(request, _MAX_PROJECT_BYTES, body)
+            check_project(body.take_out())
+
+    async def predictions(self, request: Request, version: str | None) -> tuple[Target, bytes]:
+        """Return the version that responded, and `LabelStudioPredictions` in JSON.
+
+        version: None means the default version. Raises GatewayError for errors of the whole request
+        and of the service; after the latter the client may retry.
+        """
+        self._pipeline.refuse_if_full()
+        with ExitStack() as stack:
+            config, tasks = await self._read(request, stack)
+            # Only now: the default version may change while the tasks arrive.
+            target = Target(self._catalogue.model, await self._catalogue.resolve(version))
+            options = SegmentationOptions(version=target.version, render="labels", facts=True)
+            client, version_shown = client_of(request), version_name(target)
+            run = _Run(self._pipeline, self._pool, client, options, config, version_shown)
+            with default_may_change(version):
+                await self._pipeline.check(options)
+                await run.predict_all(tasks)
+            predictions = (task.upload.take_out() for task in tasks)
+            return target, document(predictions, version_shown)
+
+    async def _receive(self, request: Request, max_bytes: int, body: Upload) -> None:
+        async with self._pipeline.receiving(body):
+            await read_json_body(request, max_bytes, body)
+
+    async def _read(self, request: Request, stack: ExitStack) -> tuple[LabelConfig, list[_Task]]:
+        with self._budget.upload() as body:
+            await self._receive(request, self._budget.max_bytes, body)
+            decode = partial(read_tasks, max_image_bytes=self._pipeline.max_image_bytes)
+            message: Tasks = await self._pool.decode_body(body, decode)
+        return message.config, [self._to_task(image, stack) for image in message.images]
+
+    def _to_task(self, image: bytes | GatewayError, stack: ExitStack) -> _Task:
+        upload = stack.enter_context(self._budget.upload())
+        if isinstance(image, GatewayError):
+            return _Task(upload, image)
+        upload.fill(image)
+        return _Task(upload, None)
+
+
+class _Run:
+    """The tasks of one request."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        pool: CpuPool,
+        client: Client,
+        options: SegmentationOptions,
+        config: LabelConfig,
+        version: str,
+    ) -> None:
+        self._pipeline = pipeline
+        self._pool = pool
+        self._client = client
+        self._options = options
+        self._config = config
+        self._version = version
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def predict_all(self, tasks: list[_Task]) -> None:
+        """Replace images by predictions; a failure of the service cancels all other tasks."""
+        subtasks = [asyncio.create_task(self._one(task)) for task in tasks]
+        try:
+            await asyncio.gather(*subtasks)
+        finally:
+            for task in subtasks:
+                task.cancel()
+            await asyncio.gather(*subtasks, return_exceptions=True)
+
+    async def _one(self, task: _Task) -> None:
+        try:
+            if task.error is not None:
+                raise task.error
+            async with self._slots:
+                prediction = await self._predict(task.upload)
+        except GatewayError as exc:
+            # Errors of the version or the service affect the whole request.
+            if exc.status >= 500 or isinstance(exc, NotFoundError):
+                raise
+            prediction = failed_prediction(exc, self._version).model_dump_json().encode()
+        _replace(task.upload, prediction)
+
+    async def _predict(self, image: Upload) -> bytes:
+        if await self._client.is_gone():  # Label Studio's timeout may pass during many tasks
+            raise ClientDisconnect
+        clock = self._pipeline.clock()
+        prediction = await self._pipeline.predict(self._client, image, self._options, clock)
+        image.clear()
+        encode = partial(_encode, prediction, self._config)
+        return await encode_result(self._pool, prediction, clock, encode)
+
+
+def _encode(prediction: Prediction, config: LabelConfig) -> bytes:
+    return to_label_studio(prediction, config).model_dump_json().encode()
+
+
+def _replace(upload: Upload, prediction: bytes) -> None:
+    """Replace the image in an upload by its prediction; raises OverloadedError."""
+    # The strokes may take more bytes than a small image.
+    upload.clear()
+    try:
+        upload.fill(prediction)
+    except OverloadedError as exc:
+        raise OverloadedError(
+            "The answers need more memory than is left. Send fewer tasks at once."
+        ) from exc

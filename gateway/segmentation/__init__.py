@@ -1,0 +1,1 @@
+"""The path of an image through the gateway; read pipeline.py first."""

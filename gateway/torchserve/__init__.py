@@ -1,0 +1,1 @@
+"""Clients of TorchServe's APIs; no other folder knows them."""

@@ -1,0 +1,124 @@
+"""Read-only client of TorchServe's management API."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
+
+from gateway.errors import ModelUnavailableError
+from gateway.torchserve.failures import from_response, from_transport
+
+
+@dataclass(frozen=True)
+class VersionStatus:
+    """A registered version.
+
+    workers: number of ready workers. loaded_at: when the oldest of them started.
+    """
+
+    version: str
+    workers: int
+    loaded_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """The versions of a registered model at one moment."""
+
+    default_version: str
+    versions: tuple[VersionStatus, ...]
+
+    def find(self, version: str) -> VersionStatus | None:
+        """Return the status of a version, or None if it is not registered."""
+        return next((status for status in self.versions if status.version == version), None)
+
+    @property
+    def names(self) -> str:
+        """The names of the versions, for messages."""
+        return ", ".join(status.version for status in self.versions)
+
+
+class _Worker(BaseModel):
+    status: str
+    start_time: datetime = Field(alias="startTime")
+
+
+class _Metadata(BaseModel):
+    labels: dict[int, str]
+
+
+class _Description(BaseModel):
+    version: str = Field(alias="modelVersion")
+    workers: list[_Worker] = Field(default_factory=list)
+    metadata: _Metadata | None = Field(default=None, alias="customizedMetadata")
+
+    @field_validator("metadata", mode="before")
+    @classmethod
+    def _parse(cls, value: object) -> object:
+        return json.loads(value) if isinstance(value, str) else value
+
+    def status(self) -> VersionStatus:
+        ready = [worker.start_time for worker in self.workers if worker.status == "READY"]
+        return VersionStatus(self.version, len(ready), min(ready, default=None))
+
+
+_DESCRIPTIONS = TypeAdapter(list[_Description])
+
+
+class ManagementClient:
+    """A client of the management API."""
+
+    def __init__(self, client: httpx.AsyncClient, url: str, timeout_s: float) -> None:
+        self._client = client
+        self._url = url.rstrip("/")
+        self._timeout = httpx.Timeout(timeout_s)
+
+    async def status(self, model: str) -> ModelStatus:
+        """Return all versions of a model, and which of them is the default.
+
+        Raises NotFoundError if the model is not registered, ModelUnavailableError if TorchServe
+        does not respond.
+        """
+        # Two requests, because the list of all versions does not mark the default.
+        default, everything = await asyncio.gather(
+            self._describe(f"/models/{model}"), self._describe(f"/models/{model}/all")
+        )
+        versions = sorted((each.status() for each in everything), key=lambda each: each.version)
+        return ModelStatus(default[0].version, tuple(versions))
+
+    async def labels(self, model: str, version: str) -> dict[int, str]:
+        """Return class id -> name from the version's archive; occupies a worker for a moment."""
+        description = (await self._describe(f"/models/{model}/{version}?customized=true"))[0]
+        if description.metadata is None:
+            raise ModelUnavailableError("The model does not say which classes it knows.")
+        return description.metadata.labels
+
+    async def _describe(self, path: str) -> list[_Description]:
+        try:
+            response = await self._get(self._url + path)
+        except httpx.TimeoutException as exc:
+            # Not a 504: the deadline of the client's own request has not passed.
+            raise ModelUnavailableError("The inference server is silent. Try again later.") from exc
+        except httpx.HTTPError as exc:
+            raise from_transport(exc) from exc
+        if response.status_code != httpx.codes.OK:
+            raise from_response(response)
+        try:
+            descriptions = _DESCRIPTIONS.validate_json(response.content)
+        except ValidationError as exc:
+            raise ModelUnavailableError(
+                "TorchServe described the model in an unknown way."
+            ) from exc
+        if not descriptions:
+            raise ModelUnavailableError("TorchServe describes no version of the model.")
+        return descriptions
+
+    async def _get(self, url: str) -> httpx.Response:
+        try:
+            return await self._client.get(url, timeout=self._timeout)
+        except (httpx.RemoteProtocolError, httpx.ReadError):
+            # TorchServe closed a kept-alive connection just as it was taken from the pool.
+            return await self._client.get(url, timeout=self._timeout)

@@ -1,0 +1,153 @@
+"""The routes under /v1/admin/keys."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.keys.store import KeyStore
+from tests.unit.gateway.doubles import TorchServeDouble, client
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> KeyStore:
+    """The gateway's key store."""
+    return KeyStore(tmp_path / "keys.json")
+
+
+@pytest.fixture
+async def gateway(store: KeyStore, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with an admin key of a gateway that requires keys."""
+    _, admin = store.add("boss", "admin")
+    async with client(
+        TorchServeDouble(), auth="on", keys_file=tmp_path / "keys.json"
+    ) as admin_client:
+        admin_client.headers["Authorization"] = f"Bearer {admin}"
+        yield admin_client
+
+
+async def test_the_list_shows_all_but_secrets_and_digests(
+    gateway: httpx.AsyncClient, store: KeyStore
+) -> None:
+    """The list has the metadata of each key, without its digest."""
+    store.add("app", "user", "600/minute", 4)
+    response = await gateway.get("/v1/admin/keys")
+    first, second = response.json()["keys"]
+    assert list(second) == ["id", "name", "role", "created_at", "rate", "concurrency"]
+    assert (first["name"], first["role"], first["rate"]) == ("boss", "admin", None)
+    assert (second["name"], second["rate"], second["concurrency"]) == ("app", "600/minute", 4)
+    assert [key.digest for key in store.read() if key.digest in response.text] == []
+
+
+async def test_a_key_that_was_made_works_at_once_and_is_shown_once(
+    gateway: httpx.AsyncClient,
+) -> None:
+    """A new key works at once; its response is not cached, and no other response shows it."""
+    fields = {"name": "app", "role": "user", "rate": "5/minute", "concurrency": 2}
+    response = await gateway.post("/v1/admin/keys", json=fields)
+    created = response.json()
+    assert response.status_code == 201
+    assert response.headers["Cache-Control"] == "no-store"
+    assert {name: created[name] for name in fields} == fields
+    assert created["key"].startswith(f"sgs_{created['id']}_")
+    with_it = await gateway.get("/v1/models", headers={"Authorization": f"Bearer {created['key']}"})
+    assert with_it.status_code == 200
+    assert created["key"] not in (await gateway.get("/v1/admin/keys")).text
+
+
+async def test_a_whole_number_may_have_a_point(gateway: httpx.AsyncClient) -> None:
+    """In JSON, 4.0 is an integer."""
+    created = await gateway.post("/v1/admin/keys", json={"name": "app", "concurrency": 4.0})
+    assert created.json()["concurrency"] == 4
+
+
+async def test_a_name_is_all_that_a_key_needs(gateway: httpx.AsyncClient) -> None:
+    """The defaults are the role user and no limits of its own."""
+    created = (await gateway.post("/v1/admin/keys", json={"name": "app"})).json()
+    assert (created["role"], created["rate"], created["concurrency"]) == ("user", None, None)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"json": {}},
+        {"json": []},
+        {"json": {"name": ""}},
+        {"json": {"name": "a\nb"}},
+        {"json": {"name": "a\ud800".encode("utf-16", "surrogatepass").hex() + "x" * 64}},
+        {"json": {"name": "app", "role": "root"}},
+        {"json": {"name": "app", "rate": "often"}},
+        {"json": {"name": "app", "concurrency": 0}},
+        {"json": {"name": "app", "concurrency": 10**400}},
+        {"json": {"name": "app", "concurrency": "4"}},
+        {"json": {"name": "app", "concurrency": True}},
+        {"json": {"name": "app", "concurrency": 4.5}},
+        {"json": {"name": "app", "digest": "0" * 64}},
+        {"content": b"{"},
+        {"content": b""},
+        {"content": b'{"name": "\\ud800"}', "headers": {"Content-Type": "application/json"}},
+        {"content": b'{"name": "app"}', "headers": {"Content-Type": "text/plain"}},
+    ],
+)
+async def test_an_invalid_body_is_a_422(
+    gateway: httpx.AsyncClient, store: KeyStore, sent: dict[str, Any]
+) -> None:
+    """An invalid body, or one that a page could send without a preflight, makes no key."""
+    response = await gateway.post("/v1/admin/keys", **sent)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert len(store.read()) == 1
+
+
+async def test_a_revoked_key_is_refused_at_once(
+    gateway: httpx.AsyncClient, store: KeyStore
+) -> None:
+    """The gateway that revoked a key refuses it at once."""
+    key, presented = store.add("app", "user")
+    response = await gateway.delete(f"/v1/admin/keys/{key.id}")
+    assert (response.status_code, response.content) == (204, b"")
+    refused = await gateway.get("/v1/models", headers={"Authorization": f"Bearer {presented}"})
+    assert refused.status_code == 401
+
+
+@pytest.mark.parametrize("identity", ["nope", "%00", "a%20b", "x" * 64])
+async def test_an_unknown_key_is_a_404(gateway: httpx.AsyncClient, identity: str) -> None:
+    """An unknown id of any form is a 404."""
+    response = await gateway.delete(f"/v1/admin/keys/{identity}")
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
+async def test_an_id_without_end_is_a_422(gateway: httpx.AsyncClient) -> None:
+    """The length of an id is limited."""
+    response = await gateway.delete(f"/v1/admin/keys/{'x' * 5000}")
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+
+
+async def test_the_last_admin_stays(gateway: httpx.AsyncClient, store: KeyStore) -> None:
+    """409: without the last admin key no key could be added."""
+    (boss,) = store.read()
+    store.add("app", "user")
+    response = await gateway.delete(f"/v1/admin/keys/{boss.id}")
+    assert (response.status_code, response.json()["code"]) == (409, "conflict")
+    assert boss in store.read()
+
+
+async def test_without_required_keys_the_last_admin_may_be_revoked(
+    store: KeyStore, tmp_path: Path
+) -> None:
+    """If keys are not required, the last admin key can be revoked."""
+    key, _ = store.add("boss", "admin")
+    async with client(TorchServeDouble(), keys_file=tmp_path / "keys.json") as gateway:
+        assert (await gateway.delete(f"/v1/admin/keys/{key.id}")).status_code == 204
+    assert store.read() == []
+
+
+async def test_a_file_that_cannot_be_changed_is_a_409(tmp_path: Path) -> None:
+    """A key file that cannot be written, such as a mounted one, is a 409."""
+    (tmp_path / "file").write_text("")
+    async with client(TorchServeDouble(), keys_file=tmp_path / "file" / "keys.json") as gateway:
+        response = await gateway.post("/v1/admin/keys", json={"name": "app"})
+    assert (response.status_code, response.json()["code"]) == (409, "conflict")

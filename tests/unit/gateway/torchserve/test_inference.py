@@ -1,0 +1,125 @@
+"""The client of the inference API."""
+
+import aiohttp
+import httpx
+import pytest
+
+from gateway.admission.upload_budget import UploadBudget
+from gateway.errors import ModelUnavailableError
+from gateway.torchserve.inference import InferenceClient, PredictRequest, PredictResponse, Target
+from gateway.torchserve.transport import Response, Timeouts
+from tests.unit.gateway.doubles import TorchServeDouble, mask_png, mask_response, refused
+
+pytestmark = pytest.mark.anyio
+
+TARGET = Target("deeplabv3", "1.0")
+
+
+async def _predict(
+    torchserve: TorchServeDouble,
+    data: bytes = b"photo",
+    options: str | None = None,
+    target: Target = TARGET,
+) -> PredictResponse:
+    with UploadBudget(len(data)).upload() as image:
+        image.append(memoryview(data))
+        inference = InferenceClient(
+            torchserve, "http://127.0.0.1:8080/", Timeouts(connect_s=5, read_s=5)
+        )
+        return await inference.predict(target, image, PredictRequest("an-id", options, 1234.5678))
+
+
+@pytest.mark.parametrize("size", [1, 1000, 1_000_000])
+async def test_the_image_is_sent_raw_to_an_explicit_version(
+    torchserve: TorchServeDouble, size: int
+) -> None:
+    """The client's bytes are sent unchanged, with their length and the request id."""
+    await _predict(torchserve, bytes(size))
+    sent = torchserve.predictions[0]
+    assert (sent.method, sent.url.path) == ("POST", "/predictions/deeplabv3/1.0")
+    assert sent.content == bytes(size)
+    assert sent.headers["Content-Type"] == "application/octet-stream"
+    assert sent.headers["Content-Length"] == str(size)
+    assert "Transfer-Encoding" not in sent.headers
+    assert sent.headers["X-Request-ID"] == "an-id"
+    assert sent.headers["X-Segserve-Deadline"] == "1234.568"
+    assert "X-Segserve-Form" not in sent.headers
+
+
+async def test_any_name_that_an_archive_may_have_can_be_requested(
+    torchserve: TorchServeDouble,
+) -> None:
+    """Names of models and versions are quoted in the URL."""
+    await _predict(torchserve, target=Target("my model?", "1.0 beta/#2"))
+    path = torchserve.predictions[0].url.raw_path
+    assert path == b"/predictions/my%20model%3F/1.0%20beta/%232"
+
+
+class _OddTorchServe(TorchServeDouble):
+    """A foreign model with bytes in a header that aiohttp decodes to a lone surrogate."""
+
+    async def post(self, *_: object) -> Response:
+        return Response(200, {"Server-Timing": "\udce9;dur=1"}, mask_png())
+
+
+async def test_facts_that_cannot_be_passed_on_do_no_harm() -> None:
+    """Characters that our own headers cannot carry are replaced."""
+    assert (await _predict(_OddTorchServe())).timings == "?;dur=1"
+
+
+async def test_the_options_are_sent_along(torchserve: TorchServeDouble) -> None:
+    """The render options are sent in X-Segserve-Form."""
+    await _predict(torchserve, options='{"render":"cutout"}')
+    assert torchserve.predictions[0].headers["X-Segserve-Form"] == '{"render":"cutout"}'
+
+
+async def test_the_response_is_the_mask_and_its_facts(torchserve: TorchServeDouble) -> None:
+    """The response has the mask and the values of the handler's headers."""
+    response = await _predict(torchserve)
+    assert vars(response) == {
+        "png": mask_png(),
+        "class_pixels": "0=9,15=3",
+        "timings": "infer;dur=17.0",
+        "confidence": "0.9312",
+        "class_confidence": "",
+    }
+
+
+@pytest.mark.parametrize(
+    "kind", [aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientPayloadError]
+)
+async def test_a_broken_connection_is_tried_once_more(
+    torchserve: TorchServeDouble, kind: type[aiohttp.ClientError]
+) -> None:
+    """A connection that a restart closed costs no request: the image is sent again."""
+
+    async def broken_once(request: httpx.Request) -> httpx.Response:
+        if len(torchserve.predictions) == 1:
+            raise kind
+        return mask_response()
+
+    torchserve.predict = broken_once
+    await _predict(torchserve, bytes(300_000))
+    assert [len(sent.content) for sent in torchserve.predictions] == [300_000, 300_000]
+
+
+@pytest.mark.parametrize(
+    ("failure", "tries"),
+    [
+        (aiohttp.ServerDisconnectedError(), 2),
+        (refused(), 1),
+        (aiohttp.ConnectionTimeoutError(), 1),
+    ],
+)
+async def test_it_is_tried_twice_at_most(
+    torchserve: TorchServeDouble, failure: aiohttp.ClientError, tries: int
+) -> None:
+    """A failing server is not retried more than once."""
+
+    async def broken(request: httpx.Request) -> httpx.Response:
+        raise failure
+
+    torchserve.predict = broken
+    with pytest.raises(ModelUnavailableError):
+        await _predict(torchserve)
+    assert len(torchserve.predictions) == tries

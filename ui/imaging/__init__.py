@@ -1,0 +1,1 @@
+"""Pixel code: decoding, masks and overlays; it knows neither Streamlit nor HTTP."""
