@@ -67,7 +67,9 @@ def build_code() -> list[Path]:
 
 
 def _input_files(choice: ModelChoice) -> Iterator[Path]:
-    yield from sorted(path for path in HANDLER.rglob("*") if path.suffix in (".py", ".json", ".yaml"))
+    yield from sorted(
+        path for path in HANDLER.rglob("*") if path.suffix in (".py", ".json", ".yaml")
+    )
     yield from build_code()
     yield from photographs()
     yield choice.labels or VOC_LABELS

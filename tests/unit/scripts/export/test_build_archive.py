@@ -41,6 +41,7 @@ def test_an_archive_holds_everything_that_a_worker_needs(tiny: Archive) -> None:
     sources = {f"deeplab/{path.name}" for path in (HANDLER / "deeplab").glob("*.py")}
     assert names == sources | {
         "MAR-INF/MANIFEST.json",
+        "deeplab/image_formats.json",
         "deeplab/labels.json",
         "model-config.yaml",
         "model.json",

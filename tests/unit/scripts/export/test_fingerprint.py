@@ -46,7 +46,13 @@ def test_the_store_does_not_change_the_fingerprint() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["segmentation_handler.py", "model-config.yaml", "deeplab/spec.py"]
+    "name",
+    [
+        "segmentation_handler.py",
+        "model-config.yaml",
+        "deeplab/spec.py",
+        "deeplab/image_formats.json",
+    ],
 )
 def test_a_change_of_the_handler_changes_the_fingerprint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
