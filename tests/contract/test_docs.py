@@ -70,10 +70,10 @@ def test_the_first_screen_shows_how_to_begin(command: str) -> None:
     assert command in "\n".join(README.splitlines()[:60])
 
 
-def test_readme_and_makefile_name_the_same_targets() -> None:
-    """The README has exactly the documented targets of the Makefile."""
+def test_contributing_and_makefile_name_the_same_targets() -> None:
+    """CONTRIBUTING has exactly the documented targets of the Makefile."""
     existing = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
-    named = set(re.findall(r"\bmake ([a-z-]+)`", README))
+    named = set(re.findall(r"\bmake ([a-z-]+)`", (ROOT / "CONTRIBUTING.md").read_text()))
     assert existing == named
 
 
