@@ -23,14 +23,14 @@ PRINTED: Final = {
     "The class of each pixel, in NumPy": ["background ", "cat "],
     "An overlay": [],
     "Cut out a person": [],
-    "What is in the picture": ["person ", "% of the picture, confidence 0."],
+    "What is in the image": ["person ", "% of the picture, confidence 0."],
     "COCO annotations": ["8 ", " pixels"],
     "Outlines as GeoJSON": ["cat ", " parts, "],
     "Where the model is unsure": ["confidence 0.", "% of the pixels"],
     "A folder in one request": ["cat.jpg [", "'cat'", "astronaut.jpg [", "'person'"],
     "From JavaScript": ["cat ", " % #08fbf8"],
     "A typed client of your own": ["1.0\n", "'cat'", "coffee.jpg 200"],
-    "What was seen today": ['segserve_images_total{model="deeplabv3",version="1.0"} '],
+    "Today's statistics": ['segserve_images_total{model="deeplabv3",version="1.0"} '],
 }
 # File that a recipe writes -> the picture's mode.
 IMAGES: Final = {
