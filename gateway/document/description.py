@@ -16,6 +16,6 @@ TAGS: Final = [
         "name": "protocols",
         "description": "The same results for clients of Hugging Face, Triton and Label Studio.",
     },
-    {"name": "health", "description": "Probes for whoever watches the service."},
-    {"name": "admin", "description": "For whoever runs the gateway: keys with the role admin."},
+    {"name": "health", "description": "Liveness and readiness probes."},
+    {"name": "admin", "description": "For operators: routes that need a key with the role admin."},
 ]
