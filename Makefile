@@ -16,7 +16,7 @@ SECONDS ?= 600
 further = $(if $($(1)),--$(2) "$($(1))")
 needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
 
-.PHONY: help setup run test check test-browser test-schema test-telemetry test-compose fuzz openapi client evaluate train bench bench-quick clean
+.PHONY: help setup run test-fast test check test-browser test-schema test-telemetry test-compose fuzz openapi client evaluate train bench bench-quick clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,8 +27,11 @@ setup: $(VENV)/run.stamp
 run: $(VENV)/run.stamp  ## set up, build the archive, start TorchServe, gateway and page
 	@$(BIN)/segserve serve
 
+test-fast: $(VENV)/test.stamp  ## unit and contract tests in under a minute
+	@$(BIN)/python -m pytest -m "not slow" tests/unit tests/contract
+
 test: $(VENV)/test.stamp  ## set up and run the tests that need only Python
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --durations=20
 
 check: $(VENV)/test.stamp  ## lint, types, spelling
 	$(BIN)/ruff check .

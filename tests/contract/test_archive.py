@@ -17,6 +17,8 @@ from PIL import Image
 from scripts.archives.digests import file_sha256
 from scripts.launch.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 LOADER = Path(__file__).with_name("loads_like_torchserve.py")
 IMAGE = ROOT / "ui" / "examples" / "astronaut.jpg"

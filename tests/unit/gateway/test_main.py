@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from gateway.keys.store import KeyStore
+
+pytestmark = pytest.mark.slow
 
 
 @contextmanager

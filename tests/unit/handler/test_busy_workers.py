@@ -16,6 +16,8 @@ from deeplab.busy_workers import PAUSE_NS, BusyWorkers
 from deeplab.engines import Engine, SharedCoresEngine
 from deeplab.spec import Precision
 
+pytestmark = pytest.mark.slow
+
 WAIT_S = 120.0  # against waiting indefinitely; a new process imports PyTorch first
 
 

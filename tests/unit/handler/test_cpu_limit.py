@@ -10,6 +10,8 @@ from deeplab.cpu_limit import cpu_limit
 from tests.child_process import run_in_child
 from tests.unit.handler.cpu_use import spin
 
+pytestmark = pytest.mark.slow
+
 
 def _too_long() -> KeyError:
     return KeyError("too long")

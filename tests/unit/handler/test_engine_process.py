@@ -4,7 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.stack import ROOT
+
+pytestmark = pytest.mark.slow
 
 SIZES = 150
 # More than 200 without the limit on OpenVINO's cache. With AMX it caches more for each size.

@@ -54,6 +54,7 @@ def _image(height: int, width: int) -> NDArray[np.uint8]:
     return pixels[np.newaxis].astype(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_an_engine_agrees_with_the_eager_model(

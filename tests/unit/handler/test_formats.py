@@ -58,6 +58,7 @@ def test_no_accepted_format_is_mistaken_for_another(kind: str) -> None:
     assert not any(is_other_format(data[:size]) for size in (4, 8, 12, 16, 100, len(data)))
 
 
+@pytest.mark.slow
 def test_an_entry_in_the_table_is_all_that_a_format_needs(tmp_path: Path) -> None:
     """In a copy of the package with one more line its images are decoded and its name is listed."""
     formats = Path(shutil.copytree(PACKAGE, tmp_path / "deeplab")) / "image_formats.json"

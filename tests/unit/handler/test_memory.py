@@ -16,6 +16,8 @@ from tests.odd_files.containers import DELTA, bmp
 from tests.odd_files.metadata import unfolding
 from tests.unit.handler.files import CLAIMS, chunk, encode
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 CODE_MB = 50
 WIDTH, HEIGHT = 8000, 6250  # the limit: 50,000,000 pixels

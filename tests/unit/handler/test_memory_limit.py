@@ -77,6 +77,7 @@ def _limits_before_during_and_after(pieces: int) -> None:
     assert _keep(MIB, 400) == 400 * MIB
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pieces", [0, 500])
 def test_nothing_stays_behind(pieces: int) -> None:
     """What the system and others had set holds again, whichever way the block ends."""

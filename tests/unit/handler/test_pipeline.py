@@ -120,6 +120,7 @@ def _segment_a_long_comment() -> None:
     segment(gif[:start] + comment + gif[start:], Halves(), INPUT, MAX_PIXELS)
 
 
+@pytest.mark.slow
 def test_an_image_that_takes_too_long_is_rejected() -> None:
     """A GIF's comment is read in quadratic time: 25 MB of it would take minutes."""
     with pytest.raises(UnreadableImageError, match="to decode"):

@@ -23,6 +23,7 @@ from tests.unit.handler.worker import handle, statuses, worker_context
 PNG = encode(quarters(), "PNG")
 
 
+@pytest.mark.slow
 def test_an_image_is_answered_with_its_mask_and_the_facts(handler: SegmentationHandler) -> None:
     """The contract with the gateway, item by item."""
     (body,), context = handle(handler, [{"body": (EXAMPLES / "cat.jpg").read_bytes()}])

@@ -82,6 +82,7 @@ def expected(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(logits)
 
 
+@pytest.mark.slow
 def test_a_batch_gives_what_its_images_give_alone(
     exported: tuple[Path, ModelSpec],
 ) -> None:

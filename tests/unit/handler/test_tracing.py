@@ -138,6 +138,7 @@ def test_a_machine_without_opentelemetry_serves_all_the_same(
     assert "opentelemetry" in warnings[0]
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_terminated_exports_its_last_spans() -> None:
     """TorchServe ends its workers by a signal, and no spans are lost by that."""
     with collector() as received:

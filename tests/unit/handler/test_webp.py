@@ -23,6 +23,7 @@ def test_the_size_of_every_kind_of_webp_is_read(data: bytes) -> None:
     assert canvas_size(data) == SIZE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (16_383, 16_383)])
 def test_the_smallest_and_the_largest(size: tuple[int, int]) -> None:
     """Some chunks store sides minus one."""

@@ -8,6 +8,8 @@ import pytest
 from scripts.archives.paths import ROOT
 from scripts.bench import MODULES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("arguments", "usage"),

@@ -14,6 +14,8 @@ from tests.unit.scripts.commands import command
 from tests.unit.scripts.export.test_export_model import SwapsClassesWhenTraced
 from tests.unit.tiny import tiny_checkpoint
 
+pytestmark = pytest.mark.slow
+
 main = command("build")
 
 

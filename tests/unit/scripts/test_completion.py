@@ -15,6 +15,8 @@ import pytest
 
 from scripts.archives.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 SHELLS = [shell for shell in ("bash", "zsh") if shutil.which(shell)]
 # As zsh reads it: kind, text and help of each.
 CLICK_ZSH = re.compile(r"^(?:plain|file|dir)\n(.*)\n.*$", re.MULTILINE)

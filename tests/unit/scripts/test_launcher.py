@@ -11,6 +11,8 @@ import pytest
 from scripts.__main__ import main
 from scripts.archives.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = '#!/bin/sh\necho "program: $*"\n'
 # The target of the real one takes minutes; what it makes is put there by this one.
 MAKEFILE = """setup:

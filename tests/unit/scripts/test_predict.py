@@ -17,6 +17,8 @@ from scripts.archives.paths import ROOT
 from tests.unit.scripts.commands import command
 from tests.unit.scripts.gateway_double import GatewayDouble, gateway_double
 
+pytestmark = pytest.mark.slow
+
 main = command("predict")
 Started = subprocess.Popen[str]
 

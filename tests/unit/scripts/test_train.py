@@ -26,6 +26,8 @@ from tests.child_process import limit_file_size
 from tests.unit.scripts.commands import command
 from tests.unit.scripts.voc_folder import make
 
+pytestmark = pytest.mark.slow
+
 main = command("train")
 
 QUICK = [

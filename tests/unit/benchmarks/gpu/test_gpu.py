@@ -11,6 +11,8 @@ from benchmarks.gpu.roofline import Ceilings, network_cost
 from benchmarks.gpu.worker import photographs_handled, worker_context
 from segmentation_handler import SegmentationHandler
 
+pytestmark = pytest.mark.slow
+
 LIMITS = Ceilings(flops=1e12, bytes=1e9)
 
 

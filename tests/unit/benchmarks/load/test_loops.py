@@ -23,6 +23,8 @@ from benchmarks.load.loops import (
 )
 from tests.stack import free_ports
 
+pytestmark = pytest.mark.slow
+
 
 class _Server(http.server.ThreadingHTTPServer):
     """Answers what it is told to answer."""

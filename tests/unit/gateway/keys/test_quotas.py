@@ -58,6 +58,7 @@ async def test_what_is_over_the_rate_is_a_429_with_the_time_to_wait() -> None:
         assert (await gateway.get("/v1/models")).status_code == 200
 
 
+@pytest.mark.slow
 async def test_after_the_time_to_wait_a_request_passes() -> None:
     """A request passes after the time in Retry-After."""
     async with client(TorchServeDouble(), rate_limit="2/second") as gateway:

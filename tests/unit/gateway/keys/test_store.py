@@ -114,6 +114,7 @@ def test_writers_at_once_lose_nothing(path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_processes_at_once_lose_nothing(path: Path) -> None:
     """Concurrent processes, such as the command and gateways, lose no key."""
     code = (

@@ -97,6 +97,7 @@ async def _refreshed(torchserve: TorchServeDouble, *, within_s: float) -> bool:
     return False
 
 
+@pytest.mark.slow
 async def test_after_a_request_the_list_is_refreshed_in_the_background(
     torchserve: TorchServeDouble, clock: Clock
 ) -> None:

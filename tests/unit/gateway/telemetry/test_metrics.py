@@ -137,6 +137,7 @@ async def test_the_models_readiness_is_reported(torchserve: TorchServeDouble) ->
     assert samples(gone, "segserve_ready_workers") == []
 
 
+@pytest.mark.slow
 async def test_a_silent_torchserve_does_not_hold_up_a_scrape(
     torchserve: TorchServeDouble,
 ) -> None:

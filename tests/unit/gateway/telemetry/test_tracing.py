@@ -145,6 +145,7 @@ def test_the_standard_variables_decide(environment: Mapping[str, str], expected:
     assert is_enabled(environment) is expected
 
 
+@pytest.mark.slow
 def test_the_sdk_is_not_imported_unless_traces_are_enabled() -> None:
     """Without traces the SDK is not imported."""
     code = (
@@ -159,6 +160,7 @@ def test_the_sdk_is_not_imported_unless_traces_are_enabled() -> None:
     assert process.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "service"),
     [

@@ -23,6 +23,7 @@ def test_facts_are_read(tmp_path: Path) -> None:
     assert read_facts(_archive(tmp_path), MEMBER)["name"] == "deeplabv3"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mask", [0x01, 0x80, 0xFF])
 def test_no_flipped_byte_leads_to_another_error(tmp_path: Path, mask: int) -> None:
     """Wherever the damage is: right facts, or a DamagedArchiveError."""

@@ -10,6 +10,8 @@ import torch
 from scripts.archives.atomic_write import atomic_write
 from tests.child_process import run_with_file_size_limit
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 4096  # bytes
 
 

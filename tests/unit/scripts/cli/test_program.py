@@ -220,6 +220,7 @@ def test_the_version_of_a_model_is_not_that_of_the_program(
     assert re.fullmatch(r"segserve (\d+\.\d+\S*|not installed)\n", capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_in_a_container_the_folder_scripts_is_enough(tmp_path: Path) -> None:
     """The serving image has neither the handler nor the gateway: its command is for versions."""
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts")

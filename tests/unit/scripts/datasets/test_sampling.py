@@ -97,6 +97,7 @@ def test_objects_of_other_pictures_are_pasted(pictures: list[InspectedImage]) ->
     assert both[1] == 0
 
 
+@pytest.mark.slow
 def test_worker_processes_give_the_same_samples(pictures: list[InspectedImage]) -> None:
     """On a GPU they decode, each in its own main thread, where the decoder has a memory limit."""
     samples = _samples(pictures, Balance())

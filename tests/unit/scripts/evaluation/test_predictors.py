@@ -24,6 +24,7 @@ def predictors(archive: Path) -> list[ArchivePredictor | CheckpointPredictor]:
     return [ArchivePredictor(archive), CheckpointPredictor(load_checkpoint(ModelChoice()))]
 
 
+@pytest.mark.slow
 def test_both_forms_agree(predictors: list[ArchivePredictor | CheckpointPredictor]) -> None:
     """On a photograph, as the export demands; with the same names of the classes."""
     data = (EXAMPLES / "cat.jpg").read_bytes()

@@ -18,6 +18,8 @@ from scripts.export.model_options import ExportTarget
 from scripts.networks.architectures import BUNDLED_WEIGHTS, ModelChoice
 from tests.unit.tiny import LABELS, tiny_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:

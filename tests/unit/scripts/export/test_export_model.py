@@ -32,6 +32,8 @@ from scripts.export.model_options import ExportTarget
 from scripts.networks.checkpoints import Checkpoint
 from tests.unit.tiny import tiny_checkpoint, tiny_network
 
+pytestmark = pytest.mark.slow
+
 
 class SwapsClassesWhenTraced(nn.Module):
     """Gives the artefact other classes than the eager model: what the proof is there to find."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -14,6 +15,8 @@ from scripts.export.export_model import export
 from scripts.export.model_options import ExportTarget
 from scripts.export.quantise import calibration
 from tests.unit.tiny import tiny_checkpoint, tiny_network
+
+pytestmark = pytest.mark.slow
 
 # Nothing in so small a network makes up for its rounding.
 INT8 = ExportTarget("openvino", "int8", is_checked=False)

@@ -9,6 +9,8 @@ from scripts.launch.supervisor import Stopped, StopSignals, _answers
 from tests.child_process import run_in_child
 from tests.unit.scripts.folder_server import serving
 
+pytestmark = pytest.mark.slow
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

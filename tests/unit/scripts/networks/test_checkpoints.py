@@ -62,6 +62,7 @@ def test_the_bundled_weights_are_those_of_the_model_card() -> None:
     assert file_sha256(BUNDLED_WEIGHTS) in card
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_architecture_is_told_from_the_parameters(architecture: str) -> None:
     """Weights alone is enough."""

@@ -16,6 +16,8 @@ from scripts.training.state import load, save
 from tests.child_process import run_in_child
 from tests.unit.scripts.training.tiny_training import training, validation
 
+pytestmark = pytest.mark.slow
+
 PLAN = Plan(epochs=3, batch=4, crop=65, head_rate=0.02, backbone_rate=0.02, warm_up=2)
 
 

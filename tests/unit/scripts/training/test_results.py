@@ -34,6 +34,7 @@ def _write_zeros(path: Path) -> None:
     results.write_weights(path, {"a": torch.zeros(9999)})
 
 
+@pytest.mark.slow
 def test_weights_that_cannot_be_written_name_the_file(tmp_path: Path) -> None:
     """An OSError, not the library's own exception; nothing half-written stays."""
     path = tmp_path / results.WEIGHTS

@@ -59,6 +59,7 @@ def _save_state(path: Path) -> None:
     save(path, _state(), MADE_WITH)
 
 
+@pytest.mark.slow
 def test_a_state_that_cannot_be_written_names_the_file(tmp_path: Path) -> None:
     """An OSError, which the command tells in one line; the state before can be gone on from."""
     path = tmp_path / "state.pt"

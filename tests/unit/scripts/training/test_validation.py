@@ -50,6 +50,7 @@ def test_the_weights_given_are_the_ones_scored(tmp_path: Path) -> None:
     assert made(network().state_dict()) == first
 
 
+@pytest.mark.slow
 def test_the_masks_are_not_kept_in_memory(tmp_path: Path) -> None:
     """At full size five hundred of a camera's would take six gigabytes."""
     ids = np.full((2000, 3000), RED, dtype=np.uint8)
