@@ -51,7 +51,7 @@ def as_gateway_error(exc: Exception) -> GatewayError:
         return _from_validation(exc)
     if isinstance(exc, HTTPException):
         return _from_http(exc)
-    return InternalError("The gateway failed. Report the request id to whoever runs it.")
+    return InternalError("The gateway failed. Report the request id to its operator.")
 
 
 def _allow_all(request: Request, response: Response) -> None:

@@ -39,7 +39,7 @@ def startup_refusal(settings: Settings) -> str | None:
     return (
         f"The gateway would ask every client for a key on {settings.host}, but there is none: "
         "make one with `python -m gateway.keys add --name NAME --role admin`, "
-        "or set SEGSERVE_GATEWAY_AUTH=off to serve everybody without."
+        "or set SEGSERVE_GATEWAY_AUTH=off to serve every client without one."
     )
 
 
@@ -87,7 +87,7 @@ class Access:
         if self._cache is None:
             if scope["path"].startswith(ADMINISTRATION) and not _is_local(scope):
                 raise ForbiddenError(
-                    "While nobody needs a key, this answers the gateway's own machine only. "
+                    "While no keys are required, this answers the gateway's own machine only. "
                     "Set SEGSERVE_GATEWAY_AUTH=on and send a key with the role admin."
                 )
             return ANONYMOUS_ADMIN

@@ -70,8 +70,8 @@ class KeyStore:
                 raise NotFoundError("There is no key with this id. The list has those there are.")
             if keep_an_admin and not any(key.role == "admin" for key in remaining):
                 raise ConflictError(
-                    "This is the last key with the role admin: without it nobody could add "
-                    "another. Add one first."
+                    "This is the last key with the role admin: without it no further key "
+                    "could be added. Add another one first."
                 )
             self._write(remaining)
 
