@@ -16,14 +16,14 @@ def _folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def _built(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> list[str]:
     """The flags of the model that `segserve build` would build."""
-    told: list[str] = []
+    built: list[str] = []
 
     def build(flags: object, name: str, version: str, store: Path, *, force: bool) -> None:
-        told.extend([*flags.arguments, name, version, str(store), str(force)])  # type: ignore[attr-defined]  # ModelFlags
+        built.extend([*flags.arguments, name, version, str(store), str(force)])  # type: ignore[attr-defined]  # ModelFlags
 
     monkeypatch.setattr("scripts.build._build", build)
     assert command(*arguments)([]) == 0
-    return told
+    return built
 
 
 def test_keys_at_the_top_are_for_all_commands_and_tables_for_one(
@@ -34,9 +34,9 @@ def test_keys_at_the_top_are_for_all_commands_and_tables_for_one(
         'device = "cpu"\nversion = "2.0"\ngateway = "http://127.0.0.1:1"\n'
         '[build]\nname = "mine"\nforce = true\n[predict]\nrender = "overlay"\n'
     )
-    told = _built(monkeypatch, "build")
-    assert told[:2] == ["--device", "cpu"]
-    assert (told[-4:-2], told[-1]) == (["mine", "2.0"], "True")
+    arguments = _built(monkeypatch, "build")
+    assert arguments[:2] == ["--device", "cpu"]
+    assert (arguments[-4:-2], arguments[-1]) == (["mine", "2.0"], "True")
 
 
 def test_a_table_comes_before_the_top(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,10 +53,10 @@ def test_a_path_is_meant_from_the_folder_of_the_file(
     (tmp_path / "conf" / "mine.toml").write_text(
         'weights = "my.pth"\nlabels = "/etc/l.json"\n[build]\nstore = "archives"\n'
     )
-    told = _built(monkeypatch, "--config", "conf/mine.toml", "build")
-    assert str(tmp_path / "conf" / "my.pth") in told
-    assert "/etc/l.json" in told
-    assert str(tmp_path / "conf" / "archives") in told
+    arguments = _built(monkeypatch, "--config", "conf/mine.toml", "build")
+    assert str(tmp_path / "conf" / "my.pth") in arguments
+    assert "/etc/l.json" in arguments
+    assert str(tmp_path / "conf" / "archives") in arguments
 
 
 @pytest.mark.parametrize("place", ["before", "after", "variable"])

@@ -18,16 +18,16 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Served:
     monkeypatch.chdir(tmp_path)
     for name in FORMER:
         monkeypatch.delenv(name, raising=False)
-    told: dict[str, object] = {}
+    received: dict[str, object] = {}
 
     def serve(settings: object, version: str, build: list[str]) -> None:
-        told.update({**dict(settings), "version": version, "build": build})  # type: ignore[call-overload]  # pydantic's are pairs
+        received.update({**dict(settings), "version": version, "build": build})  # type: ignore[call-overload]  # pydantic's are pairs
 
     monkeypatch.setattr("scripts.launch.supervisor.serve", serve)
 
     def run(arguments: list[str]) -> dict[str, object]:
         assert command("serve")(arguments) == 0
-        return told
+        return received
 
     return run
 
@@ -85,8 +85,8 @@ def test_every_former_name_is_accepted(
     values = ("deeplabv3_resnet50", "/w.pth", "/l.json", "3.0", "cpu", "fp32")
     for name, value in zip(FORMER, values, strict=True):
         monkeypatch.setenv(name, value)
-    told = served([])
-    given = [str(each) for each in (*told["build"], told["version"])]  # type: ignore[misc]  # a list
+    received = served([])
+    given = [str(each) for each in (*received["build"], received["version"])]  # type: ignore[misc]  # a list
     assert set(values) <= set(given)
     warning = capsys.readouterr().err
     assert [name for name in FORMER if f"{name} is now SEGSERVE_{name}" not in warning] == []
