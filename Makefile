@@ -51,7 +51,7 @@ test-telemetry: $(VENV)/test.stamp  ## a real Prometheus at a real gateway (need
 test-compose: $(VENV)/test.stamp  ## build, start and use the containers (needs a Docker engine)
 	@$(BIN)/python -m pytest tests/compose
 
-fuzz: .cache/fuzz/environment/installed  ## what strangers send, from coverage-guided fuzzers: [SECONDS=600]
+fuzz: .cache/fuzz/environment/installed  ## fuzz everything that reads untrusted bytes, guided by coverage: [SECONDS=600]
 	@.cache/fuzz/environment/bin/python -m tests.fuzz $(SECONDS)
 
 openapi: $(VENV)/packages.stamp  ## write the OpenAPI document to docs/openapi.json
@@ -91,8 +91,8 @@ $(VENV)/packages.stamp: $(RUN_PARTS:%=$(REQ)/%.txt) $(REQ)/constraints.txt
 	@$(PIP) $(RUN_PARTS:%=-r $(REQ)/%.txt)
 	@touch $@
 
-# The page asks the gateway by the client that everybody can have. Half a package of an interrupted
-# set-up has no list of files by which pip could remove it.
+# The page uses the generated client, as other applications do. A package left incomplete by an
+# interrupted set-up has no list of files by which pip could remove it.
 $(VENV)/run.stamp: $(VENV)/packages.stamp docs/openapi.json deploy/client.yaml pyproject.toml
 	@$(generate) $(CLIENT) --overwrite >/dev/null
 	@rm -rf $(SITE)/segserve_client*

@@ -31,7 +31,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "growth.json"
 WORKERS = (1, 2, 3, 4)
 MEGAPIXELS = (0.1, 0.3, 1, 3, 12, 48)
 IN_FLIGHT = (1, 4, 16, 64)
-TOLD = 21  # answers with stages of which medians are taken
+TIMED_ANSWERS = 21  # the medians of their stages are reported
 OVERLOAD = 8  # times the capacity
 OVERLOADING_USERS = 400  # of them 80 at most wait, and send no others meanwhile
 
@@ -59,7 +59,7 @@ def by_size(model: Model, seconds: float) -> list[dict[str, object]]:
                 "megapixels": megapixels,
                 "mb": round(len(photograph.jpeg) / 1e6, 2),
                 "p50_ms": round(load.p50, 1),
-                **stages([ask(request).headers["Server-Timing"] for _ in range(TOLD)]),
+                **stages([ask(request).headers["Server-Timing"] for _ in range(TIMED_ANSWERS)]),
             }
             rows.append(figures)
     return rows

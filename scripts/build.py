@@ -88,7 +88,7 @@ def _export(flags: ModelFlags, folder: Path) -> None:
 
 @contextmanager
 def _ending_cleanly() -> Iterator[None]:
-    """While the block runs, SIGTERM ends it as an exception does: its temporary folders go."""
+    """Turn SIGTERM into an exception, so that temporary folders are removed."""
     before = signal.signal(signal.SIGTERM, _end)
     try:
         yield

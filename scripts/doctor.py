@@ -1,4 +1,4 @@
-"""``segserve doctor``: what is missing or wrong on this machine."""
+"""``segserve doctor``: checks of this machine."""
 
 from collections.abc import Iterator
 
@@ -35,7 +35,7 @@ def doctor(ctx: click.Context) -> None:
 
 
 def _findings(ctx: click.Context) -> Iterator[Finding]:
-    """Each as soon as it is known; checks that import much come after those that do not."""
+    """Yield each finding as soon as it is known; checks with slow imports come last."""
     from scripts.diagnostics.machine import check_machine
     from scripts.diagnostics.packages import check_packages
     from scripts.diagnostics.services import check_services

@@ -1,4 +1,4 @@
-"""``segserve evaluate``: how good a model is on labelled pictures."""
+"""``segserve evaluate``: the metrics of a model on labelled images."""
 
 from typing import Any
 

@@ -1,3 +1,3 @@
-"""``segserve keys``: the command of the gateway, where nothing else of this program lies."""
+"""``segserve keys``: the gateway's own command, in a module that imports nothing else."""
 
 from gateway.keys.command import keys as keys

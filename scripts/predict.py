@@ -121,6 +121,6 @@ def _segment(job: "Job", found: Found, left: Sequence[ImageFile]) -> int:
         "there already": len(found.images) - len(left),
         "files are no images": len(found.left_out),
     }
-    told = [f"{n} {what}" for what, n in counts.items() if n or what.startswith("results")]
-    click.echo(f"{', '.join(told)} ({time.monotonic() - began:.1f} s)")
+    counted = [f"{n} {what}" for what, n in counts.items() if n or what.startswith("results")]
+    click.echo(f"{', '.join(counted)} ({time.monotonic() - began:.1f} s)")
     return len(failed)

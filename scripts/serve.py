@@ -23,7 +23,7 @@ Examples:
 
 
 class _Serve(Command):
-    """What is wrong with the environment or the file keeps it from running: exit status 1."""
+    """A command that exits with 1, not 2, for a wrong value in the environment or the file."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:

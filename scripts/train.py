@@ -23,7 +23,7 @@ Examples:
 
 
 class Share(click.FloatRange):
-    """A number up to 1; "nan" is none."""
+    """A number up to 1; "nan" is refused."""
 
     def __init__(self, *, zero: bool) -> None:
         super().__init__(min=0, max=1, min_open=not zero)
@@ -121,6 +121,6 @@ def train(**flags: Any) -> None:
 
 
 def options_from(flags: dict[str, Any]) -> TrainingOptions:
-    """The options of a training, the figures of its plan put together."""
+    """Collect the options of a training, with its plan, from the flags."""
     plan = {name: flags.pop(name) for name in tuple(flags) if hasattr(PLAN, name)}
     return TrainingOptions(**flags, plan=Plan(**plan))

@@ -87,7 +87,7 @@ def remove_command(version: str) -> None:
 
 
 def _carry_out(operation: Operation) -> None:
-    """Run one operation against the running TorchServe and print what it says."""
+    """Run one operation against the running TorchServe and print its result."""
     from scripts.archives.archive import MODEL
     from scripts.launch.versions import VersionError
 

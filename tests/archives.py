@@ -1,4 +1,4 @@
-"""Archives made from the bundled model's, for tests of versions: quicker than building them."""
+"""Archives made from the bundled model's, for tests of versions: faster than building them."""
 
 import json
 import zipfile
@@ -8,7 +8,7 @@ from pathlib import Path
 def renumbered(
     source: Path, target: Path, version: str, *, broken: bool = False, batch: int = 1
 ) -> Path:
-    """The same model as another version.
+    """The same model under another version.
 
     broken: its network is cut short, so that no worker can load it. batch: its batch size.
     """

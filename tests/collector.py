@@ -1,4 +1,4 @@
-"""A collector of traces: takes OTLP over HTTP as the real ones do, and keeps what it gets."""
+"""A trace collector: accepts OTLP over HTTP as real ones do, and keeps what it receives."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ PATIENCE_S = 15.0
 
 
 class Collector:
-    """What arrived so far, by the name of the service that sent it."""
+    """The spans received so far, by service name."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -25,11 +25,11 @@ class Collector:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What makes a process send its spans here, in batches that do not wait long."""
+        """Variables that make a process send its spans here, in short batches."""
         return {"OTEL_EXPORTER_OTLP_ENDPOINT": self.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
 
     def take(self, body: bytes) -> None:
-        """A request's body in protobuf."""
+        """Keep the spans of a request body in protobuf."""
         with self._changed:
             for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
                 facts = {each.key: each.value.string_value for each in resource.resource.attributes}
@@ -38,17 +38,17 @@ class Collector:
             self._changed.notify_all()
 
     def spans(self, service: str) -> list[Span]:
-        """Those of a service."""
+        """The spans of a service."""
         with self._changed:
             return [span for name, span in self._arrived if name == service]
 
     def wait_for(self, service: str, name: str) -> Span:
-        """The first span of that name, once it is here."""
+        """Wait for a span by its name, and return the first."""
         end = time.monotonic() + PATIENCE_S
         with self._changed:
             while not (found := [span for span in self.spans(service) if span.name == name]):
                 if not self._changed.wait(end - time.monotonic()):
-                    names = sorted({f"{who}: {span.name}" for who, span in self._arrived})
+                    names = sorted({f"{sender}: {span.name}" for sender, span in self._arrived})
                     raise TimeoutError(f"no {name!r} of {service}, only {names}")
             return found[0]
 
@@ -58,10 +58,10 @@ def collector() -> Iterator[Collector]:
     """A collector on a free port of this machine."""
 
     class Handler(BaseHTTPRequestHandler):
-        """One export."""
+        """One export request."""
 
         def do_POST(self) -> None:
-            """Keeps it, and says so in protobuf."""
+            """Keep the spans, and respond in protobuf."""
             assert self.path == "/v1/traces"
             assert self.headers["Content-Type"] == "application/x-protobuf"
             received.take(self.rfile.read(int(self.headers["Content-Length"])))
@@ -73,7 +73,7 @@ def collector() -> Iterator[Collector]:
             self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     received = Collector(server.server_port)

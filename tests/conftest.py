@@ -1,4 +1,4 @@
-"""Fixtures for every test: the archive of the bundled model, built once and kept."""
+"""Fixtures shared by all tests: the archive of the bundled model, built once and kept."""
 
 import zipfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How much memory processes of the product have, and had at most."""
+"""Memory use of the product's processes: current and peak."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ RESET_PEAK = "5"
 
 @dataclass(frozen=True)
 class Process:
-    """One process of the product, and its resident memory when it was first looked at."""
+    """A process of the product, and its resident memory at the first measurement."""
 
     process: psutil.Process
     before: int
 
     @property
     def now(self) -> int:
-        """Resident bytes."""
+        """Resident memory in bytes."""
         return int(self.process.memory_info().rss)
 
     @property
     def peak(self) -> int:
-        """Most resident bytes since it was first looked at, as the system counted them."""
+        """Peak resident memory in bytes since the first measurement, as the system counts it."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
@@ -47,12 +47,12 @@ def _with(stack: Stack, word: str) -> list[Process]:
 
 
 def workers(stack: Stack) -> list[Process]:
-    """TorchServe's worker processes, from now on."""
+    """TorchServe's worker processes, measured from now on."""
     return _with(stack, "model_service_worker")
 
 
 def gateway(stack: Stack) -> Process:
-    """The gateway's process, from now on."""
+    """The gateway's process, measured from now on."""
     pid = psutil.Process(stack.process.pid)
     names = {tuple(each.cmdline()[-2:]): each for each in pid.children()}
     return _watched(names["-m", "gateway"])

@@ -1,4 +1,4 @@
-"""Runs the whole product for tests, on free ports, as a user would."""
+"""The whole product, run for tests on free ports as a user would run it."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ PORTS = ("GATEWAY", "UI", "INFERENCE", "MANAGEMENT", "METRICS", "GRPC_INFERENCE"
 
 @dataclass(frozen=True)
 class Stack:
-    """A running product and where its parts answer."""
+    """A running product and the addresses of its services."""
 
     process: subprocess.Popen[bytes]
     ports: dict[str, int]
@@ -60,12 +60,12 @@ class Stack:
 
     @property
     def output(self) -> str:
-        """What the command has printed so far."""
+        """The command's output so far."""
         return (self.run_dir / "output.log").read_text()
 
     @property
     def environment(self) -> dict[str, str]:
-        """Where commands find this product."""
+        """The environment in which commands find this product."""
         return {
             **os.environ,
             "SEGSERVE_SERVE_MANAGEMENT_PORT": str(self.ports["MANAGEMENT"]),
@@ -74,7 +74,7 @@ class Stack:
         }
 
     def versions(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the command that manages versions, as a user does."""
+        """Run `segserve versions`, as a user does."""
         return subprocess.run(
             [sys.executable, "-m", "scripts", "versions", *arguments],
             cwd=ROOT,
@@ -86,13 +86,13 @@ class Stack:
         )
 
     def descendants(self) -> list[psutil.Process]:
-        """Every process that the product started and that still runs."""
+        """All running processes that the product started."""
         found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
         return found
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that still run; a zombie that nobody has reaped yet does not."""
+    """The processes that still run, without zombies that await their parent."""
     return [each for each in processes if each.is_running() and not _is_zombie(each)]
 
 
@@ -112,7 +112,7 @@ def bundled_archive() -> Path:
 
 @contextmanager
 def started(run_dir: Path, **env: str) -> Iterator[Stack]:
-    """The product, not waited for; stopped afterwards if it still runs.
+    """The product before it is ready; stopped afterwards if it still runs.
 
     Its model store is its own, unless ``env`` names another: tests add versions, and the user may
     have archives of the same names.
@@ -155,7 +155,7 @@ def _end(stack: Stack) -> None:
 
 
 def wait_until_ready(stack: Stack) -> None:
-    """Until the gateway says that the model's workers are up and the page answers."""
+    """Wait until the gateway reports ready workers and the page responds."""
     end = time.monotonic() + READY_S
     urls = [f"{stack.gateway_url}/readyz"]
     urls += [f"{stack.ui_url}/_stcore/health"] if stack.has_page else []
@@ -169,13 +169,13 @@ def wait_until_ready(stack: Stack) -> None:
 
 
 def stop(stack: Stack) -> tuple[int, str]:
-    """Interrupt the product as Ctrl-C does; (exit status, what it printed)."""
+    """Interrupt the product as Ctrl-C does; (exit status, output)."""
     stack.process.send_signal(signal.SIGINT)
     return ended(stack, STOP_S)
 
 
 def ended(stack: Stack, timeout: float) -> tuple[int, str]:
-    """Wait for the product's own end; (exit status, what it printed)."""
+    """Wait until the product ends by itself; (exit status, output)."""
     status = stack.process.wait(timeout)
     return status, stack.output
 

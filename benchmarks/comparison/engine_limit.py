@@ -21,7 +21,7 @@ LEAST_PICTURES = 12  # fewer of a slow network would be noise
 
 
 def engine_throughput(model: Model, jpeg: bytes, seconds: float) -> float:
-    """Pictures per second of the engine alone, in a fresh process."""
+    """Images per second of the engine alone, in a fresh process."""
     with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
         file.write(jpeg)
         file.flush()

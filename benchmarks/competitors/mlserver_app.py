@@ -1,4 +1,4 @@
-"""MLServer: a custom runtime of the Open Inference Protocol, pictures as base64 in JSON."""
+"""MLServer: a custom runtime of the Open Inference Protocol, images as base64 in JSON."""
 
 from mlserver import MLModel
 from mlserver.codecs import Base64Codec

@@ -1,1 +1,1 @@
-"""What all sub-commands share: their options, the configuration file, and how they fail."""
+"""Shared by all sub-commands: options, the configuration file, error reporting."""

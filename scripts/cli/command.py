@@ -1,4 +1,4 @@
-"""Commands and groups of commands with what all of ours have."""
+"""Click's Command and Group, extended by --config and by warnings about renamed variables."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from scripts.cli.options import config_option, warn_of_former_names
 
 
 class Command(click.Command):
-    """A command with --config, which says when a variable's former name was used."""
+    """A command with --config, which warns of variables that are set under a former name."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.params.append(config_option())
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse; the warning also comes where a value is refused."""
+        """Parse, then warn of former names, even if a value is refused."""
         try:
             return super().parse_args(ctx, args)
         finally:
@@ -28,5 +28,5 @@ class Group(click.Group):
     command_class = Command
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which they are read, not the alphabet's."""
+        """List the sub-commands in the order of definition, not alphabetically."""
         return list(self.commands)

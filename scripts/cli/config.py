@@ -1,4 +1,4 @@
-"""segserve.toml: values for flags that one would otherwise type each time.
+"""segserve.toml: values for flags that would otherwise be typed each time.
 
 Top-level keys are for every command that shares the flag, a table is for one command:
 
@@ -91,7 +91,7 @@ class Config:
             )
 
     def _value(self, option: click.Option, value: Any) -> Any:
-        """Paths are meant from the file's folder, wherever the command is run."""
+        """The value; a path is relative to the file's folder, not to the current one."""
         if isinstance(option.type, click.Path) and isinstance(value, str) and self.path:
             return str(self.path.parent / Path(value).expanduser())
         return value
@@ -109,7 +109,7 @@ def read(path: Path) -> Config:
 
 
 def find() -> Config:
-    """The file in the current folder, else the one in the checkout, else nothing."""
+    """Read the file in the current folder or else in the checkout; empty if there is neither."""
     for folder in (Path.cwd(), ROOT):
         if (folder / FILE_NAME).is_file():
             return read(folder / FILE_NAME)
@@ -117,7 +117,7 @@ def find() -> Config:
 
 
 def current(ctx: click.Context) -> Config:
-    """The configuration that counts here. Raises CommandError if it cannot be read."""
+    """The configuration in effect. Raises CommandError if it cannot be read."""
     config: Config | CommandError = ctx.meta.get(META) or Config()
     if isinstance(config, CommandError):
         raise config

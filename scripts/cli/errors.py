@@ -1,4 +1,4 @@
-"""How a command fails: one line on standard error and an exit status."""
+"""Errors of commands: one line on standard error and an exit status."""
 
 import sys
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def say(message: str) -> None:
 
 
 def line_of(exc: click.ClickException) -> str:
-    """The one line about a failure; after a slip of the command line, where its help is."""
+    """The line that reports a failure; for a usage error it names the command's help."""
     message = exc.format_message()
     if not isinstance(exc, click.UsageError):
         return message

@@ -53,7 +53,7 @@ class Option(click.Option):
         return f"'{self.opts[0]}'{places[source]}" if source in places else hint
 
     def get_help_extra(self, ctx: click.Context) -> Any:
-        """With paths in the checkout as they are below it."""
+        """The default as shown in the help; paths in the checkout are relative to it."""
         extra = super().get_help_extra(ctx)
         if "default" in extra:
             extra["default"] = extra["default"].removeprefix(f"{ROOT}{os.sep}")
@@ -68,7 +68,7 @@ def variable_of(option: click.Option, ctx: click.Context) -> str:
 
 
 def warn_of_former_names(ctx: click.Context) -> None:
-    """One line that names the variables whose names have changed, if any was used."""
+    """Print one line that names the renamed variables in use, if there are any."""
     used: Sequence[tuple[str, str]] = ctx.meta.pop(FORMER_NAMES, ())
     if used and not ctx.resilient_parsing:
         renamed = ", ".join(f"{former} is now {variable}" for former, variable in used)

@@ -41,7 +41,7 @@ class Program(click.Group):
         self._entries = entries
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which they are read, not the alphabet's."""
+        """List the sub-commands in the order of definition, not alphabetically."""
         return list(self._entries)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -63,7 +63,7 @@ class Program(click.Group):
         return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table in the help, from the entries."""
+        """Write the help's table of commands, from the entries."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, each.summary) for name, each in self._entries.items()])
 

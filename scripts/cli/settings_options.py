@@ -1,4 +1,4 @@
-"""Flags for the fields of a settings class: names, defaults and sentences stand there only once."""
+"""Flags derived from a settings class, the only place of their names, defaults and descriptions."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Checks of a machine: each gives findings, in one line with what to do."""
+"""Checks of a machine: each yields one-line findings that say what to do."""

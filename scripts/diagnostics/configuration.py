@@ -1,4 +1,4 @@
-"""Variables and segserve.toml: names that nothing reads, values that nothing takes."""
+"""Checks of the environment variables and segserve.toml: unknown names and invalid values."""
 
 import difflib
 import os
@@ -21,13 +21,13 @@ FORMER = ("MODEL", "WEIGHTS", "LABELS", "VERSION", "DEVICE", "PRECISION")
 
 
 def check_configuration(ctx: click.Context) -> Iterator[Finding]:
-    """The file that counts here, and the environment."""
+    """Check the configuration file in effect, and the environment."""
     yield check_file(ctx)
     yield from check_variables(os.environ, documented())
 
 
 def check_file(ctx: click.Context) -> Finding:
-    """Every key of the configuration file is a flag of its command."""
+    """Check that every key of the configuration file is a flag of its command."""
     root = ctx.find_root()
     program = root.command
     try:
@@ -43,7 +43,7 @@ def check_file(ctx: click.Context) -> Finding:
 
 
 def check_variables(environment: Mapping[str, str], known: set[str]) -> Iterator[Finding]:
-    """Variables whose names are misspelt, or have changed."""
+    """Find variables with misspelt or former names."""
     ours = {name for name in environment if name.startswith("SEGSERVE_")}
     unknown = sorted(name for name in ours - known if not name.startswith(INTERNAL))
     if not known:

@@ -1,11 +1,11 @@
-"""What a check found."""
+"""Findings of the checks."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class Level(Enum):
-    """How much a finding matters: NOTE is about something optional, WRONG keeps us from running."""
+    """Severity: NOTE is about something optional, WRONG keeps the product from running."""
 
     OK = "ok"
     NOTE = "note"
@@ -14,7 +14,7 @@ class Level(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line about one subject; if it is no OK, the text says what to do."""
+    """The result of a check, in one line; unless it is OK, the text says what to do."""
 
     level: Level
     subject: str
@@ -25,15 +25,15 @@ class Finding:
 
 
 def ok(subject: str, text: str) -> Finding:
-    """All is well."""
+    """A finding without a problem."""
     return Finding(Level.OK, subject, text)
 
 
 def note(subject: str, text: str) -> Finding:
-    """Something optional is missing, or worth knowing."""
+    """A finding about something optional."""
     return Finding(Level.NOTE, subject, text)
 
 
 def wrong(subject: str, text: str) -> Finding:
-    """Something that is needed is missing or wrong."""
+    """A finding about something required that is missing or wrong."""
     return Finding(Level.WRONG, subject, text)

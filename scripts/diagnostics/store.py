@@ -1,4 +1,4 @@
-"""The model store and its archives."""
+"""Checks of the model store and its archives."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from scripts.diagnostics.finding import Finding, note, ok, wrong
 
 
 def check_store(store: Path) -> Iterator[Finding]:
-    """The folder can be written to; a line for each archive."""
+    """Check that the folder can be written to, and each of its archives."""
     if not store.exists():
         yield note("model store", f"{store} is not there yet: `segserve serve` makes it")
         return
@@ -23,7 +23,7 @@ def check_store(store: Path) -> Iterator[Finding]:
 
 
 def check_archive(path: Path) -> Finding:
-    """An archive is whole and names its version."""
+    """Check that an archive is undamaged and names its version."""
     try:
         model = read_facts(path, MANIFEST)["model"]
         name, version = model["modelName"], model["modelVersion"]  # type: ignore[index]  # a TypeError says so

@@ -52,7 +52,7 @@ class GatewayPredictor:
         self.labels = {int(each["id"]): str(each["name"]) for each in found}
 
     def predict(self, data: bytes) -> NDArray[np.uint8]:
-        """Ask for one mask; a gateway that is busy is asked again after a pause."""
+        """Request one mask; a busy gateway is asked again after a pause."""
         files = {"file": ("picture", data, BYTES)}
         query = {"version": self._version}
         for _ in range(TRIES - 1):

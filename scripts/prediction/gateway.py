@@ -29,7 +29,7 @@ def retry_after(response: httpx.Response, most: float) -> float:
 
 
 def refusal(response: httpx.Response) -> str:
-    """The gateway's own words about a response that is no success, in one line."""
+    """The gateway's explanation of an error response, in one line."""
     try:
         detail = response.json()["detail"]
     except (ValueError, KeyError, TypeError):
@@ -38,7 +38,7 @@ def refusal(response: httpx.Response) -> str:
 
 
 def no_answer(url: httpx.URL | str, exc: Exception) -> str:
-    """Why there is no response at all, and what to do."""
+    """The explanation of a missing response, with what to do."""
     return (
         f"no gateway answers at {url} ({exc or type(exc).__name__}): "
         "start it with `segserve serve`, or name it with --gateway"

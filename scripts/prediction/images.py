@@ -1,4 +1,4 @@
-"""The image files that arguments name, and where the result of each belongs."""
+"""The image files that arguments name, and the place of each result."""
 
 import glob
 import os
@@ -21,7 +21,7 @@ class ImageFile:
 
 @dataclass
 class Found:
-    """What the arguments name.
+    """The images that the arguments name, and what else they name.
 
     problems: a sentence for each argument that names nothing. left_out: files in folders and
     behind patterns whose suffix is not an image's.
@@ -52,7 +52,7 @@ def find_images(arguments: Sequence[str], output: Path) -> Found:
 
 
 def _expand(argument: str, output: Path, found: Found) -> tuple[Path, list[Path]]:
-    """(the folder that the argument is about, its files)."""
+    """(the argument's base folder, its files)."""
     path = Path(argument).expanduser()
     if path.is_dir():
         root, files, problem = path, list(path.rglob("*")), "there is no image in this folder"
@@ -71,7 +71,7 @@ def _expand(argument: str, output: Path, found: Found) -> tuple[Path, list[Path]
 
 
 def _images_among(paths: Sequence[Path], output: Path, found: Found) -> list[Path]:
-    """The images by their suffix, also a link that leads nowhere: its reading will tell."""
+    """The images by suffix, including broken links: reading one reports the error."""
     own = output.resolve()
     files = [path for path in paths if not path.is_dir() and not path.resolve().is_relative_to(own)]
     found.left_out.update(path.resolve() for path in files if not _is_image(path))
@@ -93,7 +93,7 @@ def _fixed_part(pattern: Path) -> Path:
 
 
 def _placed(paths: Sequence[Path], root: str) -> Iterator[ImageFile]:
-    """Without their suffixes, but for images that differ in nothing else."""
+    """Drop the suffixes, except of images whose paths differ in nothing else."""
     below = [Path(os.path.relpath(path, root)) for path in paths]
     stems = Counter(place.with_suffix("") for place in below)
     for path, place in zip(paths, below, strict=True):

@@ -34,7 +34,7 @@ class PredictionError(RuntimeError):
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked of the gateway for every image, and the folder ``out`` of the results.
+    """The parameters of every image's request, and the folder ``out`` of the results.
 
     json: ask for a document about each image instead of a PNG.
     """
@@ -72,7 +72,7 @@ Report = Callable[[ImageFile, Exception | None], None]
 
 
 def segment_all(job: Job, images: Iterable[ImageFile], report: Report) -> None:
-    """Segment all images; ``report`` hears of each, with the error if there is no result.
+    """Segment all images; ``report`` is called for each, with the error if there is no result.
 
     KeyboardInterrupt leaves finished results and no half ones.
     """
@@ -117,7 +117,7 @@ async def _segment(client: httpx.AsyncClient, job: Job, image: ImageFile) -> Non
 
 
 async def _ask(client: httpx.AsyncClient, job: Job, data: bytes) -> bytes:
-    """The result of one image; a gateway that is busy is asked again when it says so."""
+    """Request the result of one image; a busy gateway is asked again after its Retry-After."""
     response = await _send(client, job, data)
     for _ in range(TRIES - 1):
         if response.status_code not in TRY_LATER:
@@ -137,7 +137,7 @@ async def _send(client: httpx.AsyncClient, job: Job, data: bytes) -> httpx.Respo
 
 
 def check_gateway(job: Job) -> None:
-    """Raises PredictionError if nothing answers at the address at all."""
+    """Raise PredictionError if nothing answers at the address."""
     try:
         httpx.get(job.gateway + ALIVE, timeout=10.0, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:

@@ -1,4 +1,4 @@
-"""The image that the Dockerfile starts from, made here where no image registry can be reached.
+"""The base image of the Dockerfile, built here where no image registry can be reached.
 
 On a machine that has or can pull the official image none of this runs. Elsewhere Debian's own
 packages make an equal one, which also carries this machine's certificates and pip settings, so
@@ -30,7 +30,7 @@ PATH = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
 
 
 def ensure_base_image() -> str:
-    """Have the base image, and say where it came from.
+    """Provide the base image, and return its origin.
 
     One that was made here earlier is made again if this machine's settings changed since.
     """
@@ -82,7 +82,7 @@ def host_certificates() -> Path:
 
 
 def pip_config() -> dict[str, str]:
-    """What pip was told here, by files and by the environment, which wins as it does in pip."""
+    """pip's configuration here; as in pip, the environment takes precedence over files."""
     listing = run([sys.executable, "-m", "pip", "config", "list"], timeout_s=60)
     parts = re.findall(r"^([^=\n]*)\.([\w-]+)=(.*)$", listing, re.MULTILINE)
     parts.sort(key=lambda part: part[0] == ":env:")
@@ -90,7 +90,7 @@ def pip_config() -> dict[str, str]:
 
 
 def pip_settings() -> str:
-    """pip.conf of the image: this machine's, but for indexes that are folders of this machine."""
+    """pip.conf for the image: this machine's, without indexes that are folders of this machine."""
     kept = {name: value for name, value in pip_config().items() if name != "cert"}
     for name in ("index-url", "extra-index-url"):
         addresses = [url for url in kept.pop(name, "").split() if not url.startswith("file:")]
@@ -110,7 +110,7 @@ def constraints() -> list[Path]:
 
 
 def settings_digest() -> str:
-    """Changes when the settings do that an image made here carries."""
+    """A digest of the settings that an image built here carries."""
     digest = hashlib.sha256(pip_settings().encode())
     for file in (*constraints(), host_certificates()):
         digest.update(file.read_bytes())
@@ -118,7 +118,7 @@ def settings_digest() -> str:
 
 
 def pinned_wheels() -> list[Path]:
-    """The wheels in pip's local folders that our pins name; the others would only weigh."""
+    """The wheels in pip's local folders that are pinned here; others would only take space."""
     pins = {
         line.partition("+")[0].strip().lower().replace("-", "_").replace("==", "-")
         for line in PINS.read_text().splitlines()
@@ -136,7 +136,7 @@ def pin_of(wheel: Path) -> str:
 
 
 def import_image(root: Path) -> None:
-    """Hand the tree to the engine under the official image's name."""
+    """Import the tree into the engine under the official image's name."""
     tar = subprocess.Popen(
         [which("tar"), "--directory", str(root), "--create", "."], stdout=subprocess.PIPE
     )

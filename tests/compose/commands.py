@@ -1,4 +1,4 @@
-"""The one place that runs commands: bounded in time, output kept for the failure message."""
+"""The only place that runs commands: with a timeout, and the output kept for failure messages."""
 
 import shutil
 import subprocess

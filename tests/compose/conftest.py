@@ -1,4 +1,4 @@
-"""The deployment is built and started once for all tests of this folder."""
+"""The deployment, built and started once for all tests of this folder."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ FIGURES = pytest.StashKey[dict[str, str]]()
 
 @pytest.fixture(scope="session")
 def stack(pytestconfig: pytest.Config) -> Iterator[Stack]:
-    """The running deployment; without an engine every test fails with one line that says why."""
+    """The running deployment; without an engine each test fails with one line that says why."""
     try:
         with engine():
             base = ensure_base_image()
@@ -53,6 +53,6 @@ def service(request: pytest.FixtureRequest) -> str:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Print what was measured on the way."""
+    """Print the measured figures."""
     for name, figure in config.stash.get(FIGURES, {}).items():
         terminalreporter.write_line(f"compose: {name}: {figure}")

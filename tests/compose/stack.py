@@ -1,4 +1,4 @@
-"""One deployment of docker-compose.yml under a name, ports and volumes of its own."""
+"""A deployment of docker-compose.yml under a name, ports and volumes of its own."""
 
 import json
 import os
@@ -31,12 +31,12 @@ class Stack:
 
     @property
     def gateway_url(self) -> str:
-        """Where the gateway is published."""
+        """The published address of the gateway."""
         return f"http://127.0.0.1:{self.gateway_port}"
 
     @property
     def ui_url(self) -> str:
-        """Where the page is published."""
+        """The published address of the page."""
         return f"http://127.0.0.1:{self.ui_port}"
 
     def call(self, *arguments: str, timeout_s: float = 60) -> str:
@@ -68,7 +68,7 @@ class Stack:
         self.call("down", "--volumes", "--rmi", "local", "--remove-orphans", timeout_s=120)
 
     def measure(self, name: str, *arguments: str, timeout_s: float) -> None:
-        """Run a command of Compose and keep how long it took."""
+        """Run a command of Compose and record its duration."""
         start = time.monotonic()
         self.call(*arguments, timeout_s=timeout_s)
         self.figures[name] = f"{time.monotonic() - start:.1f} s"
@@ -78,13 +78,13 @@ class Stack:
         return self.call("exec", "--no-TTY", service, "python", "-c", code).strip()
 
     def inspect(self, service: str) -> dict[str, Any]:
-        """What the engine knows about a service's container."""
+        """The engine's description of a service's container."""
         name = self.call("ps", "--all", "--quiet", service).strip()
         found: list[dict[str, Any]] = json.loads(run(["docker", "inspect", name], timeout_s=30))
         return found[0]
 
     def leftovers(self) -> list[str]:
-        """Containers, networks, volumes and images that still bear this deployment's name."""
+        """Containers, networks, volumes and images that still have this deployment's name."""
         label = ["--quiet", "--filter", f"label=com.docker.compose.project={self.project}"]
         lists = (["ps", "--all"], ["network", "ls"], ["volume", "ls"], ["image", "ls"])
         found = [run(["docker", *what, *label], timeout_s=30) for what in lists]

@@ -1,4 +1,4 @@
-"""What a person who types `docker compose up` may rely on."""
+"""The deployment started by `docker compose up`: published ports, isolation, recovery, shutdown."""
 
 import io
 import time
@@ -61,7 +61,7 @@ def pixels_per_class(picture: bytes) -> dict[int, int]:
 
 
 def test_a_photograph_gives_its_person(stack: Stack) -> None:
-    """Through the published port: a mask of the input's size, the person its largest class."""
+    """Through the published port: a mask of the input's size, mostly of a person."""
     response = segment(stack)
     assert response.status_code == 200, response.text
     pixels = pixels_per_class(response.content)
@@ -70,7 +70,7 @@ def test_a_photograph_gives_its_person(stack: Stack) -> None:
 
 
 def test_the_page_answers_and_finds_the_gateway(stack: Stack) -> None:
-    """The page is served, and its container reaches the gateway under the address it was given."""
+    """The page is served, and its container reaches the gateway at the configured address."""
     page = httpx.get(stack.ui_url, timeout=30)
     assert (page.status_code, "text/html" in page.headers["content-type"]) == (200, True)
     code = (
@@ -81,7 +81,7 @@ def test_the_page_answers_and_finds_the_gateway(stack: Stack) -> None:
 
 
 def test_only_gateway_and_page_are_published_and_only_on_loopback(stack: Stack) -> None:
-    """Two ports, both on 127.0.0.1 as long as the user asks for nothing else."""
+    """Two ports, both on 127.0.0.1 unless configured otherwise."""
     published = {
         (service, port, binding["HostIp"], binding["HostPort"])
         for service in SERVICES
@@ -95,7 +95,7 @@ def test_only_gateway_and_page_are_published_and_only_on_loopback(stack: Stack) 
 
 
 def test_torchserve_is_reached_by_the_gateway_alone(stack: Stack) -> None:
-    """Inference and management answer the gateway; the page's container gets to no port of it."""
+    """Inference and management answer the gateway; the page's container reaches neither."""
     networks = stack.inspect("serving")["NetworkSettings"]["Networks"]
     addresses = [network["IPAddress"] for network in networks.values()]
     assert len(addresses) == 1
@@ -105,7 +105,7 @@ def test_torchserve_is_reached_by_the_gateway_alone(stack: Stack) -> None:
 
 
 def test_every_container_is_confined(stack: Stack, service: str) -> None:
-    """Not root, no capabilities, no way to new ones, a read-only root, limits on what it takes."""
+    """No root, no capabilities, no way to gain any, a read-only root, and resource limits."""
     status = stack.python(service, "print(open('/proc/1/status').read())")
     facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert facts["Uid"].split() == ["10001"] * 4
@@ -131,7 +131,7 @@ def test_every_container_is_confined(stack: Stack, service: str) -> None:
 def test_no_package_is_aboard_that_has_no_work_there(
     stack: Stack, service: str, names: list[str]
 ) -> None:
-    """What exports stays out of serving, what serves or installs out of gateway and page."""
+    """No export packages in serving, no serving or installing ones in gateway and page."""
     code = f"import importlib.util as u; print([n for n in {names} if u.find_spec(n)])"
     assert stack.python(service, code) == "[]"
 
@@ -152,7 +152,7 @@ def test_a_version_can_be_added_and_removed(stack: Stack, tmp_path: Path) -> Non
 
 
 def test_a_killed_server_comes_back(stack: Stack) -> None:
-    """Java dies, its container with it; the engine starts it again and pictures are answered."""
+    """Java and its container end; the engine restarts it, and images are segmented again."""
     before = stack.inspect("serving")["RestartCount"]
     assert len(stack.python("serving", JAVA).split()) == 1
     start = time.monotonic()

@@ -1,4 +1,4 @@
-"""deploy/serving.py: what the serving container does before TorchServe; needs no engine."""
+"""Tests of deploy/serving.py, which prepares the store before TorchServe starts, without Docker."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> Path:
 def test_the_store_gets_the_archive_of_a_newer_image(
     archive: Path, store: Path, before: bytes | None
 ) -> None:
-    """Whatever the volume held under the name, afterwards it holds the image's bytes."""
+    """Whatever the volume held under that name, it then holds the image's archive."""
     if before is not None:
         (store / archive.name).write_bytes(before)
     offer(archive, store)
@@ -37,7 +37,7 @@ def test_the_store_gets_the_archive_of_a_newer_image(
 
 
 def test_an_equal_archive_is_left_alone(archive: Path, store: Path) -> None:
-    """A start without a new image writes nothing; archives that were added stay."""
+    """A start without a new image writes nothing; added archives stay."""
     added = store / "deeplabv3-2.0.mar"
     added.write_bytes(b"added by a person")
     offer(archive, store)

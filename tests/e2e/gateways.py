@@ -17,7 +17,7 @@ PATIENCE_S = 30.0
 
 @contextmanager
 def second_gateway(stack: Stack, **settings: str) -> Iterator[str]:
-    """Its address; settings: by their names without SEGSERVE_GATEWAY_."""
+    """The address of the gateway; settings are named without SEGSERVE_GATEWAY_."""
     (port,) = free_ports(1)
     chosen = {
         "PORT": str(port),

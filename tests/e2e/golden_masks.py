@@ -1,4 +1,4 @@
-"""Writes the golden masks with the eager model: ``python -m tests.e2e.golden_masks``."""
+"""Golden masks, written by the eager model: ``python -m tests.e2e.golden_masks``."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ NAMES = ("astronaut", "cat")
 
 
 def main() -> None:
-    """Neither the handler's decoding nor its resizing is used: this is a second opinion."""
+    """Write the masks without the handler's decoding and resizing, so that they are independent."""
     checkpoint = load_checkpoint(ModelChoice())
     graph = graph_of(checkpoint)
     for name in NAMES:

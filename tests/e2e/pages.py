@@ -1,4 +1,4 @@
-"""Runs the shell examples of a page of documentation against the running product."""
+"""Shell examples of a documentation page, run against the running product."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ from tests.stack import ROOT, Stack
 
 
 def blocks(page: Path) -> list[str]:
-    """The ``bash`` examples: those that can be run as they stand."""
+    """The ``bash`` examples that can be run as written."""
     return re.findall(r"```bash\n(.*?)```", page.read_text(), re.DOTALL)
 
 

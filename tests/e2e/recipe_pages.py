@@ -1,4 +1,4 @@
-"""Recipes of a page of documentation: the code under each heading, and how to run it."""
+"""Recipes of a documentation page: the code under each heading, and how to run it."""
 
 import os
 import re
@@ -24,7 +24,7 @@ class Code:
 
 
 def recipes(page: Path = RECIPES) -> dict[str, list[Code]]:
-    """Heading -> its blocks, in their order."""
+    """Heading -> its blocks, in order."""
     _, *sections = re.split(r"^## (.+)\n", page.read_text(), flags=re.MULTILINE)
     return {
         heading: [Code(*found) for found in re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)]
@@ -33,14 +33,14 @@ def recipes(page: Path = RECIPES) -> dict[str, list[Code]]:
 
 
 def workplace(folder: Path) -> Path:
-    """The repository's root, for what recipes read; what they write stays in the folder."""
+    """A folder for what recipes write, with the repository's files for what they read."""
     for entry in ROOT.iterdir():
         (folder / entry.name).symlink_to(entry)
     return folder
 
 
 def run(code: Code, address: str, folder: Path, env: Mapping[str, str]) -> str:
-    """What a block prints, run as it stands but for the gateway's address."""
+    """The output of a block, run as written except for the gateway's address."""
     text = code.text.replace(ADDRESS, address)
     if code.language == "bash":
         text = text.replace("curl ", "curl --fail --silent ")

@@ -1,4 +1,4 @@
-"""Whatever a client sends, it gets a mask or a clear refusal, soon, and no process grows by it."""
+"""Odd files on the running product: a mask or a clear refusal, soon, and bounded memory."""
 
 import io
 import time
@@ -31,7 +31,7 @@ MOST_CHECKED_PIXELS = 5_000_000
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file.
+    """The outcome for one file.
 
     fault: what is wrong with its answer, if anything. processor_s: the workers' processor time, of
     files that are sent alone.
@@ -48,7 +48,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """What became of all files, and of the processes that saw them."""
+    """The outcomes for all files, and the memory of the processes."""
 
     outcomes: list[Outcome]
     workers: list[memory_use.Process]
@@ -112,7 +112,7 @@ def _send_group(
 
 @pytest.fixture(scope="module")
 def run(stack: Stack) -> Run:
-    """The whole corpus, sent once."""
+    """A run that sends the whole corpus once."""
     with httpx.Client(base_url=stack.gateway_url, timeout=30.0) as gateway:
         warm = GROUPS["foreign"]()[:4]
         list(_send_group(gateway, warm, []))
@@ -126,7 +126,7 @@ def run(stack: Stack) -> Run:
 
 
 def test_corpus_is_as_large_as_promised(run: Run) -> None:
-    """At least 300 files, each with a name of its own, and some of every format that is read."""
+    """At least 300 files with unique names, some of every accepted format."""
     names = [outcome.name for outcome in run.outcomes]
     assert len(names) >= 300
     assert [name for name, count in Counter(names).items() if count > 1] == []
@@ -136,25 +136,25 @@ def test_corpus_is_as_large_as_promised(run: Run) -> None:
 
 
 def test_every_file_gets_the_right_answer(run: Run) -> None:
-    """The right 2xx or 4xx, never 5xx; a mask of the right size, or a refusal that says why."""
+    """The right 2xx or 4xx, never 5xx; a mask of the right size, or a refusal with its reason."""
     assert {outcome.name: outcome.fault for outcome in run.outcomes if outcome.fault} == {}
 
 
 def test_every_answer_comes_soon(run: Run) -> None:
-    """Also to those that are made to take long."""
+    """Also for files made to take long."""
     slow = {each.name: each.seconds for each in run.outcomes if each.seconds > LONGEST_S}
     assert slow == {}
 
 
 def test_files_made_to_take_long_are_stopped(run: Run) -> None:
-    """By the processor time that they take, which does not depend on what else runs."""
+    """By their CPU time, which does not depend on other load."""
     taken = {each.name: each.processor_s for each in run.outcomes if each.processor_s > 0}
     assert len(taken) >= 5
     assert {name: each for name, each in taken.items() if each > MOST_PROCESSOR_S} == {}
 
 
 def test_no_file_costs_a_worker(run: Run, stack: Stack) -> None:
-    """The same processes serve as before, and are ready."""
+    """The same processes are still running and ready."""
     assert [each for each in run.workers if not each.process.is_running()] == []
     ready = httpx.get(f"{stack.gateway_url}/readyz", timeout=30.0)
     assert ready.status_code == 200
@@ -162,7 +162,7 @@ def test_no_file_costs_a_worker(run: Run, stack: Stack) -> None:
 
 
 def test_a_worker_needs_a_bounded_amount_of_memory(run: Run) -> None:
-    """Beyond what it has before: a gibibyte in between, and a quarter of it afterwards.
+    """A gibibyte more at the peak, and a quarter of that afterwards.
 
     The most is what the largest picture takes as a WebP, 760 MiB; no bomb takes more.
     """

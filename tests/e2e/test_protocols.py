@@ -1,4 +1,4 @@
-"""Clients of other programs on real TorchServe: each finds the cat that our own route finds."""
+"""Other programs' clients on real TorchServe: each gets the cat that the gateway's route gives."""
 
 import base64
 import io
@@ -50,7 +50,7 @@ def test_hugging_faces_client_finds_the_cat(
 
 
 def test_tritons_client_finds_the_cat(stack: Stack, ids: NDArray[np.uint8]) -> None:
-    """In binary, both ways."""
+    """With binary tensors in both directions."""
     client = triton.InferenceServerClient(stack.gateway_url.removeprefix("http://"))
     image = triton.InferInput("image", [1], "BYTES")
     image.set_data_from_numpy(np.array([PHOTO], dtype=object))
@@ -65,7 +65,7 @@ def test_tritons_client_finds_the_cat(stack: Stack, ids: NDArray[np.uint8]) -> N
 def test_label_studio_gets_the_cat_as_a_brush_stroke(
     gateway: httpx.Client, ids: NDArray[np.uint8]
 ) -> None:
-    """One for each label of its configuration that occurs; a damaged image harms no other."""
+    """One stroke per label of its configuration that occurs; a damaged image affects no other."""
     photos = [PHOTO, PHOTO[:1000]]
     uris = [f"data:image/jpeg;base64,{base64.b64encode(each).decode()}" for each in photos]
     tasks = [{"id": number, "data": {"image": uri}} for number, uri in enumerate(uris)]
@@ -83,7 +83,7 @@ def test_label_studio_gets_the_cat_as_a_brush_stroke(
 
 @pytest.mark.parametrize(("language", "text"), EXAMPLES)
 def test_the_examples_of_the_documentation_work(stack: Stack, language: str, text: str) -> None:
-    """As they stand, but for the address."""
+    """Unchanged except for the address."""
     if language == "bash":
         address = {"http://127.0.0.1:8000": stack.gateway_url, "curl ": "curl --fail --silent "}
         assert '"brushlabels":["Cat"]' in run_block(stack, text, address).stdout

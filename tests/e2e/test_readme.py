@@ -1,4 +1,4 @@
-"""The README's examples, run as they stand."""
+"""The README's examples, run as written."""
 
 import re
 from pathlib import Path
@@ -14,13 +14,13 @@ README = ROOT / "README.md"
 
 
 def test_first_screen_shows_how_to_send_a_photograph() -> None:
-    """A newcomer can copy a line."""
+    """The first screen has a command to copy."""
     assert "curl -F file=@" in "\n".join(README.read_text().splitlines()[:40])
 
 
 @pytest.mark.parametrize("block", blocks(README), ids=lambda block: block.split("\n")[0])
 def test_block_works_line_by_line(stack: Stack, tmp_path: Path, block: str) -> None:
-    """Every command succeeds against the running product; what it writes is a mask."""
+    """Every command succeeds against the running product; its output is a mask."""
     instead = {
         "http://127.0.0.1:8000": stack.gateway_url,
         "-o ": f"-o {tmp_path}/",

@@ -1,4 +1,4 @@
-"""The recipes of docs/recipes.md, run as they stand, and what each of them leaves behind."""
+"""The recipes of docs/recipes.md, run as written, and their results."""
 
 import json
 import shutil
@@ -54,7 +54,7 @@ def _runnable(heading: str) -> list[Code]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where recipes run."""
+    """The folder in which recipes run."""
     place = tmp_path / "root"
     place.mkdir()
     return workplace(place)
@@ -68,7 +68,7 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_a_recipe_works_as_it_stands(stack: Stack, folder: Path, heading: str) -> None:
-    """Its blocks one after the other: what they print, and the pictures that they write."""
+    """The blocks run one after the other; their output and images are as documented."""
     httpx.get(f"{stack.gateway_url}/metrics")  # from then on images are counted
     output = "".join(run(code, stack.gateway_url, folder, {}) for code in _runnable(heading))
     assert [text for text in PRINTED[heading] if text not in output] == [], output
@@ -77,7 +77,7 @@ def test_a_recipe_works_as_it_stands(stack: Stack, folder: Path, heading: str) -
 
 
 def test_the_outlines_are_a_map_of_valid_shapes(stack: Stack, folder: Path) -> None:
-    """Which any reader of GeoJSON can draw."""
+    """Any reader of GeoJSON can draw them."""
     for code in _runnable("Outlines as GeoJSON"):
         run(code, stack.gateway_url, folder, {})
     features = json.loads((folder / "cat.geojson").read_text())["features"]
@@ -86,8 +86,8 @@ def test_the_outlines_are_a_map_of_valid_shapes(stack: Stack, folder: Path) -> N
     assert all(shape.is_valid and shape.area > 0 for shape in shapes)
 
 
-def test_whoever_is_told_to_wait_gets_all_answers(stack: Stack, folder: Path) -> None:
-    """At a gateway that lets two images a second pass."""
+def test_a_client_that_honours_retry_after_gets_all_answers(stack: Stack, folder: Path) -> None:
+    """The gateway accepts two images per second here."""
     (code,) = _runnable(BUSY)
     with second_gateway(stack, RATE_LIMIT="2/second") as url:
         output = run(code, url, folder, {})
@@ -98,7 +98,7 @@ def test_whoever_is_told_to_wait_gets_all_answers(stack: Stack, folder: Path) ->
 
 @pytest.fixture
 def keys(tmp_path: Path) -> KeyStore:
-    """A file with the key of whoever runs the gateway."""
+    """A key file with the operator's key."""
     file = KeyStore(tmp_path / "keys.json")
     file.add("operator", "admin")
     return file
@@ -106,13 +106,13 @@ def keys(tmp_path: Path) -> KeyStore:
 
 @pytest.fixture
 def guarded(stack: Stack, keys: KeyStore) -> Iterator[str]:
-    """A gateway that asks for keys."""
+    """A gateway that requires keys."""
     with second_gateway(stack, AUTH="on", KEYS_FILE=str(keys.path)) as url:
         yield url
 
 
 def test_a_key_opens_the_gateway(guarded: str, keys: KeyStore, folder: Path) -> None:
-    """Made, used and revoked by the recipe."""
+    """The recipe creates, uses and revokes it."""
     (code,) = _runnable(KEYED)
     assert httpx.post(f"{guarded}/segmentation").status_code == 401
     run(code, guarded, folder, {"SEGSERVE_GATEWAY_KEYS_FILE": str(keys.path)})
@@ -121,7 +121,7 @@ def test_a_key_opens_the_gateway(guarded: str, keys: KeyStore, folder: Path) -> 
 
 
 def test_every_recipe_is_run() -> None:
-    """A new one has its place above; what is no recipe of ours has no code."""
+    """Every recipe is in the tables above; other sections have no code."""
     assert {heading for heading in PAGE if PAGE[heading]} == {*PRINTED, BUSY, KEYED}
     assert set(PAGE) - set(PRINTED) == {BUSY, KEYED, OTHERS}
     tags = {code.language for blocks in PAGE.values() for code in blocks}

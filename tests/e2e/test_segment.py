@@ -1,4 +1,4 @@
-"""POST /v1/segment on real TorchServe: every form agrees with the mask, and the batch with both."""
+"""POST /v1/segment on real TorchServe: every render agrees with the mask, and so does the batch."""
 
 import io
 import json
@@ -19,7 +19,7 @@ PERSON, CAT = 15, 8
 
 
 def segment(gateway: httpx.Client, accept: str = "image/png", **query: Any) -> httpx.Response:
-    """The astronaut in some form."""
+    """Segment the astronaut, with the given render."""
     headers = {"Content-Type": "image/jpeg", "Accept": accept}
     data = ASTRONAUT.read_bytes()
     answer = gateway.post("/v1/segment", params=query, content=data, headers=headers)
@@ -28,7 +28,7 @@ def segment(gateway: httpx.Client, accept: str = "image/png", **query: Any) -> h
 
 
 def pixels(answer: httpx.Response) -> NDArray[np.uint8]:
-    """The PNG of an answer."""
+    """The pixels of a PNG response."""
     return np.asarray(Image.open(io.BytesIO(answer.content)))
 
 
@@ -42,17 +42,17 @@ def ids(stack: Any) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def photograph() -> NDArray[np.uint8]:
-    """Its pixels."""
+    """The astronaut's pixels."""
     return np.asarray(Image.open(ASTRONAUT).convert("RGB"))
 
 
 def test_labels_are_the_drop_in_endpoints(gateway: httpx.Client, ids: NDArray[np.uint8]) -> None:
-    """One result, many forms."""
+    """Both endpoints give the same class ids."""
     assert np.array_equal(pixels(segment(gateway, render="labels")), ids)
 
 
 def test_chosen_classes_are_left_in_the_mask(gateway: httpx.Client, ids: NDArray[np.uint8]) -> None:
-    """Everything else is background."""
+    """All other classes become background."""
     chosen = pixels(segment(gateway, render="labels", classes="person"))
     assert np.array_equal(chosen, np.where(ids == PERSON, PERSON, 0))
 
@@ -60,7 +60,7 @@ def test_chosen_classes_are_left_in_the_mask(gateway: httpx.Client, ids: NDArray
 def test_a_cut_out_is_the_photograph_where_the_class_is(
     gateway: httpx.Client, ids: NDArray[np.uint8], photograph: NDArray[np.uint8]
 ) -> None:
-    """Pixel by pixel."""
+    """Compared pixel by pixel."""
     cut = pixels(segment(gateway, render="cutout", classes="person"))
     assert np.array_equal(cut[..., 3] == 255, ids == PERSON)
     assert np.array_equal(cut[ids == PERSON][:, :3], photograph[ids == PERSON])
@@ -69,7 +69,7 @@ def test_a_cut_out_is_the_photograph_where_the_class_is(
 def test_an_overlay_tints_what_was_found(
     gateway: httpx.Client, ids: NDArray[np.uint8], photograph: NDArray[np.uint8]
 ) -> None:
-    """The rest of the photograph is untouched."""
+    """The rest of the photograph is unchanged."""
     drawn = pixels(segment(gateway, render="overlay", opacity=0.5)).astype(int)
     assert np.array_equal(drawn[ids == 0], photograph[ids == 0])
     expected = photograph[ids == PERSON] / 2 + np.array([15, 120, 210]) / 2
@@ -77,7 +77,7 @@ def test_an_overlay_tints_what_was_found(
 
 
 def test_the_model_is_less_sure_along_edges(gateway: httpx.Client, ids: NDArray[np.uint8]) -> None:
-    """Where the class changes from one pixel to the next."""
+    """Confidence is lower where the class changes from one pixel to the next."""
     sure = pixels(segment(gateway, render="confidence")).astype(float)
     edges = ids[:, 1:] != ids[:, :-1]
     assert sure.shape == ids.shape
@@ -85,10 +85,10 @@ def test_the_model_is_less_sure_along_edges(gateway: httpx.Client, ids: NDArray[
 
 
 def test_json_agrees_with_the_mask(gateway: httpx.Client, ids: NDArray[np.uint8]) -> None:
-    """Counts, boxes and run lengths; confidences are plausible."""
-    told = segment(gateway, "application/json", polygons="true").json()
-    assert {found["id"] for found in told["classes"]} == set(np.unique(ids).tolist())
-    for found in told["classes"]:
+    """Counts, boxes and run lengths agree; confidences are plausible."""
+    document = segment(gateway, "application/json", polygons="true").json()
+    assert {found["id"] for found in document["classes"]} == set(np.unique(ids).tolist())
+    for found in document["classes"]:
         mask = ids == found["id"]
         rows, columns = np.nonzero(mask)
         x, y, width, height = found["bbox"]
@@ -98,13 +98,13 @@ def test_json_agrees_with_the_mask(gateway: httpx.Client, ids: NDArray[np.uint8]
         assert (x + width - 1, y + height - 1) == (columns.max(), rows.max())
         assert 1 / 21 < found["mean_confidence"] <= 1
         assert found["polygons"]
-    person = next(found for found in told["classes"] if found["id"] == PERSON)
-    assert person["mean_confidence"] > told["confidence"] - 0.1
-    assert set(told["timings_ms"]) >= {"decode", "infer", "encode", "total"}
+    person = next(found for found in document["classes"] if found["id"] == PERSON)
+    assert person["mean_confidence"] > document["confidence"] - 0.1
+    assert set(document["timings_ms"]) >= {"decode", "infer", "encode", "total"}
 
 
 def test_a_batch_gives_what_its_files_give_alone(gateway: httpx.Client) -> None:
-    """Between them a file that is no picture, which harms none."""
+    """A file that is no image does not affect the others."""
     names = ["astronaut.jpg", "SOURCES.md", "cat.jpg", "coffee.jpg"]
     files = [("file", (name, (EXAMPLES / name).read_bytes())) for name in names]
     answer = gateway.post("/v1/segment/batch", files=files)
@@ -123,7 +123,7 @@ def test_a_batch_gives_what_its_files_give_alone(gateway: httpx.Client) -> None:
 
 
 def test_a_large_photograph_has_every_form(gateway: httpx.Client) -> None:
-    """Twelve megapixels, which the network sees at an eighth of their scale."""
+    """Twelve megapixels, decoded at an eighth of their size for the network."""
     large = io.BytesIO()
     Image.open(ASTRONAUT).resize((3464, 3464)).save(large, "JPEG")
     for render in ("colour", "overlay", "cutout", "confidence"):
@@ -131,5 +131,5 @@ def test_a_large_photograph_has_every_form(gateway: httpx.Client) -> None:
         assert answer.status_code == 200
         assert pixels(answer).shape[:2] == (3464, 3464)
     accept = {"Accept": "application/json"}
-    told = gateway.post("/v1/segment", content=large.getvalue(), headers=accept).json()
-    assert sum(found["pixels"] for found in told["classes"]) == 3464**2
+    document = gateway.post("/v1/segment", content=large.getvalue(), headers=accept).json()
+    assert sum(found["pixels"] for found in document["classes"]) == 3464**2

@@ -26,12 +26,12 @@ def post(gateway: httpx.Client, path: Path, content_type: str = "image/jpeg") ->
 
 
 def mask_of(answer: httpx.Response) -> Image.Image:
-    """The answered PNG."""
+    """The PNG of a response."""
     return Image.open(io.BytesIO(answer.content))
 
 
 def largest_class(mask: Image.Image) -> int:
-    """The class with most pixels after background."""
+    """The class with most pixels besides background."""
     return int(np.argmax(np.bincount(np.asarray(mask).ravel(), minlength=21)[1:])) + 1
 
 
@@ -39,13 +39,13 @@ def largest_class(mask: Image.Image) -> int:
 def test_photograph_gives_its_subject_as_largest_class(
     gateway: httpx.Client, name: str, expected: int
 ) -> None:
-    """The model sees what a person sees first."""
+    """The largest class is the photograph's subject."""
     assert largest_class(mask_of(post(gateway, EXAMPLES / f"{name}.jpg"))) == expected
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_mask_agrees_with_the_golden_mask(gateway: httpx.Client, name: str) -> None:
-    """The whole way through the product gives the eager model's mask."""
+    """The product's mask agrees with the eager model's."""
     golden = np.asarray(Image.open(GOLDEN / f"{name}.png"))
     mask = np.asarray(mask_of(post(gateway, EXAMPLES / f"{name}.jpg")))
     assert mask.shape == golden.shape
@@ -53,7 +53,7 @@ def test_mask_agrees_with_the_golden_mask(gateway: httpx.Client, name: str) -> N
 
 
 def test_torchserve_writes_nothing_for_a_request(gateway: httpx.Client, stack: Stack) -> None:
-    """The gateway's line is the one of a request: with more, a log would grow without end."""
+    """Only the gateway logs requests; TorchServe's log would grow without limit."""
     log = stack.run_dir / "logs" / "torchserve.log"
     before = log.read_text()
     assert "Model server started" in before
@@ -82,7 +82,7 @@ def test_palette_follows_the_prototypes_formula(gateway: httpx.Client) -> None:
 
 
 def test_mask_holds_only_classes_that_the_network_predicted(gateway: httpx.Client) -> None:
-    """Enlarging a small picture's mask invents no class: ids are resized by NEAREST alone."""
+    """Resizing a small image's mask by NEAREST adds no class."""
     photograph = Image.open(EXAMPLES / "astronaut.jpg")
     small, large = io.BytesIO(), io.BytesIO()
     photograph.resize((513, 513)).save(small, "PNG")
@@ -97,7 +97,7 @@ def test_mask_holds_only_classes_that_the_network_predicted(gateway: httpx.Clien
 
 
 def test_declared_content_type_is_not_trusted(gateway: httpx.Client) -> None:
-    """The prototype's page called everything image/jpeg."""
+    """The prototype's page declared every file as image/jpeg."""
     buffer = io.BytesIO()
     Image.open(EXAMPLES / "cat.jpg").save(buffer, "PNG")
     answer = gateway.post(
@@ -107,7 +107,7 @@ def test_declared_content_type_is_not_trusted(gateway: httpx.Client) -> None:
 
 
 def test_exif_orientation_is_applied(gateway: httpx.Client) -> None:
-    """A photograph that a camera stored sideways gives an upright mask."""
+    """A photograph stored sideways gives an upright mask."""
     photograph = Image.open(EXAMPLES / "cat.jpg")
     sideways, exif = photograph.transpose(Image.Transpose.ROTATE_90), Image.Exif()
     exif[0x0112] = 6
@@ -120,8 +120,8 @@ def test_exif_orientation_is_applied(gateway: httpx.Client) -> None:
     assert np.mean(turned == upright) > 0.97
 
 
-def test_answer_tells_which_model_made_it(gateway: httpx.Client) -> None:
-    """Every answer can be traced to a version and a request."""
+def test_answer_names_the_model_that_made_it(gateway: httpx.Client) -> None:
+    """Every response names its version and request id."""
     answer = gateway.post(
         "/segmentation",
         files={"file": (EXAMPLES / "cat.jpg").read_bytes()},
@@ -133,7 +133,7 @@ def test_answer_tells_which_model_made_it(gateway: httpx.Client) -> None:
 
 
 def test_class_pixels_header_counts_the_mask(gateway: httpx.Client) -> None:
-    """The legend's shares need no decoding of the mask."""
+    """A legend's shares need no decoding of the mask."""
     answer = post(gateway, EXAMPLES / "astronaut.jpg")
     counts = np.bincount(np.asarray(mask_of(answer)).ravel())
     expected = ",".join(f"{index}={count}" for index, count in enumerate(counts) if count)
@@ -141,7 +141,7 @@ def test_class_pixels_header_counts_the_mask(gateway: httpx.Client) -> None:
 
 
 def test_concurrent_pictures_of_many_sizes_each_get_their_own_mask(stack: Stack) -> None:
-    """Answers are never mixed up, whatever the sizes."""
+    """Responses are never mixed up, whatever the sizes."""
     photograph = Image.open(EXAMPLES / "cat.jpg").convert("RGB")  # decoded, for all threads
     sizes = [(80 + 37 * step, 60 + 23 * step) for step in range(16)]
 
@@ -157,7 +157,7 @@ def test_concurrent_pictures_of_many_sizes_each_get_their_own_mask(stack: Stack)
 
 
 def test_model_is_ready_and_listed_with_its_labels(gateway: httpx.Client) -> None:
-    """Health, versions and labels tell the same story."""
+    """Readiness, versions and labels agree."""
     ready = gateway.get("/readyz").json()
     models = gateway.get("/v1/models").json()["models"]
     labels = gateway.get("/v1/models/deeplabv3/labels").json()["labels"]
@@ -168,7 +168,7 @@ def test_model_is_ready_and_listed_with_its_labels(gateway: httpx.Client) -> Non
 
 
 def test_nothing_listens_beyond_loopback(stack: Stack) -> None:
-    """TorchServe's three addresses, its two others, gateway and page are private."""
+    """TorchServe's APIs, its two other ports, gateway and page listen on loopback only."""
     listening = {
         connection.laddr.ip
         for process in stack.descendants()
@@ -179,7 +179,7 @@ def test_nothing_listens_beyond_loopback(stack: Stack) -> None:
 
 
 def test_memory_stays_within_what_is_promised(stack: Stack) -> None:
-    """The gateway takes at most 150 MB, the whole product with two workers 2 GB."""
+    """At most 150 MB for the gateway, 2 GB for the product with two workers."""
     resident = {process.pid: process.memory_info().rss / 1e6 for process in stack.descendants()}
     gateways = [
         resident[process.pid]

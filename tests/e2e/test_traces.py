@@ -1,4 +1,4 @@
-"""One trace goes through gateway and worker, to a collector that speaks the real protocol."""
+"""One trace through gateway and worker, exported to a collector over OTLP."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,14 +20,14 @@ WORKER_STAGES = ("decode", "preprocess", "infer", "postprocess", "encode")
 
 @pytest.fixture(scope="module")
 def received() -> Iterator[Collector]:
-    """Where the product sends its spans."""
+    """The collector of the product's spans."""
     with collector() as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def product(archive: Path, received: Collector) -> Iterator[Stack]:
-    """The product without its page, told by the standard variable alone."""
+    """The product without its page, with tracing enabled by the standard variable alone."""
     assert archive.exists()
     with running_stack(SEGSERVE_SERVE_UI="false", **received.variables) as found:
         yield found
@@ -35,7 +35,7 @@ def product(archive: Path, received: Collector) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def answer(product: Stack) -> httpx.Response:
-    """To one photograph of a client that has a trace of its own."""
+    """The response to one photograph from a client with a trace of its own."""
     with PHOTOGRAPH.open("rb") as file:
         return httpx.post(
             f"{product.gateway_url}/segmentation", files={"file": file}, headers=TRACEPARENT
@@ -49,20 +49,20 @@ def _ids(span: Span) -> tuple[str, str]:
 def test_the_gateways_span_is_a_child_of_the_clients(
     answer: httpx.Response, received: Collector
 ) -> None:
-    """The trace begins where the request was made."""
+    """The trace begins at the client."""
     assert answer.status_code == 200
     server = received.wait_for(GATEWAY, "POST /segmentation")
     assert _ids(server) == (TRACE, PARENT)
-    told = {each.key: each.value for each in server.attributes}
-    assert told["http.response.status_code"].int_value == 200
-    assert told["segserve.version"].string_value == "1.0"
+    attributes = {each.key: each.value for each in server.attributes}
+    assert attributes["http.response.status_code"].int_value == 200
+    assert attributes["segserve.version"].string_value == "1.0"
 
 
 @pytest.mark.parametrize("stage", GATEWAY_STAGES)
 def test_each_stage_of_the_gateway_is_a_child_of_its_span(
     answer: httpx.Response, received: Collector, stage: str
 ) -> None:
-    """Where the time goes before and after the model."""
+    """The stages before and after the inference are spans."""
     server = received.wait_for(GATEWAY, "POST /segmentation")
     assert _ids(received.wait_for(GATEWAY, stage)) == (TRACE, server.span_id.hex())
 
@@ -70,7 +70,7 @@ def test_each_stage_of_the_gateway_is_a_child_of_its_span(
 def test_the_workers_span_is_a_child_of_the_gateways_call(
     answer: httpx.Response, received: Collector
 ) -> None:
-    """The trace goes through TorchServe's server, which knows nothing of it."""
+    """The trace passes through TorchServe's server, which does not know it."""
     call = received.wait_for(GATEWAY, "infer")
     assert _ids(received.wait_for(WORKER, "segment")) == (TRACE, call.span_id.hex())
 
@@ -79,7 +79,7 @@ def test_the_workers_span_is_a_child_of_the_gateways_call(
 def test_each_stage_of_the_worker_is_a_child_of_its_span(
     answer: httpx.Response, received: Collector, stage: str
 ) -> None:
-    """Within it, also in time."""
+    """Each stage lies within it in time."""
     picture = received.wait_for(WORKER, "segment")
     span = received.wait_for(WORKER, stage)
     assert _ids(span) == (TRACE, picture.span_id.hex())

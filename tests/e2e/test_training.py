@@ -1,4 +1,4 @@
-"""From a folder of labelled pictures to version 2.0, served next to 1.0 and measured."""
+"""From a folder of labelled images to version 2.0, served beside 1.0 and evaluated."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ BUNDLED = next((ROOT / "model_store" / "weights").glob("*.safetensors"))
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two photographs to train on and two to measure with; the golden masks are their truth."""
+    """Two images for training and two for the evaluation; the golden masks are the truth."""
     folder = tmp_path_factory.mktemp("labelled") / "pictures"
     for name in ("astronaut", "cat"):
         photograph = Image.open(ROOT / "ui" / "examples" / f"{name}.jpg").convert("RGB")
@@ -34,7 +34,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def version_removed(stack: Stack) -> Iterator[None]:
-    """Version 1.0 serves alone again, whatever happened."""
+    """Leave version 1.0 serving alone, whatever happened."""
     yield
     stack.versions("default", "1.0")
     stack.versions("remove", "2.0")
@@ -45,7 +45,7 @@ def version_removed(stack: Stack) -> Iterator[None]:
 def test_the_page_on_training_works_command_by_command(
     stack: Stack, pictures: Path, tmp_path: Path
 ) -> None:
-    """Train, build, add, measure, promote, roll back, remove: as the page says."""
+    """Train, build, add, evaluate, promote, roll back and remove, as documented."""
     trained = tmp_path / "trained"
     instead = {
         "DATA=pictures": f"GATEWAY={stack.gateway_url} DATA={pictures}",
@@ -76,7 +76,7 @@ def test_the_page_on_training_works_command_by_command(
 
 
 def _evaluate(output: Path, data: Path, *source: str) -> dict[str, Any]:
-    """The command's figures; it must succeed."""
+    """The command's metrics; fails unless it succeeds."""
     command = [sys.executable, "-m", "scripts", "evaluate", "--data", str(data)]
     done = subprocess.run(
         [*command, *source, "--json", str(output)],
@@ -108,7 +108,7 @@ def test_gateway_archive_and_checkpoint_give_the_same_figures(
 
 
 def test_an_unknown_version_is_one_line(stack: Stack, pictures: Path) -> None:
-    """In the gateway's own words."""
+    """The line has the gateway's message."""
     command = [sys.executable, "-m", "scripts", "evaluate", "--data", str(pictures / "val")]
     done = subprocess.run(
         [*command, "--gateway", stack.gateway_url, "--version", "9.9"],

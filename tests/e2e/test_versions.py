@@ -1,4 +1,4 @@
-"""A model's versions on real TorchServe: loaded, chosen, made default, scaled, removed."""
+"""Versions of a model on real TorchServe: added, selected, made default, scaled, removed."""
 
 import io
 import threading
@@ -27,14 +27,14 @@ def second(stack: Stack, tmp_path: Path) -> Iterator[Path]:
 
 
 def served_by(gateway: httpx.Client, query: str = "") -> str:
-    """The version that answers."""
+    """The version that responds."""
     answer = gateway.post(f"/segmentation{query}", files={"file": ("cat.jpg", CAT)})
     assert answer.status_code == 200, answer.text
     return answer.headers["x-model-version"]
 
 
 def wait_for_default(gateway: httpx.Client, version: str) -> None:
-    """Until the gateway sends requests without a version to this one."""
+    """Wait until the gateway sends requests without a version to this one."""
     done = threading.Event()
     for _ in range(int(CATALOGUE_S / 0.1)):
         if served_by(gateway) == version:
@@ -46,7 +46,7 @@ def wait_for_default(gateway: httpx.Client, version: str) -> None:
 def test_second_version_serves_beside_the_first(
     stack: Stack, gateway: httpx.Client, second: Path
 ) -> None:
-    """add, ?version=, default, scale and remove do what they say, and every answer tells."""
+    """add, ?version=, default, scale and remove work, and every response names its version."""
     added = stack.versions("add", str(second), "--workers", "1")
     assert (added.returncode, added.stderr) == (0, "")
     assert (served_by(gateway), served_by(gateway, "?version=2.0")) == ("1.0", "2.0")
@@ -76,7 +76,7 @@ def test_second_version_serves_beside_the_first(
 def test_swap_of_the_default_loses_no_request(
     stack: Stack, gateway: httpx.Client, second: Path
 ) -> None:
-    """Requests in flight while the default changes are all answered, by one of the two."""
+    """Requests in flight during a change of the default are answered by either version."""
     assert stack.versions("add", str(second)).returncode == 0
     stop = threading.Event()
 
@@ -100,7 +100,7 @@ def test_swap_of_the_default_loses_no_request(
 def test_batch_of_mixed_sizes_answers_each_item_by_itself(
     stack: Stack, gateway: httpx.Client, tmp_path: Path
 ) -> None:
-    """In a version that batches, a bad picture gets its own 4xx and its neighbours their masks."""
+    """With batching, a bad image gets its own 4xx and the others their masks."""
     batching = renumbered(
         stack.model_store / "deeplabv3-1.0.mar", tmp_path / "batching.mar", "4.0", batch=4
     )
@@ -158,7 +158,7 @@ def test_refusals_say_why(stack: Stack, arguments: tuple[str, ...], words: str) 
 def test_archive_whose_workers_fail_leaves_nothing_loaded(
     stack: Stack, gateway: httpx.Client, tmp_path: Path
 ) -> None:
-    """A version that cannot start is unloaded again, and the first goes on serving."""
+    """A version that cannot start is unloaded again, and the first keeps serving."""
     broken = renumbered(
         stack.model_store / "deeplabv3-1.0.mar", tmp_path / "broken.mar", "3.0", broken=True
     )

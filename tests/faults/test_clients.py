@@ -1,4 +1,4 @@
-"""Clients that are slow, idle, rude or gone: others are served as before, and nothing is kept."""
+"""Slow, idle, misbehaving or vanished clients: others are served as before, and nothing leaks."""
 
 import re
 import select
@@ -26,7 +26,7 @@ CALM_WITHIN_S = 15.0
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """A product of its own: its connections are counted."""
+    """A separate product, because its connections are counted."""
     with running_stack(SEGSERVE_SERVE_UI="false") as running:
         for _ in range(10):
             assert served(running) > 0
@@ -35,7 +35,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_kept(stack: Stack) -> Iterator[None]:
-    """After each test: no connection, no request and no byte more than before."""
+    """After each test, connections, requests and buffered bytes are as before."""
     before = kept(stack)
     yield
     end = time.monotonic() + CALM_WITHIN_S
@@ -51,7 +51,7 @@ def gateway(stack: Stack) -> psutil.Process:
 
 
 def kept(stack: Stack) -> dict[str, float]:
-    """What the gateway holds on behalf of clients."""
+    """The resources that the gateway holds for clients."""
     text = httpx.get(f"{stack.gateway_url}/metrics").text
     names = [f"segserve_{each}" for each in ("requests_in_flight", "upload_buffer_bytes", "turns")]
     found = {name: float(value) for name, value in re.findall(r"^(\w+) ([0-9.e+]+)$", text, re.M)}
@@ -65,7 +65,7 @@ def _port(stack: Stack) -> int:
 
 
 def served(stack: Stack) -> float:
-    """Seconds for a photograph of a well-behaved client."""
+    """Seconds that a well-behaved client waits for a photograph."""
     started = time.perf_counter()
     answer = httpx.post(f"{stack.gateway_url}/v1/segment", content=CAT, timeout=30)
     assert answer.status_code == 200
@@ -74,7 +74,7 @@ def served(stack: Stack) -> float:
 
 @contextmanager
 def others_are_served(stack: Stack) -> Iterator[Callable[[], None]]:
-    """Gives a check that others are served about as fast as before."""
+    """A check that others are served about as fast as before."""
     before = statistics.median(served(stack) for _ in range(15))
 
     def check() -> None:
@@ -105,7 +105,7 @@ def status(connection: socket.socket, wait_s: float = 20.0) -> int:
 
 
 def test_uploads_that_trickle_in(stack: Stack) -> None:
-    """Fifty of them, a byte at a time."""
+    """Fifty uploads, a byte at a time."""
     form = b"Content-Type: multipart/form-data; boundary=" + BOUNDARY
     with others_are_served(stack) as check, ExitStack() as sockets:
         slow = [
@@ -119,7 +119,7 @@ def test_uploads_that_trickle_in(stack: Stack) -> None:
 
 
 def test_uploads_that_stop_with_all_the_memory(stack: Stack) -> None:
-    """Two of them hold the whole budget; from five seconds on they are given up for others."""
+    """Two uploads hold the whole budget; after five seconds they are evicted for others."""
     almost = 32 * 2**20 - 1024
     announced = head(b"Content-Length: %d" % (almost + 1000))
     with connect(stack, announced) as first, connect(stack, announced) as second:
@@ -134,7 +134,7 @@ def test_uploads_that_stop_with_all_the_memory(stack: Stack) -> None:
 
 
 def test_heads_that_trickle_in(stack: Stack) -> None:
-    """Requests that never get as far as a body."""
+    """Requests whose heads never end."""
     with others_are_served(stack) as check, ExitStack() as sockets:
         slow = [sockets.enter_context(connect(stack, b"POST /v1/seg")) for _ in range(50)]
         for _ in range(3):
@@ -144,7 +144,7 @@ def test_heads_that_trickle_in(stack: Stack) -> None:
 
 
 def test_five_hundred_idle_connections(stack: Stack) -> None:
-    """Half of them silent from the start, half after an answer."""
+    """Half of them idle from the start, half after a response."""
     with others_are_served(stack) as check, ExitStack() as sockets:
         for index in range(500):
             each = sockets.enter_context(connect(stack))
@@ -155,7 +155,7 @@ def test_five_hundred_idle_connections(stack: Stack) -> None:
 
 
 def test_clients_that_leave_in_the_middle_of_an_upload(stack: Stack) -> None:
-    """A hundred, with a megabyte sent of ten."""
+    """A hundred, each after one of ten megabytes."""
     with others_are_served(stack) as check:
         for _ in range(100):
             connect(stack, head(b"Content-Length: 10000000") + bytes(1_000_000)).close()
@@ -163,7 +163,7 @@ def test_clients_that_leave_in_the_middle_of_an_upload(stack: Stack) -> None:
 
 
 def test_clients_that_leave_before_their_answer(stack: Stack) -> None:
-    """More than may wait; who is gone when its turn comes is not computed for."""
+    """More than may wait; nothing is computed for a client that left before its slot."""
     request = head(b"Content-Length: %d" % len(CAT)) + CAT
     with others_are_served(stack) as check:
         for _ in range(60):
@@ -173,14 +173,14 @@ def test_clients_that_leave_before_their_answer(stack: Stack) -> None:
 
 
 def test_clients_that_close_their_half_and_wait(stack: Stack) -> None:
-    """The answer comes, or the connection ends; nobody hangs."""
+    """The response arrives, or the connection ends; no client hangs."""
     with connect(stack, head(b"Content-Length: %d" % len(CAT)) + CAT) as connection:
         connection.shutdown(socket.SHUT_WR)
         assert status(connection) in {0, 200}
 
 
 def test_clients_that_do_not_read_their_answer(stack: Stack) -> None:
-    """A photograph's overlay is left in the socket."""
+    """A photograph's overlay stays unread in the socket."""
     request = head(b"Content-Length: %d" % len(CAT), path=b"/v1/segment?render=overlay") + CAT
     with others_are_served(stack) as check, ExitStack() as sockets:
         deaf = [sockets.enter_context(connect(stack, request)) for _ in range(20)]
@@ -191,7 +191,7 @@ def test_clients_that_do_not_read_their_answer(stack: Stack) -> None:
 
 
 def test_requests_that_do_not_wait_for_the_answer_before(stack: Stack) -> None:
-    """Pipelined: each gets its answer, in their order."""
+    """Pipelined requests get their responses in order."""
     one = head(b"Content-Length: %d" % len(CAT)) + CAT
     last = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     with connect(stack, one + one + last) as connection:
@@ -222,14 +222,14 @@ def test_requests_that_do_not_wait_for_the_answer_before(stack: Stack) -> None:
 def test_bodies_that_are_not_as_announced(
     stack: Stack, lines: tuple[bytes, ...], body: bytes, expected: set[int]
 ) -> None:
-    """An answer that says so, and never a 500."""
+    """The response names the fault, and is never a 500."""
     with connect(stack, head(*lines, b"Connection: close") + body) as connection:
         assert status(connection) in expected
     assert served(stack) > 0
 
 
 def test_a_client_that_asks_before_it_sends(stack: Stack) -> None:
-    """Expect: 100-continue, as curl sends it with large files."""
+    """Expect: 100-continue, which curl sends for large files."""
     length = b"Content-Length: %d" % len(CAT)
     with connect(stack, head(length, b"Expect: 100-continue")) as connection:
         assert status(connection) == 100
@@ -238,7 +238,7 @@ def test_a_client_that_asks_before_it_sends(stack: Stack) -> None:
 
 
 def test_memory_is_what_it_was(stack: Stack) -> None:
-    """After more than a thousand such clients, ten times over for those that leave."""
+    """Memory stays the same after more than a thousand such clients."""
     before = gateway(stack).memory_info().rss
     for _ in range(1000):
         connect(stack, head(b"Content-Length: 10000000") + bytes(100_000)).close()

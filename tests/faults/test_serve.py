@@ -1,4 +1,4 @@
-"""The one command: how it ends, and what it says when it cannot run."""
+"""The supervisor's ends: interrupts, start-up failures, and services that die."""
 
 import os
 import shutil
@@ -21,20 +21,20 @@ ENDS_WITHIN_S = 90.0
 
 
 def complaint(output: str) -> str:
-    """The one line that says why."""
+    """The line that gives the reason."""
     lines = [line for line in output.splitlines() if line.startswith("segserve: cannot run: ")]
     assert len(lines) == 1, output
     return lines[0]
 
 
 def outcome(run_dir: Path, **env: str) -> tuple[int, str]:
-    """(exit status, what was printed) where the product cannot run."""
+    """(exit status, output) where the product cannot run."""
     with started(run_dir, **env) as stack:
         return ended(stack, ENDS_WITHIN_S)
 
 
 def of_run(run_dir: Path) -> list[psutil.Process]:
-    """Every process of a run, also one that has lost its parent."""
+    """Every process of a run, including those that lost their parent."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.AccessDenied, psutil.NoSuchProcess):
@@ -44,7 +44,7 @@ def of_run(run_dir: Path) -> list[psutil.Process]:
 
 
 def test_interrupt_stops_everything(tmp_path: Path) -> None:
-    """Ctrl-C ends all parts, with status 0."""
+    """Ctrl-C ends all services, with status 0."""
     with started(tmp_path) as stack:
         wait_until_ready(stack)
         parts = stack.descendants()
@@ -55,7 +55,7 @@ def test_interrupt_stops_everything(tmp_path: Path) -> None:
 
 
 def test_interrupt_while_starting_stops_everything(tmp_path: Path) -> None:
-    """Nobody has to wait for readiness to change his mind."""
+    """Ctrl-C works before the product is ready."""
     with started(tmp_path) as stack:
         end = time.monotonic() + ENDS_WITHIN_S
         while "starting the gateway" not in stack.output and time.monotonic() < end:
@@ -69,7 +69,7 @@ def test_interrupt_while_starting_stops_everything(tmp_path: Path) -> None:
 
 
 def test_killed_supervisor_takes_its_children_along(tmp_path: Path) -> None:
-    """Even kill -9 of the command leaves no server behind."""
+    """Even kill -9 of the supervisor leaves no process behind."""
     with started(tmp_path, SEGSERVE_SERVE_UI="true") as stack:
         wait_until_ready(stack)
         parts = stack.descendants()
@@ -95,22 +95,22 @@ def test_port_in_use_is_named_with_its_setting(tmp_path: Path, name: str) -> Non
     assert variable in complaint(output)
 
 
-def test_too_little_memory_is_told_before_anything_starts(tmp_path: Path) -> None:
+def test_too_little_memory_is_reported_before_anything_starts(tmp_path: Path) -> None:
     """The line says how much is needed."""
     status, output = outcome(tmp_path, SEGSERVE_SERVE_MIN_MEMORY_MB="999999999")
     assert status == 1
     assert "999999999 MB are needed" in complaint(output)
 
 
-def test_nonsense_in_a_setting_is_told(tmp_path: Path) -> None:
+def test_an_invalid_setting_is_reported(tmp_path: Path) -> None:
     """The line names the variable."""
     status, output = outcome(tmp_path, SEGSERVE_SERVE_WORKERS="many")
     assert status == 1
     assert "SEGSERVE_SERVE_WORKERS" in complaint(output)
 
 
-def test_unknown_model_is_told(tmp_path: Path) -> None:
-    """The line above the complaint lists the models that exist."""
+def test_unknown_model_is_reported(tmp_path: Path) -> None:
+    """The line above it lists the models that exist."""
     status, output = outcome(tmp_path, SEGSERVE_MODEL="deeplabv9")
     assert status == 1
     assert "deeplabv3_resnet101" in output
@@ -119,7 +119,7 @@ def test_unknown_model_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["gateway", "streamlit", "org.pytorch.serve.ModelServer"])
 def test_dead_part_ends_everything_and_is_named(tmp_path: Path, name: str) -> None:
-    """A part that dies takes the command down, with a line about it, and nothing is left."""
+    """A service that dies ends the command with a line, and no process is left."""
     with started(tmp_path) as stack:
         wait_until_ready(stack)
         parts = stack.descendants()
@@ -131,8 +131,8 @@ def test_dead_part_ends_everything_and_is_named(tmp_path: Path, name: str) -> No
     assert alive(parts) == []
 
 
-def test_archive_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
-    """An archive with a damaged network ends the command with a line, not a restart loop."""
+def test_archive_that_cannot_be_loaded_is_reported(tmp_path: Path) -> None:
+    """A damaged network ends the command with a line instead of a restart loop."""
     store = tmp_path / "store"
     store.mkdir()
     sound = bundled_archive()
@@ -143,7 +143,7 @@ def test_archive_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
 
 
 def test_damaged_archive_is_built_again(tmp_path: Path) -> None:
-    """A file cut short is noticed and replaced; nobody has to delete it by hand."""
+    """A truncated archive is detected and rebuilt without manual work."""
     archive = Path(shutil.copy(bundled_archive(), tmp_path))
     os.truncate(archive, archive.stat().st_size // 2)
     command = [sys.executable, "-m", "scripts", "build", "--store", str(tmp_path)]

@@ -1,4 +1,4 @@
-"""kill -9 of a worker in the middle of requests: no hang, no wrong mask, soon back."""
+"""kill -9 of workers during requests: no hang, no wrong mask, fast recovery."""
 
 import io
 import signal
@@ -27,7 +27,7 @@ PICTURES = [
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """A product of its own: it is going to be hurt."""
+    """A separate product, because its workers are killed."""
     with running_stack(SEGSERVE_SERVE_UI="false") as running:
         yield running
 
@@ -55,18 +55,18 @@ def all_ready(stack: Stack) -> list[psutil.Process]:
 
 
 def ask(stack: Stack, index: int) -> httpx.Response:
-    """Segment one of the two pictures."""
+    """Segment one of the two images."""
     files = {"file": ("picture.jpg", PICTURES[index % 2])}
     return httpx.post(f"{stack.gateway_url}/segmentation", files=files, timeout=LONGEST_S)
 
 
 def mask(answer: httpx.Response) -> np.ndarray:
-    """The class ids of an answer."""
+    """The class ids of a response."""
     return np.asarray(Image.open(io.BytesIO(answer.content)))
 
 
 def seconds_until_served(stack: Stack) -> float:
-    """How long it takes until a request succeeds."""
+    """Seconds until a request succeeds."""
     start = time.monotonic()
     while time.monotonic() - start < 2 * BACK_WITHIN_S:
         if ask(stack, 0).status_code == 200:
@@ -77,7 +77,7 @@ def seconds_until_served(stack: Stack) -> float:
 
 @pytest.mark.parametrize("victims", [1, 2])
 def test_killed_workers_harm_only_what_they_had_in_hand(stack: Stack, victims: int) -> None:
-    """Every failure is a 503 with Retry-After, every mask is right, service is back in 15 s."""
+    """Failures are 503 with Retry-After, masks are right, and service is back within 15 s."""
     all_ready(stack)
     right = [mask(ask(stack, index)) for index in (0, 1)]
     enough_done = threading.Event()
@@ -112,8 +112,8 @@ def test_killed_workers_harm_only_what_they_had_in_hand(stack: Stack, victims: i
     assert seconds_until_served(stack) <= BACK_WITHIN_S
 
 
-def test_readiness_tells_when_no_worker_is_up(stack: Stack) -> None:
-    """While all workers are gone the gateway is alive but not ready, and then ready again."""
+def test_readiness_follows_the_workers(stack: Stack) -> None:
+    """Without workers the gateway is alive but not ready; later it is ready again."""
     for process in all_ready(stack):
         process.send_signal(signal.SIGKILL)
     seen: set[int] = set()

@@ -1,4 +1,4 @@
-"""A real network, small enough to be exported in a second."""
+"""A real network that is small enough to be exported in a second."""
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ LABELS = {0: "background", 1: "red", 2: "green", 3: "blue"}
 
 
 def tiny_network() -> nn.Module:
-    """Output stride 4; the class of a pixel is its strongest colour, grey is background."""
+    """Output stride 4; a pixel's class is its strongest colour, grey is background."""
     torch.manual_seed(7)
     network = nn.Sequential(
         nn.AvgPool2d(kernel_size=4, stride=4, padding=1, count_include_pad=False),
@@ -27,7 +27,7 @@ def tiny_network() -> nn.Module:
 
 
 def tiny_checkpoint() -> Checkpoint:
-    """As if it had been loaded from a file."""
+    """The network as if it had been loaded from a file."""
     return Checkpoint(
         architecture="tiny",
         network=tiny_network(),

@@ -1,4 +1,4 @@
-"""The stand-in answers what was recorded, and only that."""
+"""The scaling benchmark, with a fake TorchServe that replays recorded responses."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ MASK = bytes(range(256)) * 300
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running stand-in."""
+    """The address of a running fake."""
     answers = {
         "/models/m?customized=true": {"status": 200, "headers": {}, "body": ""},
         "/predictions/m/1.0": {
@@ -42,7 +42,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_a_request_gets_what_was_recorded(address: str) -> None:
-    """Status, headers and body, over a connection that stays open."""
+    """Status, headers and body, over a persistent connection."""
     with httpx.Client() as client:
         for _ in range(3):
             answer = client.post(f"{address}/predictions/m/1.0", content=MASK)
@@ -52,12 +52,12 @@ def test_a_request_gets_what_was_recorded(address: str) -> None:
 
 
 def test_what_was_not_recorded_is_not_found(address: str) -> None:
-    """Another version, another query."""
+    """Another version, or another query."""
     assert httpx.get(f"{address}/models/m").status_code == 404
 
 
 def test_a_server_that_ends_is_an_error_with_its_last_words() -> None:
-    """Not a wait of minutes."""
+    """Reported at once, with the end of its log."""
     command = [sys.executable, "-c", "print('no model here')"]
     unused = f"http://127.0.0.1:{free_ports(1)[0]}/"
     with (
@@ -68,7 +68,7 @@ def test_a_server_that_ends_is_an_error_with_its_last_words() -> None:
 
 
 def test_the_table_has_a_column_for_each_figure(tmp_path: Path) -> None:
-    """Markdown."""
+    """The table is Markdown."""
     text = table("Memory", [{"connections": 1, "mb": 900}, {"connections": 4, "mb": 950}])
     assert text.splitlines() == [
         "## Memory",
@@ -81,13 +81,13 @@ def test_the_table_has_a_column_for_each_figure(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("megapixels", [0.1, 3, 12])
 def test_a_photograph_of_any_size(megapixels: float) -> None:
-    """Of 4:3."""
+    """The aspect is 4:3."""
     width, height = of_megapixels(megapixels).size
     assert width * height / 1e6 == pytest.approx(megapixels, rel=0.01)
     assert width / height == pytest.approx(4 / 3, rel=0.01)
 
 
 def test_stages_are_medians_over_the_answers() -> None:
-    """Each of its own, whatever the others do."""
+    """Each stage has its own median."""
     headers = [f"decode;dur={ms}, infer;dur={20 - ms}, total;dur=25" for ms in (1.5, 3.0, 9.0)]
     assert stages(headers) == {"decode": 3.0, "infer": 17.0, "total": 25.0}

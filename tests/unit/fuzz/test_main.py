@@ -1,4 +1,4 @@
-"""What a run of the fuzzers says, and how a finding of it is looked at."""
+"""The fuzzing run: its report, and the replay of a finding."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ Done 900 runs in 3 second(s)
 
 
 def test_the_last_status_line_counts() -> None:
-    """Executions, branches that were reached, and inputs that are kept."""
+    """Executions, covered branches, and size of the corpus."""
     run = outcome("masks", 0, OUTPUT)
     assert (run.executions, run.branches, run.corpus, run.failed) == (900, 315, 112, False)
 
@@ -28,7 +28,7 @@ def test_the_last_status_line_counts() -> None:
 def test_what_did_not_run_to_its_end_has_failed(
     status: int, output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A crash, a timeout, and a fuzzer that executed nothing; its own words are shown."""
+    """A crash, a timeout, or no execution at all; the fuzzer's output is shown."""
     run = outcome("masks", status, output)
     report(run, 3)
     printed = capsys.readouterr().out
@@ -38,7 +38,7 @@ def test_what_did_not_run_to_its_end_has_failed(
 
 
 def test_a_kept_input_can_be_replayed(tmp_path: Path) -> None:
-    """Without a fuzzer, by the command that a run prints."""
+    """Without a fuzzer, by the command in the report."""
     kept = tmp_path / "masks-crash"
     kept.write_bytes(seeds()[0])
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The fuzzers' targets, without a fuzzer: sound and damaged inputs pass, and faults are noticed."""
+"""The fuzzing targets, without a fuzzer: valid and damaged inputs pass, faults are found."""
 
 from collections.abc import Iterable, Iterator
 from importlib import import_module
@@ -19,7 +19,7 @@ def target_of(name: str) -> Target:
 
 
 def damaged(inputs: list[bytes]) -> Iterator[bytes]:
-    """The same every time: some bytes of an input are others, or its end is missing."""
+    """Some bytes of an input changed, or its end removed; the same every time."""
     chance = np.random.default_rng(7)
     for index in range(DAMAGED):
         data = np.frombuffer(inputs[index % len(inputs)], np.uint8).copy()
@@ -28,7 +28,7 @@ def damaged(inputs: list[bytes]) -> Iterator[bytes]:
 
 
 def check_all(target: Target, inputs: Iterable[bytes]) -> None:
-    """One after the other."""
+    """Check each input."""
     for data in inputs:
         target.check(data)
 
@@ -36,7 +36,7 @@ def check_all(target: Target, inputs: Iterable[bytes]) -> None:
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about damage
 @pytest.mark.parametrize("name", TARGETS)
 def test_sound_and_damaged_inputs_pass(name: str) -> None:
-    """Nothing but refusals leaves what strangers' bytes reach."""
+    """Code that reads untrusted bytes raises only its own errors."""
     target = target_of(name)
     seeds = target.seeds()
     check_all(target, (*seeds, *damaged(seeds), b""))
@@ -54,7 +54,7 @@ def test_sound_and_damaged_inputs_pass(name: str) -> None:
 def test_an_unforeseen_exception_is_a_finding(
     name: str, function: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A target that swallowed it would find nothing."""
+    """An exception must leave the target to be found."""
 
     def broken(*_: object, **__: object) -> None:
         raise LookupError("unforeseen")

@@ -1,4 +1,4 @@
-"""Runs a sub-command of ``segserve`` in this process, as the shell would, and lists them all."""
+"""Sub-commands of ``segserve`` run in this process, and a list of them all."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -9,7 +9,7 @@ from scripts.__main__ import program
 
 
 def command(*name: str) -> Callable[[Sequence[str]], int]:
-    """A function from the arguments of the sub-command to its exit status."""
+    """The sub-command as a function from its arguments to its exit status."""
 
     def run(arguments: Sequence[str]) -> int:
         with pytest.raises(SystemExit) as ended:
@@ -20,7 +20,7 @@ def command(*name: str) -> Callable[[Sequence[str]], int]:
 
 
 def contexts() -> Iterator[click.Context]:
-    """A context of every sub-command that does something, groups left out."""
+    """A context of every sub-command, groups excluded."""
     root = click.Context(program, info_name="segserve", **program.context_settings)
     yield from _below(root)
 
@@ -37,5 +37,5 @@ def _below(ctx: click.Context) -> Iterator[click.Context]:
 
 
 def options_of(ctx: click.Context) -> list[click.Option]:
-    """The options of a sub-command, --help left out."""
+    """The options of a sub-command, without --help."""
     return [each for each in ctx.command.params if isinstance(each, click.Option)]

@@ -7,7 +7,7 @@ from benchmarks.setup.ports import free_ports
 
 @pytest.fixture
 def absent_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment names a proxy for every address, at which nothing listens."""
+    """Set a proxy for every address in the environment, where nothing listens."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_ports(1)[0]}")
     for name in ("no_proxy", "NO_PROXY"):

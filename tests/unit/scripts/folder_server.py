@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that has the files of a folder, and 404 for everything else."""
+"""A real HTTP server on loopback that serves the files of a folder."""
 
 import http.server
 import threading
@@ -15,7 +15,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """Its address while the block runs."""
+    """The server's address while the block runs."""
     handler = partial(_Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""A small real HTTP server that answers `segserve predict` as the gateway does."""
+"""A gateway double for `segserve predict`: a small real HTTP server."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass
 class GatewayDouble:
-    """What it was asked, and how it answers.
+    """The requests it got, and the responses it gives.
 
     refused: content of images that get 422. busy: how many requests get 503 first.
     delay_s: how long each answer takes. at_once: the most requests that it saw together.
@@ -48,7 +48,7 @@ class GatewayDouble:
 
 @contextmanager
 def gateway_double() -> Iterator[GatewayDouble]:
-    """It runs while the block does."""
+    """A double that runs for the duration of the block."""
     double = GatewayDouble()
 
     class Handler(BaseHTTPRequestHandler):

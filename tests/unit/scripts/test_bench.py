@@ -1,4 +1,4 @@
-"""`segserve bench` hands its flags over to the benchmark that is named."""
+"""`segserve bench`: the flags reach the chosen benchmark."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
     ],
 )
 def test_a_benchmark_gets_its_flags(arguments: list[str], usage: str) -> None:
-    """Nonsense, which it refuses itself, with its own status."""
+    """An invalid flag is refused by the benchmark itself, with its exit status."""
     done = subprocess.run(
         [sys.executable, "-m", "scripts", "bench", *arguments],
         cwd=ROOT,
@@ -36,7 +36,7 @@ def test_a_benchmark_gets_its_flags(arguments: list[str], usage: str) -> None:
 
 
 def test_the_help_names_every_benchmark() -> None:
-    """In its usage."""
+    """In the usage."""
     done = subprocess.run(
         [sys.executable, "-m", "scripts", "bench", "--help"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""The command builds an archive or exports a network, and says in one line why it cannot."""
+"""`segserve build`: archives and exports, with failures in one line."""
 
 import signal
 import subprocess
@@ -35,7 +35,7 @@ program.main(["build", "--device", "cpu", "--store", sys.argv[1]])
 
 
 def test_an_end_from_outside_leaves_nothing_in_the_store(tmp_path: Path) -> None:
-    """SIGTERM, by which the one command ends a build, also removes the folder of the build."""
+    """SIGTERM, with which the supervisor ends a build, also removes the build folder."""
     command = [sys.executable, "-c", ENDLESS, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -57,7 +57,7 @@ def test_the_command_says_whether_it_built(
 def test_the_command_fails_with_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And leaves nothing in the store."""
+    """Nothing is left in the store."""
     missing = tmp_path / "none.pth"
     options = ["--weights", str(missing), "--store", str(tmp_path / "store")]
     assert main(options) == 1
@@ -68,7 +68,7 @@ def test_the_command_fails_with_one_line(
 def test_an_export_alone_reports_what_it_did(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """0, and the agreement on each photograph."""
+    """Exit status 0, and the agreement on each photograph."""
     monkeypatch.setattr(checkpoints, "load_checkpoint", lambda _choice: tiny_checkpoint())
     assert main(["--device", "cpu", "--export-only", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
@@ -79,7 +79,7 @@ def test_an_export_alone_reports_what_it_did(
 def test_an_export_alone_fails_with_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """1, for people and for make."""
+    """Exit status 1 and one line on standard error."""
     missing = str(tmp_path / "none.pth")
     assert main(["--weights", missing, "--export-only", str(tmp_path)]) == 1
     errors = capsys.readouterr().err
@@ -89,7 +89,7 @@ def test_an_export_alone_fails_with_one_line(
 def test_an_export_alone_fails_when_the_proof_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No artefact is left that could be taken for a good one."""
+    """No artefact is left that could be mistaken for a good one."""
     checkpoint = replace(tiny_checkpoint(), network=SwapsClassesWhenTraced().eval())
     monkeypatch.setattr(checkpoints, "load_checkpoint", lambda _choice: checkpoint)
     assert main(["--device", "cpu", "--export-only", str(tmp_path)]) == 1

@@ -1,4 +1,4 @@
-"""Shells complete commands, flags and values, by what the help says to put into them."""
+"""Shell completion of commands, flags and values."""
 
 import os
 import pty
@@ -24,7 +24,7 @@ CLICK_ZSH = re.compile(r"^(?:plain|file|dir)\n(.*)\n.*$", re.MULTILINE)
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Mapping[str, str]:
-    """Where the program is on the path."""
+    """An environment with the program on PATH."""
     program = tmp_path / "segserve"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m scripts "$@"\n')
     program.chmod(0o755)
@@ -33,7 +33,7 @@ def environment(tmp_path: Path) -> Mapping[str, str]:
 
 
 def _completed(environment: Mapping[str, str], line: str) -> list[str]:
-    """What bash offers for the last word of a line."""
+    """The completions that bash offers for the last word of a line."""
     words = line.split(" ")
     script = f"""
         eval "$(_SEGSERVE_COMPLETE=bash_source segserve)"
@@ -70,21 +70,21 @@ def _completed(environment: Mapping[str, str], line: str) -> list[str]:
 def test_bash_is_offered_what_fits(
     environment: Mapping[str, str], line: str, offered: list[str]
 ) -> None:
-    """Names of commands, of flags, and values."""
+    """Names of commands and flags, and values."""
     assert _completed(environment, line) == offered
 
 
 def test_a_configuration_that_is_wrong_is_silent_while_one_types(
     environment: Mapping[str, str], tmp_path: Path
 ) -> None:
-    """The command itself will tell."""
+    """The error appears when the command runs."""
     (tmp_path / "segserve.toml").write_text("nonsense")
     there = {**environment, "SEGSERVE_CONFIG": str(tmp_path / "segserve.toml")}
     assert _completed(there, "segserve build --for") == ["--force"]
 
 
 def _until(terminal: int, text: str) -> str:
-    """What a terminal shows until ``text`` is in it."""
+    """Read a terminal's output until ``text`` is in it."""
     shown, end = "", time.monotonic() + 30
     while text not in shown and time.monotonic() < end:
         if select.select([terminal], [], [], 0.1)[0]:
@@ -94,7 +94,7 @@ def _until(terminal: int, text: str) -> str:
 
 
 def test_the_tabulator_completes_in_a_real_bash(environment: Mapping[str, str]) -> None:
-    """At a terminal, after the line of the help."""
+    """In a terminal, set up by the line that the help gives."""
     ours, theirs = pty.openpty()
     shell = subprocess.Popen(
         ["bash", "--norc", "--noprofile", "-i"],
@@ -118,7 +118,7 @@ def test_the_tabulator_completes_in_a_real_bash(environment: Mapping[str, str]) 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_shell_takes_what_it_is_given(environment: Mapping[str, str], shell: str) -> None:
-    """The line of the help is valid there, and nothing is printed."""
+    """The line from the help is valid, and prints nothing."""
     line = f'eval "$(_SEGSERVE_COMPLETE={shell}_source segserve)"'
     before = "autoload -Uz compinit; compinit -D;" if shell == "zsh" else ""
     done = subprocess.run(
@@ -133,7 +133,7 @@ def test_the_shell_takes_what_it_is_given(environment: Mapping[str, str], shell:
 
 
 def test_zsh_is_offered_names_with_their_sentences(environment: Mapping[str, str]) -> None:
-    """As its function reads them from the program."""
+    """zsh's function reads them from the program."""
     asked = {"_SEGSERVE_COMPLETE": "zsh_complete", "COMP_WORDS": "segserve pre", "COMP_CWORD": "1"}
     done = subprocess.run(
         ["segserve"],

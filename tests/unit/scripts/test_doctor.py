@@ -1,4 +1,4 @@
-"""`segserve doctor` says what is wrong, a line for each, and tells it by its exit status."""
+"""`segserve doctor`: one line per finding, and an exit status."""
 
 import socket
 from pathlib import Path
@@ -14,7 +14,7 @@ PORTS = ("GATEWAY", "UI", "INFERENCE", "MANAGEMENT", "METRICS", "GRPC_INFERENCE"
 
 @pytest.fixture(autouse=True)
 def _machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Ports of its own, an empty store, little memory needed."""
+    """Free ports, an empty store, low memory requirements."""
     monkeypatch.chdir(tmp_path)
     for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True):
         monkeypatch.setenv(f"SEGSERVE_SERVE_{name}_PORT", str(port))
@@ -29,7 +29,7 @@ def _wrong(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_a_sound_machine_has_nothing_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit status 0, and every subject has a line."""
+    """Exit status 0, and a line for every subject."""
     status = main([])
     printed = capsys.readouterr().out
     assert (status, [line for line in printed.splitlines() if line[:5] == "WRONG"]) == (0, [])
@@ -66,7 +66,7 @@ def test_what_is_wrong_makes_the_exit_status_1(
 def test_a_bad_configuration_is_a_finding(
     capsys: pytest.CaptureFixture[str], text: str, words: str
 ) -> None:
-    """Tables of all commands are looked at; the other checks go on."""
+    """The tables of all commands are checked; the other checks still run."""
     Path("segserve.toml").write_text(text)
     assert main([]) == 1
     assert any(words in line and "configuration" in line for line in _wrong(capsys))
@@ -75,7 +75,7 @@ def test_a_bad_configuration_is_a_finding(
 def test_a_setting_that_makes_no_sense_is_a_finding(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The defaults are checked in its place."""
+    """The other checks use the default instead."""
     monkeypatch.setenv("SEGSERVE_SERVE_WORKERS", "many")
     assert main([]) == 1
     assert any("SEGSERVE_SERVE_WORKERS: Input should be" in line for line in _wrong(capsys))

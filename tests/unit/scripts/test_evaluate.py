@@ -1,4 +1,4 @@
-"""The command measures, writes what it was asked to write, and refuses in one line."""
+"""`segserve evaluate`: metrics and reports, with failures in one line."""
 
 import io
 import json
@@ -24,7 +24,7 @@ GOLDEN = ROOT / "tests" / "e2e" / "golden"
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two photographs with the masks of the eager model as their truth."""
+    """Two photographs with the eager model's masks as truth."""
     folder = tmp_path_factory.mktemp("photographs")
     for name in ("astronaut", "cat"):
         ids = np.asarray(Image.open(GOLDEN / f"{name}.png"))
@@ -35,7 +35,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_archive_is_measured(
     archive: Path, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A table on the terminal, figures for programs, a page for people."""
+    """A table on the terminal, JSON, and an HTML page."""
     figures, page = tmp_path / "out.json", tmp_path / "out.html"
     arguments = ["--data", str(photographs), "--archive", str(archive)]
     assert main([*arguments, "--json", str(figures), "--report", str(page)]) == 0
@@ -50,7 +50,7 @@ def test_an_archive_is_measured(
 def test_a_checkpoint_is_measured(
     photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its own masks are its truth here, but for the JPEG's second saving."""
+    """Its own masks are the truth here, up to the JPEG's second compression."""
     from scripts.networks.architectures import BUNDLED_WEIGHTS
 
     figures = tmp_path / "out.json"
@@ -72,7 +72,7 @@ def test_a_checkpoint_is_measured(
 def test_what_is_missing_is_one_line(
     photographs: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """1, for people and for make."""
+    """Exit status 1 and one line on standard error."""
     assert main([each.replace("DATA", str(photographs)) for each in arguments]) == 1
     errors = capsys.readouterr().err
     assert errors.startswith("segserve: ")
@@ -84,7 +84,7 @@ def test_what_is_missing_is_one_line(
 def test_a_report_without_a_folder_is_refused_before_anything_is_measured(
     photographs: Path, tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The measurement may take an hour, and the archive is not even looked at."""
+    """A measurement may take an hour; even the archive is not read."""
     path = tmp_path / "missing" / "out"
     arguments = ["--data", str(photographs), "--archive", "none.mar", option, str(path)]
     assert main(arguments) == 1
@@ -94,7 +94,7 @@ def test_a_report_without_a_folder_is_refused_before_anything_is_measured(
 def test_what_cannot_be_written_does_not_cost_the_table(
     archive: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The disk is full: 1, one line, and what was found is on the terminal."""
+    """With a full disk: exit status 1, one line, and the table on the terminal."""
     arguments = ["--data", str(photographs), "--archive", str(archive), "--json", "/dev/full"]
     assert main(arguments) == 1
     output = capsys.readouterr()
@@ -105,7 +105,7 @@ def test_what_cannot_be_written_does_not_cost_the_table(
 def test_a_bad_mask_is_found_before_anything_is_predicted(
     archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In one line that names it."""
+    """The line names the mask."""
     mask = make(tmp_path, 2) / MASKS / "p01.png"
     Image.new("L", (3, 3)).save(mask)
     assert main(["--data", str(tmp_path), "--archive", str(archive)]) == 1
@@ -116,7 +116,7 @@ def test_a_bad_mask_is_found_before_anything_is_predicted(
 def test_the_key_of_the_environment_is_sent_to_the_gateway(
     photographs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And a refusal is told in the gateway's words, without the key."""
+    """A refusal is printed with the gateway's explanation, without the key."""
     sent = []
 
     class Gateway(BaseHTTPRequestHandler):
@@ -152,7 +152,7 @@ def test_the_key_of_the_environment_is_sent_to_the_gateway(
 def test_a_gateway_and_a_file_at_once_are_refused(
     asked: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Make passes on what is exported; a checkpoint must not answer for the version 2.0."""
+    """A checkpoint must not be measured in place of the gateway's version."""
     assert main(["--data", "d", *asked]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert "--version and --gateway are of a gateway: leave out --archive, --weights" in error
@@ -161,7 +161,7 @@ def test_a_gateway_and_a_file_at_once_are_refused(
 
 
 def test_two_sources_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """Which of them is meant?"""
+    """It would be unclear which one is measured."""
     assert main(["--data", "d", "--archive", "a.mar", "--weights", "w.pth"]) == 2
     assert "not allowed with" in capsys.readouterr().err
 
@@ -170,7 +170,7 @@ CLASSES = ("grey", "red", "green")
 
 
 class Gateway(BaseHTTPRequestHandler):
-    """Answers with background, but for one picture."""
+    """A gateway that predicts background, and refuses one image."""
 
     refused = b"no picture at all"
 
@@ -212,7 +212,7 @@ def test_a_refused_picture_does_not_cost_what_was_measured_before_it(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """1, the table so far, and a line that names the picture; no file that looks whole."""
+    """Status 1, the table so far, and a line with the image; no report that looks complete."""
     data, figures = make(tmp_path / "data", 4), tmp_path / "out.json"
     monkeypatch.setattr(Gateway, "refused", (data / IMAGES / "p02.jpg").read_bytes())
     assert main(["--data", str(data), "--gateway", gateway, "--json", str(figures)]) == 1
@@ -228,7 +228,7 @@ def test_a_refused_picture_does_not_cost_what_was_measured_before_it(
 def test_only_the_named_pictures_are_measured(
     gateway: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Those which a training held out, of a folder that it used."""
+    """The images that a training held out."""
     data, names, figures = make(tmp_path / "data", 5), tmp_path / "names", tmp_path / "out.json"
     names.write_text("p03\np01\n")
     arguments = ["--data", str(data), "--gateway", gateway, "--names", str(names)]
@@ -244,7 +244,7 @@ def test_only_the_named_pictures_are_measured(
 def test_a_wrong_list_of_names_is_one_line(
     tmp_path: Path, content: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before anything is measured, whatever is asked."""
+    """Before anything is measured, with either source."""
     data, names = make(tmp_path / "data", 2), tmp_path / "names"
     names.write_text(content)
     arguments = ["--data", str(data), "--archive", "none.mar", "--names", str(names)]
@@ -260,7 +260,7 @@ def test_labels_are_those_of_what_is_measured(
     status: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Make passes them on: ids of one model must not be scored as classes of another."""
+    """Ids of one model must not be scored as classes of another."""
     data, labels = make(tmp_path / "data", 2), tmp_path / "labels.json"
     labels.write_text(json.dumps(dict(enumerate(classes))))
     arguments = ["--data", str(data), "--gateway", gateway, "--labels", str(labels)]

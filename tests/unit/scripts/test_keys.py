@@ -1,4 +1,4 @@
-"""`segserve keys` is the gateway's own command, with the program's manners."""
+"""`segserve keys`: the gateway's own command, as part of the program."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ main = command("keys")
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyStore:
-    """The file that the command changes."""
+    """The key file that the command changes."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEGSERVE_GATEWAY_KEYS_FILE", str(tmp_path / "keys.json"))
     return KeyStore(tmp_path / "keys.json")
@@ -21,7 +21,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyStore:
 def test_a_key_is_made_listed_and_revoked(
     file: KeyStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The key itself is all that add prints to standard output."""
+    """add prints only the key to standard output."""
     assert main(["add", "--name", "app"]) == 0
     (key,) = file.read()
     assert capsys.readouterr().out.startswith(f"sgs_{key.id}_")
@@ -43,7 +43,7 @@ def test_a_key_is_made_listed_and_revoked(
 def test_what_cannot_be_done_is_one_line(
     arguments: list[str], status: int, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As of every command."""
+    """Errors are reported as by every other command."""
     assert main(arguments) == status
     line = capsys.readouterr().err
     assert line.startswith(words)
@@ -51,7 +51,7 @@ def test_what_cannot_be_done_is_one_line(
 
 
 def test_flags_may_stand_in_the_file(file: KeyStore) -> None:
-    """Although the command is not one of ours."""
+    """The configuration file applies, although the command belongs to the gateway."""
     Path("segserve.toml").write_text("[keys.add]\nrate = '9/minute'\n")
     assert main(["add", "--name", "app"]) == 0
     assert file.read()[0].rate == "9/minute"

@@ -1,4 +1,4 @@
-"""`./segserve` of a checkout is its own program, from anywhere; it sets up what is not there."""
+"""`./segserve` runs its checkout's program from any folder, and installs it if need be."""
 
 import shutil
 import subprocess
@@ -42,14 +42,14 @@ def _run(command: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProce
 
 
 def test_it_runs_the_program_of_its_checkout(checkout: Path, tmp_path: Path) -> None:
-    """From another folder, with arguments as they are."""
+    """From another folder, with its arguments unchanged."""
     done = _run(checkout / "segserve", "build", "--name", "a  b*", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "program: build --name a  b*\n")
 
 
 @pytest.mark.parametrize("is_relative", [True, False])
 def test_it_is_found_through_links(checkout: Path, tmp_path: Path, is_relative: bool) -> None:
-    """Two of them, as a folder on the path may have."""
+    """Two symbolic links, as a folder on PATH may have."""
     links = tmp_path / "bin"
     links.mkdir()
     target = Path("..") / checkout.name / "segserve" if is_relative else checkout / "segserve"
@@ -59,7 +59,7 @@ def test_it_is_found_through_links(checkout: Path, tmp_path: Path, is_relative: 
 
 
 def test_it_sets_up_what_is_not_there(checkout: Path, tmp_path: Path) -> None:
-    """Once, by make; what make says does not mix with the output of the program."""
+    """Once, by make, whose output does not mix with the program's."""
     shutil.rmtree(checkout / ".venv")
     (checkout / "Makefile").write_text(MAKEFILE)
     first = _run(checkout / "segserve", "versions", "list", cwd=tmp_path)
@@ -69,7 +69,7 @@ def test_it_sets_up_what_is_not_there(checkout: Path, tmp_path: Path) -> None:
 
 
 def test_a_set_up_that_fails_ends_it(checkout: Path, tmp_path: Path) -> None:
-    """With its status; nothing else is tried."""
+    """Its exit status is passed on, and nothing else is tried."""
     shutil.rmtree(checkout / ".venv")
     (checkout / "Makefile").write_text("setup:\n\t@echo no network; exit 3\n")
     done = _run(checkout / "segserve", "serve", cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""`segserve predict`: every image has its result or its line, and nothing is lost."""
+"""`segserve predict`: each image gets a result or a line, and no file is lost."""
 
 import json
 import os
@@ -25,7 +25,7 @@ Started = subprocess.Popen[str]
 
 @pytest.fixture
 def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[GatewayDouble]:
-    """A running one, whose address the environment names."""
+    """A running gateway double, whose address is in the environment."""
     with gateway_double() as double:
         monkeypatch.setenv("SEGSERVE_GATEWAY", double.url)
         yield double
@@ -50,7 +50,7 @@ def _written(folder: str = "masks") -> dict[str, bytes]:
 def test_a_folder_keeps_its_tree(
     gateway: GatewayDouble, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Images of one name do not overwrite each other; what is no image is counted."""
+    """Images of one name do not overwrite each other; other files are counted."""
     assert main([str(photos), "--out", "masks"]) == 0
     assert _written() == {
         "a.png": b"mask of a.jpg",
@@ -79,7 +79,7 @@ def test_a_folder_keeps_its_tree(
 def test_files_folders_and_patterns(
     gateway: GatewayDouble, arguments: list[str], names: list[str]
 ) -> None:
-    """Below the folder that they share, each once."""
+    """Results keep the paths below the common folder, each image once."""
     assert main([*arguments, "--out", "masks"]) == 0
     assert sorted(_written()) == names
     assert len(gateway.asked) == len(names)
@@ -88,7 +88,7 @@ def test_files_folders_and_patterns(
 def test_images_that_differ_in_their_suffix_only_keep_it(
     gateway: GatewayDouble, photos: Path
 ) -> None:
-    """Both have a result."""
+    """Each has its own result."""
     (photos / "a.png").write_bytes(b"the other")
     assert main(["photos/a.*", "--out", "masks"]) == 0
     assert _written() == {"a.jpg.png": b"mask of a.jpg", "a.png.png": b"mask of the other"}
@@ -98,7 +98,7 @@ def test_images_that_differ_in_their_suffix_only_keep_it(
 def test_the_gateway_is_asked_for_what_was_wanted(
     gateway: GatewayDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Form, colours, classes, version, and the key."""
+    """Render, palette, classes, version and key are sent."""
     monkeypatch.setenv("SEGSERVE_KEY", "sgs_1_2")
     flags = ["--render", "overlay", "--palette", "voc", "--classes", "cat,dog", "--version", "2.0"]
     assert main(["photos/a.jpg", "--out", "masks", *flags]) == 0
@@ -111,7 +111,7 @@ def test_the_gateway_is_asked_for_what_was_wanted(
 
 @pytest.mark.usefixtures("photos")
 def test_a_document_for_each_image(gateway: GatewayDouble) -> None:
-    """With --json."""
+    """--json writes a document per image."""
     assert main(["photos/2024", "--out", "facts", "--json"]) == 0
     assert {name: json.loads(text) for name, text in _written("facts").items()} == {
         "a.json": {"size": 10},
@@ -123,7 +123,7 @@ def test_a_document_for_each_image(gateway: GatewayDouble) -> None:
 def test_an_image_that_is_refused_harms_no_other(
     gateway: GatewayDouble, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A line in the gateway's words, exit status 1, and the rest is there."""
+    """One line with the gateway's explanation, exit status 1, all other results written."""
     (photos / "bad.jpg").write_bytes(gateway.refused)
     assert main(["photos", "--out", "masks"]) == 1
     output = capsys.readouterr()
@@ -143,14 +143,14 @@ def test_an_image_that_is_refused_harms_no_other(
         ("photos/empty", "photos/empty: there is no image in this folder"),
     ],
 )
-def test_what_is_not_there_is_told_and_the_rest_is_done(
+def test_missing_files_are_reported_and_the_rest_is_done(
     gateway: GatewayDouble,
     photos: Path,
     argument: str,
     words: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Nothing is skipped in silence."""
+    """Nothing is skipped silently."""
     (photos / "empty").mkdir()
     assert main([argument, "photos/a.jpg", "--out", "masks"]) == 1
     assert capsys.readouterr().err == f"segserve: {words}\n"
@@ -166,14 +166,14 @@ def test_what_is_not_there_is_told_and_the_rest_is_done(
         ("photos/*.jpg", "photos/gone.jpg: [Errno 2] No such file or directory"),
     ],
 )
-def test_a_link_that_leads_nowhere_is_told(
+def test_a_broken_link_is_reported(
     gateway: GatewayDouble,
     photos: Path,
     argument: str,
     words: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """However it was named."""
+    """Whether it is named itself, by its folder or by a pattern."""
     (photos / "gone.jpg").symlink_to(photos / "nowhere.jpg")
     assert main([argument, "photos/a.jpg", "--out", "masks"]) == 1
     assert words in capsys.readouterr().err
@@ -195,7 +195,7 @@ def test_a_busy_gateway_is_asked_again_when_it_says_so(gateway: GatewayDouble) -
 def test_a_gateway_that_stays_busy_is_given_up(
     gateway: GatewayDouble, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In its own words, after eight tries."""
+    """After eight tries, with the gateway's explanation."""
     gateway.busy, gateway.retry_after = 1000, "0"
     assert main(["photos/a.jpg", "--out", "masks"]) == 1
     assert "photos/a.jpg: the gateway answered 503: Too many requests." in capsys.readouterr().err
@@ -206,7 +206,7 @@ def test_a_gateway_that_stays_busy_is_given_up(
 def test_requests_at_once_are_bounded(
     gateway: GatewayDouble, photos: Path, concurrency: str, most: int
 ) -> None:
-    """And used."""
+    """The limit is reached and not exceeded."""
     for index in range(9):
         (photos / f"{index}.jpg").write_bytes(b"%d" % index)
     gateway.delay_s = 0.1
@@ -218,7 +218,7 @@ def test_requests_at_once_are_bounded(
 def test_what_is_there_is_not_overwritten_unasked(
     gateway: GatewayDouble, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Refused before anything is sent; --resume does the rest, --force all."""
+    """Refused before anything is sent; --resume does the rest, --force everything."""
     Path("masks").mkdir()
     Path("masks/a.png").write_bytes(b"by hand")
     assert main(["photos", "--out", "masks"]) == 1
@@ -247,7 +247,7 @@ def test_an_image_is_never_overwritten_by_a_mask(
 
 @pytest.mark.usefixtures("photos")
 def test_results_in_the_folder_of_the_images_are_no_images(gateway: GatewayDouble) -> None:
-    """A second run finds what the first found."""
+    """A second run finds the same images as the first."""
     for flags in ((), ("--resume",)):
         assert main([".", "--out", "masks", *flags]) == 0
     assert len(gateway.asked) == 3
@@ -258,7 +258,7 @@ def test_results_in_the_folder_of_the_images_are_no_images(gateway: GatewayDoubl
 def test_without_a_gateway_there_is_one_line_and_not_one_for_each_image(
     address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever was given for its address."""
+    """Whatever was given as its address."""
     url = address.replace("PORT", str(free_ports(1)[0]))
     assert main(["photos", "--out", "masks", "--gateway", url]) == 1
     line = capsys.readouterr().err
@@ -267,10 +267,10 @@ def test_without_a_gateway_there_is_one_line_and_not_one_for_each_image(
     assert not Path("masks").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_told_for_each_image(
+def test_a_folder_that_cannot_be_written_is_reported_for_each_image(
     gateway: GatewayDouble, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Here a file has its name."""
+    """A file has the name of the folder."""
     Path("masks").write_text("a file")
     assert main(["photos/a.jpg", "--out", "masks"]) == 1
     line = capsys.readouterr().err
@@ -289,7 +289,7 @@ def _start(gateway: GatewayDouble, folder: Path, *flags: str, errors: int) -> St
 
 
 def test_ctrl_c_is_one_line_and_leaves_whole_results(gateway: GatewayDouble, photos: Path) -> None:
-    """Exit status 130; --resume goes on with the others."""
+    """Exit status 130; --resume continues with the other images."""
     for index in range(20):
         (photos / f"{index:02d}.jpg").write_bytes(b"%d" % index)
     gateway.delay_s = 0.2
@@ -314,7 +314,7 @@ def test_ctrl_c_is_one_line_and_leaves_whole_results(gateway: GatewayDouble, pho
 
 
 def test_a_terminal_has_a_progress_bar(gateway: GatewayDouble, photos: Path) -> None:
-    """Which a file or a pipe has not."""
+    """Files and pipes have none."""
     (photos / "bad.jpg").write_bytes(gateway.refused)
     ours, theirs = pty.openpty()
     process = _start(gateway, photos, errors=theirs)

@@ -1,4 +1,4 @@
-"""The command trains, goes on after any interruption, and refuses bad folders in one line."""
+"""`segserve train`: results, resumption after any interruption, one-line errors for bad folders."""
 
 import json
 import os
@@ -40,7 +40,7 @@ WAIT_S = 120.0
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight squares to train on, two to validate with, and the names of the classes."""
+    """Eight squares for training, two for validation, and the labels."""
     root = tmp_path_factory.mktemp("squares")
     make(root / "train", 8)
     make(root / "val", 2)
@@ -93,7 +93,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def test_the_results_can_be_loaded_and_served(whole: Path) -> None:
-    """Weights and labels are what WEIGHTS and LABELS take."""
+    """Weights and labels are valid for --weights and --labels."""
     choice = ModelChoice(weights=whole / "model.safetensors", labels=whole / "labels.json")
     checkpoint = load_checkpoint(choice)
     assert checkpoint.architecture == "deeplabv3_efficientnet_lite0"
@@ -105,7 +105,7 @@ def test_the_results_can_be_loaded_and_served(whole: Path) -> None:
 
 
 def test_the_last_epochs_weights_can_be_kept(whole: Path, folder: Path) -> None:
-    """The finished training writes either; the record says which."""
+    """The finished training writes either kind; the record says which."""
     best = _weights(whole)
     assert main(_arguments(folder, whole, "--keep", "last")) == 0
     facts = json.loads((whole / "training.json").read_text())
@@ -119,7 +119,7 @@ def test_the_last_epochs_weights_can_be_kept(whole: Path, folder: Path) -> None:
 
 
 def test_what_is_finished_is_not_done_again(whole: Path, folder: Path) -> None:
-    """The same command once more writes the same results at once."""
+    """The same command writes the same results again at once."""
     before = _weights(whole)
     assert main(_arguments(folder, whole)) == 0
     after = _weights(whole)
@@ -130,7 +130,7 @@ def test_what_is_finished_is_not_done_again(whole: Path, folder: Path) -> None:
 def test_an_interrupted_training_goes_on(
     whole: Path, folder: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Ctrl-C, an end by the system, or the plug: the result is the uninterrupted one."""
+    """After SIGINT, SIGTERM or SIGKILL the result equals an uninterrupted training's."""
     first = _start(_arguments(folder, tmp_path))
     end = time.monotonic() + WAIT_S
     while not (tmp_path / STATE).exists() and time.monotonic() < end:
@@ -152,7 +152,7 @@ def test_an_interrupted_training_goes_on(
 def test_another_plan_does_not_go_on(
     whole: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its steps would be others."""
+    """Its steps would differ."""
     assert main(_arguments(folder, whole, "--epochs", "9")) == 1
     expected = f"segserve: {whole / STATE}: was made with another plan; choose another --output"
     assert capsys.readouterr().err.startswith(expected)
@@ -170,7 +170,7 @@ def test_other_labels_do_not_go_on(
     names: list[str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Forgotten at first, given when it is started again: the state has another last layer."""
+    """With labels given only at the second start, the saved last layer does not fit."""
     labels = tmp_path / "labels.json"
     labels.write_text(json.dumps(dict(enumerate(names))))
     assert main(_arguments(folder, whole, "--labels", str(labels))) == 1
@@ -185,7 +185,7 @@ def test_other_labels_do_not_go_on(
 def test_masks_without_an_object_are_one_line(
     folder: Path, tmp_path: Path, instead: int, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Black and white, or all black: they would be trained on, with a mean IoU of 1."""
+    """Masks of 0 and 255 would give a mean IoU of 1 and teach nothing."""
     data = make(tmp_path / "data", 4)
     for path in (data / MASKS).iterdir():
         Image.open(path).point(lambda index: instead * (index > 0)).save(path)
@@ -196,7 +196,7 @@ def test_masks_without_an_object_are_one_line(
 
 @pytest.mark.parametrize("bytes_left", [200, 20_000_000])
 def test_a_full_disk_is_one_line(folder: Path, tmp_path: Path, bytes_left: int) -> None:
-    """That names the file; it is the state's, which is the largest."""
+    """The line names the file: the state, which is the largest."""
     arguments, before = _arguments(folder, tmp_path / "out"), partial(limit_file_size, bytes_left)
     # A module imported under the limit would be cached cut short.
     with _start(arguments, before, PYTHONDONTWRITEBYTECODE="1") as process:
@@ -210,7 +210,7 @@ def test_a_full_disk_is_one_line(folder: Path, tmp_path: Path, bytes_left: int) 
 def test_a_bad_folder_is_one_line(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before the network is built, naming the file."""
+    """The line names the file, before the network is built."""
     bad = make(tmp_path / "bad", 3)
     mask = bad / MASKS / "p01.png"
     mask.write_bytes(mask.read_bytes()[:50])
@@ -236,7 +236,7 @@ def test_a_missing_file_is_one_line(
     option: tuple[str, str],
     words: str,
 ) -> None:
-    """1, for people and for make."""
+    """Exit status 1 and one line on standard error."""
     assert main(_arguments(folder, tmp_path, *option)) == 1
     errors = capsys.readouterr().err
     assert errors.startswith("segserve: ")
@@ -245,7 +245,7 @@ def test_a_missing_file_is_one_line(
 
 
 def test_a_network_of_torchvisions_trains(folder: Path, tmp_path: Path) -> None:
-    """From nothing here, as its published weights would have to be downloaded."""
+    """From random weights, because its published ones would be downloaded."""
     arguments = _arguments(folder, tmp_path, "--model", "deeplabv3_mobilenet_v3_large")
     assert main([*arguments, "--init", "random", "--epochs", "1"]) == 0
     choice = ModelChoice(weights=tmp_path / "model.safetensors", labels=folder / "labels.json")

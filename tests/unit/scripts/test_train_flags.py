@@ -1,4 +1,4 @@
-"""Flags change the plan of a training, and nonsense is refused before anything is read."""
+"""The flags of `segserve train` change the plan, and are validated first."""
 
 import click
 import pytest
@@ -20,13 +20,13 @@ def _options(*arguments: str) -> TrainingOptions:
 
 
 def test_without_flags_the_plan_is_the_default() -> None:
-    """All of it, and the scale is that of the augmentation."""
+    """The scale is the augmentation's default."""
     assert _options().plan == Plan()
     assert _options().scale == SCALE == Augmentation(33, 33).scale
 
 
 def test_flags_change_the_plan() -> None:
-    """Each its own field."""
+    """Each flag changes its own field."""
     plan = _options("--epochs", "3", "--batch", "8", "--crop", "385", "--head-rate", "0.1",
                     "--backbone-rate", "0.01", "--patience", "4", "--seed", "5").plan  # fmt: skip
     assert (plan.epochs, plan.batch, plan.crop, plan.patience, plan.seed) == (3, 8, 385, 4, 5)
@@ -54,7 +54,7 @@ def test_flags_change_the_plan() -> None:
 def test_nonsense_is_refused(
     flag: str, value: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In one line, which names the flag; exit status 2."""
+    """One line that names the flag; exit status 2."""
     assert command("train")([*NEEDED, flag, value]) == 2
     line = capsys.readouterr().err
     assert line.startswith(f"segserve: Invalid value for '{flag}': ")
@@ -63,12 +63,12 @@ def test_nonsense_is_refused(
 
 
 def test_the_scale_is_two_factors() -> None:
-    """Least and most."""
+    """The smallest and the largest."""
     assert _options("--scale", "0.5,1.3").scale == (0.5, 1.3)
 
 
 def test_every_figure_of_the_plan_that_people_change_has_a_flag() -> None:
-    """With the plan's own value as its default."""
+    """The flag's default is the plan's."""
     options = {each.name: each for each in train.params if isinstance(each, click.Option)}
     shown = {name: options[name].default for name in options if hasattr(Plan(), str(name))}
     assert shown == {name: getattr(Plan(), str(name)) for name in shown}

@@ -1,4 +1,4 @@
-"""The commands for versions carry out what they are told, and nothing else."""
+"""`segserve versions`: each sub-command performs its operation, and no other."""
 
 import json
 import zipfile
@@ -22,7 +22,7 @@ main = command("versions")
 def test_without_a_server_every_command_fails_with_one_line(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """1, and no traceback."""
+    """Exit status 1, without a traceback."""
     (closed,) = free_ports(1)
     monkeypatch.setenv("SEGSERVE_SERVE_MANAGEMENT_PORT", str(closed))
     assert main(arguments) == 1
@@ -42,14 +42,14 @@ COMMANDS = {
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> TorchServeDouble:
-    """What every command talks to."""
+    """The TorchServe double that every command connects to."""
     double = TorchServeDouble()
     monkeypatch.setattr("scripts.versions.ManagementClient", lambda *_: double.management())
     return double
 
 
 def test_every_command_is_tried_below() -> None:
-    """One that is forgotten there would not be tried at all."""
+    """A sub-command missing from the table would go untested."""
     assert set(versions.commands) == set(COMMANDS)
 
 
@@ -77,13 +77,13 @@ def test_a_command_does_what_its_name_says_and_nothing_else(
 
 @pytest.mark.parametrize("name", ["replace", "rm", "", "REMOVE", "--remove"])
 def test_an_unknown_command_changes_nothing(name: str, server: TorchServeDouble) -> None:
-    """Whatever comes after it."""
+    """Whatever its arguments."""
     assert main([name, "1.1"]) == 2
     assert server.calls == []
 
 
 @pytest.mark.parametrize("workers", ["0", "-1", "many"])
 def test_a_version_is_not_added_without_workers(workers: str, server: TorchServeDouble) -> None:
-    """0 would have been taken for the default number."""
+    """0 would mean the default number."""
     assert main(["add", "deeplabv3-1.2.mar", "--workers", workers]) == 2
     assert server.calls == []

@@ -1,4 +1,4 @@
-"""Small folders of labelled pictures in Pascal VOC's layout, drawn for the tests."""
+"""Small folders of labelled images in Pascal VOC's layout, drawn for the tests."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def draw(seed: int, class_id: int) -> tuple[Image.Image, NDArray[np.uint8]]:
 
 
 def write(folder: Path, name: str, picture: Image.Image, ids: NDArray[np.uint8]) -> None:
-    """Save one pair, the picture as JPEG."""
+    """Save one pair, the image as JPEG."""
     for part in ("JPEGImages", "SegmentationClass"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     picture.save(folder / "JPEGImages" / f"{name}.jpg", quality=92)

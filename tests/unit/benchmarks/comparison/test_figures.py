@@ -39,7 +39,7 @@ def _round(gateway: float, engine: float = 50.0) -> Round:
 
 
 def test_ratios_are_of_each_ones_best_load() -> None:
-    """The prototype is fastest with one connection, we with four."""
+    """The prototype is fastest with one connection, the product with four."""
     result = figures([_round(40)], PLAN)
     assert result["vs_engine"] == 0.8
     assert result["vs_prototype"] == 8.0
@@ -48,7 +48,7 @@ def test_ratios_are_of_each_ones_best_load() -> None:
 
 
 def test_latencies_are_of_one_connection() -> None:
-    """And the tail is of the steady rate."""
+    """The tail is that of the steady rate."""
     result = figures([_round(40)], PLAN)
     assert (result["p50_ms"], result["gateway_overhead_ms"]) == (30.0, 2.0)
     assert result["latency_vs_prototype"] == 0.15
@@ -57,7 +57,7 @@ def test_latencies_are_of_one_connection() -> None:
 
 
 def test_rounds_are_reported_by_median_least_and_most() -> None:
-    """A ratio is taken within its round, where both had the same machine."""
+    """A ratio is computed within its round, under the same conditions."""
     result = figures([_round(40, 50), _round(30, 60), _round(45, 50)], PLAN)
     assert result["vs_engine"] == 0.8
     spread = result["spread"]
@@ -65,15 +65,15 @@ def test_rounds_are_reported_by_median_least_and_most() -> None:
     assert spread["vs_engine"] == {"median": 0.8, "least": 0.5, "most": 0.9}
 
 
-def test_who_was_not_measured_has_no_figure() -> None:
-    """Absent, not zero."""
+def test_an_unmeasured_server_has_no_figure() -> None:
+    """The figure is absent rather than zero."""
     result = figures([_round(40)], PLAN)
     assert "vs_mlserver" not in result
     assert "not measured" in table({"bundled": result}, ["bundled"])
 
 
 def test_the_result_is_json_with_every_load() -> None:
-    """Counts, latencies and failures of each."""
+    """Counts, latencies and failures of each load."""
     result = json.loads(json.dumps(figures([_round(40), _round(42)], PLAN)))
     four = result["detail"]["gateway"]["loads"][1]
     assert (four["connections"], four["per_s"], four["p50_ms"]) == (4, 41.0, 120.0)
@@ -81,7 +81,7 @@ def test_the_result_is_json_with_every_load() -> None:
 
 
 def test_the_table_has_a_row_for_each_figure() -> None:
-    """With the spread of the rounds and what is wanted."""
+    """With the spread of the rounds and the target."""
     text = table({"bundled": figures([_round(40), _round(45)], PLAN)}, ["bundled"])
     assert len(text.splitlines()) == len(ROWS) + 2
     assert text.startswith("| figure | bundled, 2 rounds | wanted |")
@@ -90,7 +90,7 @@ def test_the_table_has_a_row_for_each_figure() -> None:
 
 @pytest.mark.parametrize("models", [["bundled"], ["bundled", "deeplabv3_resnet101"]])
 def test_the_plot_is_a_picture(tmp_path: Path, models: list[str]) -> None:
-    """One panel for each model."""
+    """A PNG with one panel for each model."""
     result = figures([_round(40)], PLAN)
     plot(dict.fromkeys(models, result), models, tmp_path / "plot.png")
     with Image.open(tmp_path / "plot.png") as picture:
@@ -99,7 +99,7 @@ def test_the_plot_is_a_picture(tmp_path: Path, models: list[str]) -> None:
 
 
 def test_a_load_that_only_some_rounds_have_is_left_out_of_the_detail() -> None:
-    """Its median would be of other rounds than its neighbours'."""
+    """Its median would be over other rounds than the others'."""
     turns = [_round(40), _round(42)]
     del turns[0].endpoints["prototype"].closed["0.3 MP", 4]
     result = json.loads(json.dumps(figures(turns, PLAN)))
@@ -108,8 +108,8 @@ def test_a_load_that_only_some_rounds_have_is_left_out_of_the_detail() -> None:
     assert result["rounds"] == 2
 
 
-def test_failed_requests_are_told_with_the_table() -> None:
-    """Of any load, the steady one too; a table without them says nothing of them."""
+def test_failed_requests_are_reported_with_the_table() -> None:
+    """Failures of any load are named; without failures there is no line."""
     turn = _round(40)
     result = figures([turn], PLAN)
     assert "without a mask" not in table({"bundled": result}, ["bundled"])

@@ -1,4 +1,4 @@
-"""Only equal work is compared: the mask of every server is checked first."""
+"""Rounds of the comparison: every server must do the same work."""
 
 import io
 import json
@@ -19,7 +19,7 @@ MASK = np.zeros((48, 64), dtype=np.uint8)
 
 
 def test_the_same_mask_passes() -> None:
-    """A few pixels may differ: int8 and f32 are not the same."""
+    """A few pixels may differ between int8 and f32."""
     other = MASK.copy()
     other[0, :5] = 15
     check("litserve", other, MASK, is_proved=True)
@@ -35,13 +35,13 @@ def test_another_mask_is_found_out() -> None:
 
 
 def test_another_size_is_found_out() -> None:
-    """Also where the weights are random."""
+    """Also with random weights."""
     with pytest.raises(BenchmarkError, match="litserve answers with a mask of"):
         check("litserve", MASK[:24], MASK, is_proved=False)
 
 
 def test_the_photographs_have_the_announced_sizes() -> None:
-    """JPEGs of 0.3, 1 and 12 megapixels, the same at each call."""
+    """JPEGs of 0.3, 1 and 12 megapixels, identical at each call."""
     made = photographs()
     assert [each.size for each in made] == list(SIZES.values())
     for photograph in made:
@@ -63,7 +63,7 @@ def test_the_form_carries_the_bytes_unchanged() -> None:
     assert rest == f"jpeg\r\n--{BOUNDARY}--\r\n".encode()
 
 
-def test_everybody_is_started_and_asked_in_their_own_way(
+def test_every_server_has_its_own_command_and_requests(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Ten servers on loopback, eleven endpoints: the product has two."""
@@ -97,8 +97,8 @@ def _asked(ms: float, *, is_newcomer: bool) -> list[tuple[str, int]]:
     return asked
 
 
-def test_everybody_is_asked_over_all_connections() -> None:
-    """Larger photographs only where they are decoded as we do."""
+def test_every_server_is_measured_over_all_connections() -> None:
+    """Larger photographs only where decoding is the same as ours."""
     usual_name, *larger = SIZES
     loads = [(usual_name, connections) for connections in (1, 2, 4, 8)]
     assert _asked(100.0, is_newcomer=True) == loads
@@ -107,6 +107,6 @@ def test_everybody_is_asked_over_all_connections() -> None:
 
 
 def test_a_slow_newcomer_is_not_asked_over_so_many_connections() -> None:
-    """Whom a single answer keeps busy for seconds; others are, however slow they are."""
+    """Only if a single response takes seconds; other servers get every load."""
     assert _asked(3000.0, is_newcomer=True) == [(usual().name, n) for n in (1, 2)]
     assert _asked(3000.0, is_newcomer=False) == _asked(100.0, is_newcomer=False)

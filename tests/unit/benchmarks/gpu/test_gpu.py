@@ -1,4 +1,4 @@
-"""What is measured on a GPU: the least that a network needs, and handlers that give masks."""
+"""The benchmark on a GPU: the roofline, and handlers that return masks."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def test_a_convolution_needs_its_products_and_its_bytes() -> None:
 
 
 def test_a_batch_reads_the_weights_once() -> None:
-    """So each of its pictures needs less."""
+    """Each of its images needs fewer bytes."""
     network = nn.Conv2d(3, 16, 1)
     one, eight = (network_cost(network, (8, 8), batch, LIMITS) for batch in (1, 8))
     assert eight.flops == one.flops
@@ -34,7 +34,7 @@ def test_a_batch_reads_the_weights_once() -> None:
 
 
 def test_depthwise_convolutions_count_one_channel_each() -> None:
-    """And where arithmetic is the slower, it decides."""
+    """Where arithmetic is slower than memory, it is the limit."""
     network = nn.Conv2d(3, 3, 3, padding=1, groups=3)
     found = network_cost(network, (5, 5), 1, Ceilings(flops=1.0, bytes=1e9))
     assert found.flops == found.seconds == 2 * (3 * 5 * 5) * (3 * 3)
@@ -42,7 +42,7 @@ def test_depthwise_convolutions_count_one_channel_each() -> None:
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_workers_photographs_are_all_answered(unpacked: Path, batch: int) -> None:
-    """Whole batches within the time, each with its mask."""
+    """Whole batches within the time, a mask for each image."""
     handler, context = SegmentationHandler(), worker_context(unpacked, None)
     handler.initialize(context)
     count = photographs_handled(handler, context, batch, 0.2)
@@ -51,7 +51,7 @@ def test_a_workers_photographs_are_all_answered(unpacked: Path, batch: int) -> N
 
 
 def test_a_refusal_is_not_counted(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would make a handler look fast."""
+    """Refusals are fast, and would inflate the rate."""
     handler, context = SegmentationHandler(), worker_context(unpacked, None)
     handler.initialize(context)
     monkeypatch.setattr(handler, "_max_pixels", 1)
@@ -60,7 +60,7 @@ def test_a_refusal_is_not_counted(unpacked: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_table_has_a_row_for_each_model() -> None:
-    """Rates from milliseconds, the best of the handlers."""
+    """Rates are computed from milliseconds; the best handler is shown."""
     found = {
         "gflop": 5.86,
         "megabytes": 127.0,
@@ -83,6 +83,6 @@ def test_the_table_has_a_row_for_each_model() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_without_a_device_nothing_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    """One line says why."""
+    """One line gives the reason."""
     assert gpu.main([]) == 1
     assert capsys.readouterr().err == "benchmarks: this needs a CUDA device\n"

@@ -1,4 +1,4 @@
-"""Every request that was sent is counted, answered or not."""
+"""The load generator: every request sent is counted, answered or not."""
 
 import http.server
 import threading
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 
 class _Server(http.server.ThreadingHTTPServer):
-    """Answers what it is told to answer."""
+    """A server with configurable responses."""
 
     daemon_threads = True
 
@@ -56,7 +56,7 @@ class _Answer(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"mask")
 
     def log_message(self, *_: object) -> None:
-        """Silent."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def _serving(status: int | None) -> Iterator[tuple[_Server, Request]]:
 
 
 def test_answers_are_counted_and_timed() -> None:
-    """As many as the server saw, with the body that was given."""
+    """As many as the server saw, with the given body."""
     with _serving(200) as (server, request):
         load = closed_loop(request, connections=2, seconds=2)
     assert len(load.latencies) == len(server.arrivals) > 20
@@ -80,7 +80,7 @@ def test_answers_are_counted_and_timed() -> None:
 
 
 def test_an_open_loop_sends_at_its_rate_whatever_the_answers() -> None:
-    """20 ms an answer would allow 50 a second to one connection; 30 are asked for."""
+    """At 20 ms a response, one connection could do 50 per second; the rate is 30."""
     with _serving(200) as (server, request):
         load = open_loop(request, rate=30, seconds=6)
     assert load.failures == 0
@@ -92,7 +92,7 @@ def test_an_open_loop_sends_at_its_rate_whatever_the_answers() -> None:
 
 @pytest.mark.parametrize("status", [503, None], ids=["refused", "cut"])
 def test_what_is_no_200_is_a_failure(status: int | None) -> None:
-    """A refusal and a broken connection; neither counts as throughput."""
+    """Refusals and broken connections do not count as throughput."""
     with _serving(status) as (server, request):
         load = closed_loop(request, connections=1, seconds=1)
     assert load.latencies == ()
@@ -101,7 +101,7 @@ def test_what_is_no_200_is_a_failure(status: int | None) -> None:
     assert server.arrivals
 
 
-def test_nobody_there_is_a_failure() -> None:
+def test_a_closed_port_is_a_failure() -> None:
     """The load ends all the same."""
     (port,) = free_ports(1)
     request = Request(f"http://127.0.0.1:{port}/", b"", "image/jpeg")
@@ -111,7 +111,7 @@ def test_nobody_there_is_a_failure() -> None:
 
 
 def test_one_answer_or_an_error() -> None:
-    """What a server answers is looked at before it is measured."""
+    """A server's response is checked before the measurement."""
     with _serving(200) as (_, request):
         assert send_once(request) == b"mask"
     with _serving(503) as (_, request), pytest.raises(LoadError, match="answers 503"):
@@ -125,7 +125,7 @@ def test_percentiles_are_of_the_answers() -> None:
 
 
 def test_two_are_asked_in_turn() -> None:
-    """One at a time, the same number of each."""
+    """One at a time, and equally often."""
     with _serving(200) as (server, request), _serving(200) as (other_server, other):
         pairs = alternately(request, other, seconds=0.1)
         assert len(pairs) == len(server.arrivals) == len(other_server.arrivals) >= LEAST_PAIRS
@@ -137,19 +137,19 @@ def test_two_are_asked_in_turn() -> None:
 
 
 def test_a_refusal_is_no_latency() -> None:
-    """It ends the comparison."""
+    """A refusal ends the comparison."""
     with _serving(200) as (_, request), _serving(503) as (_, other), pytest.raises(LoadError):
         alternately(request, other, seconds=0.1)
 
 
 def test_the_99th_percentile_is_not_passed_by_99_of_100() -> None:
-    """Of fewer than a hundred that is the greatest."""
+    """Of fewer than a hundred values it is the largest."""
     assert p99_of([float(ms) for ms in range(100, 0, -1)]) == 99.0
     assert p99_of([1.0] * 49 + [9.0]) == 9.0
 
 
 def test_a_single_request_without_answer_is_an_error_of_the_load() -> None:
-    """And not one of the library that sends it."""
+    """LoadError instead of the HTTP library's own exception."""
     with _serving(None) as (_, request), pytest.raises(LoadError, match="gives no answer"):
         send_once(request)
 

@@ -87,6 +87,6 @@ def test_a_wrong_command_says_how(
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert ("See `" if arguments else "Usage: ") + "python -m gateway.keys" in told
-    assert arguments == [] or told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert ("See `" if arguments else "Usage: ") + "python -m gateway.keys" in error
+    assert arguments == [] or error.count("\n") == 1

@@ -1,4 +1,4 @@
-"""A damaged archive is always told from a sound one."""
+"""Reading an archive's facts, and the detection of damage."""
 
 import zipfile
 from pathlib import Path
@@ -19,14 +19,14 @@ def _archive(folder: Path, content: str = '{"name": "deeplabv3", "numbers": "012
 
 
 def test_facts_are_read(tmp_path: Path) -> None:
-    """The member's JSON object."""
+    """The member's JSON object is returned."""
     assert read_facts(_archive(tmp_path), MEMBER)["name"] == "deeplabv3"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mask", [0x01, 0x80, 0xFF])
 def test_no_flipped_byte_leads_to_another_error(tmp_path: Path, mask: int) -> None:
-    """Wherever the damage is: right facts, or a DamagedArchiveError."""
+    """Wherever a byte is flipped, the facts are right or DamagedArchiveError is raised."""
     path = _archive(tmp_path)
     sound, facts = path.read_bytes(), read_facts(path, MEMBER)
     refused = 0
@@ -43,7 +43,7 @@ def test_no_flipped_byte_leads_to_another_error(tmp_path: Path, mask: int) -> No
 
 @pytest.mark.parametrize("tenths", range(10))
 def test_an_archive_cut_short_is_damaged(tmp_path: Path, tenths: int) -> None:
-    """As a full disk or a broken download leaves it."""
+    """An archive is damaged if a full disk or a broken download cut it short."""
     path = _archive(tmp_path)
     sound = path.read_bytes()
     path.write_bytes(sound[: len(sound) * tenths // 10])
@@ -53,18 +53,18 @@ def test_an_archive_cut_short_is_damaged(tmp_path: Path, tenths: int) -> None:
 
 @pytest.mark.parametrize("content", ["", "no JSON", "[]", "null", '"text"'])
 def test_facts_must_be_an_object(tmp_path: Path, content: str) -> None:
-    """Another program wrote that member."""
+    """A member with other JSON was written by another program."""
     with pytest.raises(DamagedArchiveError, match="is not a model archive"):
         read_facts(_archive(tmp_path, content), MEMBER)
 
 
 def test_a_missing_member_is_damage(tmp_path: Path) -> None:
-    """An archive of something else."""
+    """An archive without the member is one of something else."""
     with pytest.raises(DamagedArchiveError, match="is not a model archive"):
         read_facts(_archive(tmp_path), "other.json")
 
 
-def test_a_missing_file_is_told_apart(tmp_path: Path) -> None:
-    """It may only have to be built."""
+def test_a_missing_file_is_another_error(tmp_path: Path) -> None:
+    """FileNotFoundError, because the archive may only have to be built."""
     with pytest.raises(FileNotFoundError):
         read_facts(tmp_path / "none.mar", MEMBER)

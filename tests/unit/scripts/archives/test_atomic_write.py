@@ -1,4 +1,4 @@
-"""A file is whole or not there, and what cannot be written names it."""
+"""Atomic writes: the file is complete or unchanged, and errors name it."""
 
 import os
 import re
@@ -16,7 +16,7 @@ LIMIT = 4096  # bytes
 
 
 def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    """Until the end there is the one before, then nothing else beside it."""
+    """The old content stays until the end; no other file is left."""
     path = tmp_path / "state.pt"
     path.write_bytes(b"before")
     with atomic_write(path) as file:
@@ -29,7 +29,7 @@ def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
 def test_content_reaches_the_disk_before_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And then the name does: else a machine that goes off may leave an empty file."""
+    """Content, then name are flushed: otherwise a power failure may leave an empty file."""
     path, done = tmp_path / "state.pt", list[tuple[str, str]]()
     fsync, replace = os.fsync, Path.replace
 
@@ -64,7 +64,7 @@ def _write(path: Path, size: int, by: str) -> None:
 @pytest.mark.parametrize("size", [LIMIT + 1, 100 * LIMIT])
 @pytest.mark.parametrize("by", ["hand", "torch"])
 def test_a_full_disk_is_one_line_that_names_the_file(tmp_path: Path, size: int, by: str) -> None:
-    """Torch's own words would be about a position; the file before stays, the half one goes."""
+    """Torch's own message gives a position only; the old file stays, the partial one is removed."""
     path = tmp_path / "state.pt"
     path.write_bytes(b"before")
     with pytest.raises(OSError, match=re.escape(f"[Errno 27] File too large: '{path}'")):
@@ -74,7 +74,7 @@ def test_a_full_disk_is_one_line_that_names_the_file(tmp_path: Path, size: int, 
 
 
 def test_other_words_of_torchs_are_kept_in_one_line(tmp_path: Path) -> None:
-    """Where the system said nothing."""
+    """Without an error of the system, torch's message is kept, in one line."""
     path = tmp_path / "state.pt"
     expected = r"state\.pt: could not be written \(enforce fail\)$"
     with pytest.raises(OSError, match=expected), atomic_write(path):
@@ -83,14 +83,14 @@ def test_other_words_of_torchs_are_kept_in_one_line(tmp_path: Path) -> None:
 
 
 def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
-    """And is not called a failure to write."""
+    """An interruption is not reported as a failure to write."""
     with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "state.pt"):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    """By the file that was to be there."""
+    """The error names the file that was to be written there."""
     path = tmp_path / "none" / "state.pt"
     with pytest.raises(FileNotFoundError) as failed, atomic_write(path):
         pass

@@ -1,4 +1,4 @@
-"""segserve.toml holds values for flags, and nothing that no flag takes."""
+"""segserve.toml: values for flags; keys that match no flag are refused."""
 
 from pathlib import Path
 
@@ -16,31 +16,31 @@ def _folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def _built(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> list[str]:
     """The flags of the model that `segserve build` would build."""
-    told: list[str] = []
+    built: list[str] = []
 
     def build(flags: object, name: str, version: str, store: Path, *, force: bool) -> None:
-        told.extend([*flags.arguments, name, version, str(store), str(force)])  # type: ignore[attr-defined]  # ModelFlags
+        built.extend([*flags.arguments, name, version, str(store), str(force)])  # type: ignore[attr-defined]  # ModelFlags
 
     monkeypatch.setattr("scripts.build._build", build)
     assert command(*arguments)([]) == 0
-    return told
+    return built
 
 
 def test_keys_at_the_top_are_for_all_commands_and_tables_for_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A command takes those of its flags."""
+    """A command uses the keys that match its flags."""
     Path("segserve.toml").write_text(
         'device = "cpu"\nversion = "2.0"\ngateway = "http://127.0.0.1:1"\n'
         '[build]\nname = "mine"\nforce = true\n[predict]\nrender = "overlay"\n'
     )
-    told = _built(monkeypatch, "build")
-    assert told[:2] == ["--device", "cpu"]
-    assert (told[-4:-2], told[-1]) == (["mine", "2.0"], "True")
+    arguments = _built(monkeypatch, "build")
+    assert arguments[:2] == ["--device", "cpu"]
+    assert (arguments[-4:-2], arguments[-1]) == (["mine", "2.0"], "True")
 
 
 def test_a_table_comes_before_the_top(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says more."""
+    """A command's table is more specific than the top level."""
     Path("segserve.toml").write_text('version = "2.0"\n[build]\nversion = "3.0"\n')
     assert "3.0" in _built(monkeypatch, "build")
 
@@ -48,20 +48,20 @@ def test_a_table_comes_before_the_top(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_path_is_meant_from_the_folder_of_the_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Wherever the command is run."""
+    """Relative paths do not depend on the current folder."""
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "mine.toml").write_text(
         'weights = "my.pth"\nlabels = "/etc/l.json"\n[build]\nstore = "archives"\n'
     )
-    told = _built(monkeypatch, "--config", "conf/mine.toml", "build")
-    assert str(tmp_path / "conf" / "my.pth") in told
-    assert "/etc/l.json" in told
-    assert str(tmp_path / "conf" / "archives") in told
+    arguments = _built(monkeypatch, "--config", "conf/mine.toml", "build")
+    assert str(tmp_path / "conf" / "my.pth") in arguments
+    assert "/etc/l.json" in arguments
+    assert str(tmp_path / "conf" / "archives") in arguments
 
 
 @pytest.mark.parametrize("place", ["before", "after", "variable"])
 def test_another_file_can_be_named(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    """Before the command or after it; the one in the folder is left aside then."""
+    """--config is taken before or after the command, and replaces the file in the folder."""
     Path("segserve.toml").write_text('version = "2.0"\n')
     Path("other.toml").write_text('version = "4.0"\n')
     flag = ("--config", "other.toml")
@@ -74,7 +74,7 @@ def test_another_file_can_be_named(monkeypatch: pytest.MonkeyPatch, place: str) 
 def test_without_a_file_in_the_folder_that_of_the_checkout_counts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Else there is none, which is no error."""
+    """Without either there is no configuration, which is no error."""
     monkeypatch.setattr("scripts.cli.config.ROOT", tmp_path / "checkout")
     assert find().path is None
     (tmp_path / "checkout").mkdir()
@@ -100,7 +100,7 @@ def test_without_a_file_in_the_folder_that_of_the_checkout_counts(
 def test_what_no_flag_takes_is_refused_in_one_line(
     text: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It names the file, the key, and the keys that there are."""
+    """The line names the file, the key, and the known keys."""
     Path("segserve.toml").write_text(text)
     assert command("build")([]) == 1
     line = capsys.readouterr().err
@@ -121,22 +121,22 @@ def test_what_no_flag_takes_is_refused_in_one_line(
 def test_a_command_of_a_group_has_a_table_of_its_own(
     text: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As it stands on the command line, with a point between."""
+    """The table is named like the command, with a dot between the words."""
     Path("segserve.toml").write_text(text)
     assert command("versions")(["add", "a.mar"]) == 1
     assert words in capsys.readouterr().err
 
 
 def test_a_bad_file_does_not_keep_the_help_away(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where else would one read what may stand in it?"""
+    """The help documents what may be in the file."""
     Path("segserve.toml").write_text("nonsense")
     assert command("build")(["--help"]) == 0
     assert "Usage: segserve build" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("content", "words"), [(None, "No such file"), (b"\xff\xfe", "not UTF-8")])
-def test_a_file_that_cannot_be_read_is_told(content: bytes | None, words: str) -> None:
-    """With its name."""
+def test_a_file_that_cannot_be_read_is_an_error(content: bytes | None, words: str) -> None:
+    """The error names the file."""
     path = Path("some.toml")
     if content is not None:
         path.write_bytes(content)
@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_read_is_told(content: bytes | None, words: str) -
 def test_the_versions_look_where_the_file_has_the_product_listen(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The table [serve] is about the product, for every command; a variable comes before it."""
+    """[serve] describes the product to every command; a variable takes precedence."""
     Path("segserve.toml").write_text("[serve]\nmanagement-port = 1\n")
     assert command("versions")(["list"]) == 1
     assert "at http://127.0.0.1:1 is not there" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A value comes from the flag, else from the variable, else from the file, else by default."""
+"""Precedence of values: flag, variable, file, default."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,16 +18,16 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Served:
     monkeypatch.chdir(tmp_path)
     for name in FORMER:
         monkeypatch.delenv(name, raising=False)
-    told: dict[str, object] = {}
+    received: dict[str, object] = {}
 
     def serve(settings: object, version: str, build: list[str]) -> None:
-        told.update({**dict(settings), "version": version, "build": build})  # type: ignore[call-overload]  # pydantic's are pairs
+        received.update({**dict(settings), "version": version, "build": build})  # type: ignore[call-overload]  # pydantic's are pairs
 
     monkeypatch.setattr("scripts.launch.supervisor.serve", serve)
 
     def run(arguments: list[str]) -> dict[str, object]:
         assert command("serve")(arguments) == 0
-        return told
+        return received
 
     return run
 
@@ -45,7 +45,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Served:
 def test_the_flag_comes_first_then_the_variable_then_the_file(
     served: Served, monkeypatch: pytest.MonkeyPatch, places: tuple[str, ...], port: int
 ) -> None:
-    """And the default last."""
+    """The default comes last."""
     if "file" in places:
         Path("segserve.toml").write_text("[serve]\ngateway-port = 9001\n")
     if "variable" in places:
@@ -71,22 +71,22 @@ def test_a_former_name_works_with_one_line_of_warning(
     names: list[str],
     line: str,
 ) -> None:
-    """However many are used."""
+    """There is one line for any number of former names."""
     for name in names:
         monkeypatch.setenv(name, {"VERSION": "2.0", "DEVICE": "cpu"}[name])
     assert served([])["version"] == "2.0"
     assert capsys.readouterr().err == f"segserve: {line}; the old name still works\n"
 
 
-def test_every_former_name_is_heard(
+def test_every_former_name_is_accepted(
     served: Served, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of all that `make run` took."""
+    """All former variables of `make run` still work."""
     values = ("deeplabv3_resnet50", "/w.pth", "/l.json", "3.0", "cpu", "fp32")
     for name, value in zip(FORMER, values, strict=True):
         monkeypatch.setenv(name, value)
-    told = served([])
-    given = [str(each) for each in (*told["build"], told["version"])]  # type: ignore[misc]  # a list
+    received = served([])
+    given = [str(each) for each in (*received["build"], received["version"])]  # type: ignore[misc]  # a list
     assert set(values) <= set(given)
     warning = capsys.readouterr().err
     assert [name for name in FORMER if f"{name} is now SEGSERVE_{name}" not in warning] == []
@@ -100,7 +100,7 @@ def test_a_former_name_that_has_no_say_is_not_mentioned(
     capsys: pytest.CaptureFixture[str],
     how: str,
 ) -> None:
-    """The new name wins, and so does the flag; many machines have a variable VERSION."""
+    """No warning if the new name or the flag is set; many machines have a variable VERSION."""
     monkeypatch.setenv("VERSION", "" if how == "empty" else "7.0")
     if how == "variable":
         monkeypatch.setenv("SEGSERVE_VERSION", "2.0")
@@ -134,7 +134,7 @@ def test_an_error_says_where_the_value_came_from(
     place: str,
     words: str,
 ) -> None:
-    """Otherwise it would be looked for in the wrong place."""
+    """An error names the variable or the file that the value came from."""
     monkeypatch.chdir(tmp_path)
     if place == "variable":
         monkeypatch.setenv("SEGSERVE_DEVICE", "gpu")
@@ -147,7 +147,7 @@ def test_an_error_says_where_the_value_came_from(
 def test_what_serve_cannot_run_with_is_no_slip_of_the_command_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit status 1, as for a port in use; a service manager tells the two apart."""
+    """Exit status 1, as for a port in use: a service manager distinguishes it from usage errors."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEGSERVE_SERVE_WORKERS", "many")
     assert command("serve")([]) == 1
@@ -157,7 +157,7 @@ def test_what_serve_cannot_run_with_is_no_slip_of_the_command_line(
 
 
 def test_what_is_shared_has_a_variable_without_a_command() -> None:
-    """The list of keys that may stand at the top of the file is complete."""
+    """The list of keys for the top level of the file is complete."""
     found = set()
     for ctx in contexts():
         for each in options_of(ctx):

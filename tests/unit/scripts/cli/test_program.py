@@ -1,4 +1,4 @@
-"""The program shows its help at once, teaches by examples, and fails in one line."""
+"""The program: fast help, examples that parse, and failures in one line."""
 
 import re
 import resource
@@ -35,7 +35,7 @@ def _run(*arguments: str, code: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def test_the_help_comes_at_once() -> None:
-    """In seconds of processor time, as others use the machine too."""
+    """Measured in CPU time, because the machine may be busy."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = _run("--help")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -45,7 +45,7 @@ def test_the_help_comes_at_once() -> None:
 
 
 def test_the_help_imports_nothing_heavy() -> None:
-    """Nor do the names of the commands, for which a shell asks at each tab."""
+    """Nor does the completion of command names, which runs at each tab."""
     code = (
         "import sys; from scripts.__main__ import program\n"
         "program.main(['--help'], standalone_mode=False)\n"
@@ -55,7 +55,7 @@ def test_the_help_imports_nothing_heavy() -> None:
 
 
 def test_the_help_says_how_to_complete_in_a_shell() -> None:
-    """For bash and zsh."""
+    """The help names bash and zsh."""
     printed = _run("--help").stdout
     for shell in ("bash", "zsh"):
         assert f'eval "$(_SEGSERVE_COMPLETE={shell}_source segserve)"' in printed
@@ -63,7 +63,7 @@ def test_the_help_says_how_to_complete_in_a_shell() -> None:
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_the_table_says_what_the_command_says(name: str) -> None:
-    """Its first sentence; the table is there so that it need not be imported."""
+    """The table repeats a command's first sentence, so that its module need not be imported."""
     found = program.get_command(click.Context(program), name)
     assert found is not None
     assert found.name == name
@@ -71,14 +71,14 @@ def test_the_table_says_what_the_command_says(name: str) -> None:
 
 
 def test_every_command_has_a_place_in_the_folder_and_in_the_table() -> None:
-    """A file that the table forgets would be a command that cannot be run."""
+    """A module without an entry in the table would be a command that cannot be run."""
     files = {path.stem for path in (ROOT / "scripts").glob("[a-z]*.py")}
     assert files == set(ENTRIES)
 
 
 @pytest.mark.parametrize("ctx", CONTEXTS, ids=NAMES)
 def test_every_command_teaches(ctx: click.Context) -> None:
-    """A sentence, an example, and a sentence for each flag and argument."""
+    """The help has a description, an example, and a sentence for each flag and argument."""
     assert re.match(r"[A-Z].*\.", ctx.command.help or "")
     assert "Example" in (ctx.command.epilog or "")
     for each in ctx.command.params:
@@ -89,7 +89,7 @@ def test_every_command_teaches(ctx: click.Context) -> None:
 
 @pytest.mark.parametrize("ctx", CONTEXTS, ids=NAMES)
 def test_every_example_can_be_run(ctx: click.Context) -> None:
-    """Its flags exist and take their values; files need not be there."""
+    """The flags of each example exist and accept their values; its files need not exist."""
     epilog = ctx.command.epilog or ""
     examples = [line.strip() for line in epilog.splitlines() if line.startswith("  segserve ")]
     assert examples
@@ -99,7 +99,7 @@ def test_every_example_can_be_run(ctx: click.Context) -> None:
 
 
 def _parse(words: list[str]) -> None:
-    """As the program does it, without doing anything."""
+    """Parse a command line as the program does, without running the command."""
     ctx = click.Context(program, info_name="segserve", **program.context_settings)
     found: click.Command = program
     while isinstance(found, click.Group):
@@ -114,7 +114,7 @@ def _parse(words: list[str]) -> None:
 
 @pytest.mark.parametrize("ctx", CONTEXTS, ids=NAMES)
 def test_the_help_shows_defaults_and_variables(ctx: click.Context) -> None:
-    """Of every flag, so that no other page is needed."""
+    """Every flag shows its default and its variable."""
     shown = re.sub(r"\s+", "", ctx.get_help())
     for each in options_of(ctx):
         if each.name != "help":
@@ -127,7 +127,7 @@ def test_the_help_shows_defaults_and_variables(ctx: click.Context) -> None:
 
 @pytest.mark.parametrize("ctx", CONTEXTS, ids=NAMES)
 def test_a_flag_and_its_variable_have_one_name(ctx: click.Context) -> None:
-    """SEGSERVE_<FLAG> where it means the same in several commands, else with the command's name."""
+    """SEGSERVE_<FLAG> for shared flags, otherwise with the command's name."""
     words = ctx.command_path.upper().replace("-", "_").replace(" ", "_")
     for each in options_of(ctx):
         if each.name != "help":
@@ -152,7 +152,7 @@ def test_a_flag_and_its_variable_have_one_name(ctx: click.Context) -> None:
 def test_a_slip_of_the_command_line_is_one_line(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It says where the help is; exit status 2."""
+    """A usage error names the help and exits with status 2."""
     assert command(*arguments)([]) == 2
     line = capsys.readouterr().err
     assert line.startswith("segserve: ")
@@ -162,7 +162,7 @@ def test_a_slip_of_the_command_line_is_one_line(
 
 
 class _Work(Program):
-    """A program whose one command fails."""
+    """A program whose only command fails."""
 
     def __init__(self, failure: BaseException) -> None:
         super().__init__(entries={"work": Entry("nowhere", "Work.", "train")})
@@ -192,7 +192,7 @@ class _Work(Program):
 def test_a_failure_is_one_line(
     failure: BaseException, status: int, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And an exit status; no traceback."""
+    """A failure has an exit status and no traceback."""
 
     with pytest.raises(SystemExit) as ended:
         _Work(failure).main(["work"])
@@ -201,7 +201,7 @@ def test_a_failure_is_one_line(
 
 
 def test_a_reader_that_goes_away_is_no_traceback() -> None:
-    """`segserve versions list | head -0`, for instance."""
+    """A closed pipe, as in `segserve versions list | head -0`, causes no traceback."""
     code = "import os,sys; from scripts.__main__ import program; os.close(0)\n"
     code += "r,w=os.pipe(); os.close(r); os.dup2(w,1); program.main(['--help'])"
     done = _run(code=code)
@@ -212,7 +212,7 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
 def test_the_version_of_a_model_is_not_that_of_the_program(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """SEGSERVE_VERSION is for `segserve build`."""
+    """SEGSERVE_VERSION is the model's version in `segserve build`."""
     monkeypatch.setenv("SEGSERVE_VERSION", "2.0")
     assert command("bench")(["--help"]) == 0
     assert "Usage: segserve bench" in capsys.readouterr().out
@@ -222,7 +222,7 @@ def test_the_version_of_a_model_is_not_that_of_the_program(
 
 @pytest.mark.slow
 def test_in_a_container_the_folder_scripts_is_enough(tmp_path: Path) -> None:
-    """The serving image has neither the handler nor the gateway: its command is for versions."""
+    """The serving image has neither handler nor gateway: only `versions` runs there."""
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
     code = (
         "import sys; from scripts.__main__ import program\n"

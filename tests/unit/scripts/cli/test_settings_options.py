@@ -1,4 +1,4 @@
-"""Each setting of the product is a flag, whose name, default and sentence stand in one place."""
+"""Flags derived from the settings: name, default and description."""
 
 import click
 import pytest
@@ -11,7 +11,7 @@ OPTIONS = {each.name: each for each in serve.params if isinstance(each, click.Op
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_a_setting_is_a_flag(name: str) -> None:
-    """With the field's default and sentence."""
+    """The flag has the field's default and description."""
     option, field = OPTIONS[name], Settings.model_fields[name]
     assert option.opts[0] == f"--{name.replace('_', '-')}"
     assert option.default == field.get_default(call_default_factory=True)
@@ -28,6 +28,6 @@ def test_a_setting_is_a_flag(name: str) -> None:
     ],
 )
 def test_a_value_is_checked_as_the_setting_is(flag: str, value: str, words: str) -> None:
-    """In pydantic's words."""
+    """An invalid value gives pydantic's message."""
     with pytest.raises(click.BadParameter, match=words):
         serve.make_context("serve", [flag, value], click.Context(click.Group("segserve")))

@@ -1,4 +1,4 @@
-"""Pasted objects have exact masks, and nothing that was there before changes."""
+"""Copy-paste augmentation: exact masks for pasted objects, the originals unchanged."""
 
 import io
 import json
@@ -26,7 +26,7 @@ def _never(_: bytes) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
 
 
 def _cutout(path: Path, size: tuple[int, int] = (60, 40), margin: int = 10) -> Path:
-    """A red rectangle in the middle of nothing."""
+    """A red rectangle on a transparent background."""
     picture = Image.new("RGBA", (size[0] + 2 * margin, size[1] + 2 * margin))
     picture.paste((255, 0, 0, 255), (margin, margin, margin + size[0], margin + size[1]))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def _cutout(path: Path, size: tuple[int, int] = (60, 40), margin: int = 10) -> P
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three pictures, one of them empty, one with a trusted mask."""
+    """Three images: one without objects, one with a trusted mask."""
     data = make(tmp_path / "data", 3)
     first = list_pairs(data)[0]
     Image.fromarray(np.zeros_like(first.read_mask())).save(first.mask)
@@ -45,13 +45,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_cutout_is_cut_to_what_is_visible(tmp_path: Path) -> None:
-    """Its own alpha is taken as it is."""
+    """The file's own alpha is used."""
     cutout = read_cutout(_cutout(tmp_path / "cow.png"), _never)
     assert (cutout.mode, cutout.size) == ("RGBA", (60, 40))
 
 
 def test_an_opaque_photograph_is_cut_out_by_what_was_found_in_it(tmp_path: Path) -> None:
-    """Whatever class it was taken for."""
+    """An opaque image is cut out by its predicted objects, of any class."""
     Image.new("RGB", (80, 60), "red").save(tmp_path / "photograph.png")
     ids = np.zeros((60, 80), dtype=np.uint8)
     ids[20:40, 30:70] = 12
@@ -61,7 +61,7 @@ def test_an_opaque_photograph_is_cut_out_by_what_was_found_in_it(tmp_path: Path)
 
 
 def test_a_photograph_that_lies_on_its_side_is_turned_upright(tmp_path: Path) -> None:
-    """Phones store portraits so; the network is shown the same picture that is cut out."""
+    """EXIF orientation is applied to the image and to the network's input alike."""
     stored = Image.new("RGB", (80, 60), "blue")
     stored.paste("red", (0, 0, 40, 60))  # its left half is the upright picture's upper one
     exif = Image.Exif()
@@ -80,7 +80,7 @@ def test_a_photograph_that_lies_on_its_side_is_turned_upright(tmp_path: Path) ->
 
 @pytest.mark.parametrize("alpha", [0, 10])
 def test_nothing_to_see_is_an_error(tmp_path: Path, alpha: int) -> None:
-    """The file is named."""
+    """The error names the file."""
     Image.new("RGBA", (8, 8), (255, 0, 0, alpha)).save(tmp_path / "empty.png")
     with pytest.raises(DataError, match=r"empty\.png: there is no object"):
         read_cutout(tmp_path / "empty.png", _never)
@@ -88,7 +88,7 @@ def test_nothing_to_see_is_an_error(tmp_path: Path, alpha: int) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_the_mask_is_where_the_object_is(seed: int) -> None:
-    """Red pixels have the class, green ones none, and what is between the two is ignored."""
+    """Red pixels have the class, green ones none, and blended ones are ignored."""
     cutout, ground = (
         Image.new("RGBA", (30, 20), (255, 0, 0, 255)),
         Image.new("RGB", (90, 60), "lime"),
@@ -103,7 +103,7 @@ def test_the_mask_is_where_the_object_is(seed: int) -> None:
 
 
 def test_the_folder_is_copied_and_added_to(folder: Path, tmp_path: Path) -> None:
-    """The new masks are trusted, and the same each time."""
+    """The new masks are trusted, and identical in each run."""
     _cutout(tmp_path / "stamps" / "cow.png")
     table = {"cow": ["cow.png"], "background": ["cow.png"]}
     outputs = [tmp_path / name for name in ("one", "two")]
@@ -128,7 +128,7 @@ def test_the_folder_is_copied_and_added_to(folder: Path, tmp_path: Path) -> None
 def test_the_list_of_trusted_masks_may_lack_its_last_end_of_line(
     folder: Path, tmp_path: Path, before: str, kept: set[str]
 ) -> None:
-    """Every name has a line of its own afterwards, and an empty list gets no empty line."""
+    """Each name gets a line of its own, and an empty list gets no empty line."""
     (folder / TRUSTED).write_text(before)
     _cutout(tmp_path / "cow.png")
     add_cutouts(folder, {"cow": ["cow.png"]}, tmp_path, tmp_path / "out", each=1)
@@ -153,7 +153,7 @@ def test_the_list_of_trusted_masks_may_lack_its_last_end_of_line(
 def test_a_wrong_table_is_one_line(
     folder: Path, tmp_path: Path, table: object, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit status 1 and what is wrong, before anything is written."""
+    """Exit status 1 and the reason, before anything is written."""
     (tmp_path / "table.json").write_text(json.dumps(table))
     options = ["--data", str(folder), "--table", str(tmp_path / "table.json")]
     options += ["--root", str(EXAMPLES), "--output", str(tmp_path / "out")]
@@ -165,7 +165,7 @@ def test_a_wrong_table_is_one_line(
 
 
 def test_a_folder_without_room_is_an_error(tmp_path: Path) -> None:
-    """Every picture has an object already."""
+    """Every image contains an object already."""
     data = make(tmp_path / "data", 2)
     for pair in list_pairs(data):
         Image.fromarray(np.full_like(pair.read_mask(), 7)).save(pair.mask)

@@ -1,4 +1,4 @@
-"""A sample shows a part of its picture, and its ids stay where their pixels are."""
+"""Augmented samples: the class ids stay aligned with their pixels."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def _samples(how: Augmentation, count: int = 40) -> list[Sample]:
 
 
 def test_a_sample_has_the_wanted_size() -> None:
-    """And the types that the network is fed with."""
+    """The sample has the size and types of the network's input."""
     for sample in _samples(PLAIN, 5):
         assert sample.image.shape == (65, 65, 3)
         assert sample.ids.shape == (65, 65)
@@ -30,7 +30,7 @@ def test_a_sample_has_the_wanted_size() -> None:
 
 
 def test_the_ids_lie_on_their_pixels() -> None:
-    """Whatever is scaled, cut and flipped: red is red."""
+    """After scaling, cropping and flipping, red pixels still have the red class."""
     samples = _samples(PLAIN)
     for sample in samples:
         known = (sample.ids != 255) & (sample.image != FILL).any(axis=2)
@@ -40,7 +40,7 @@ def test_the_ids_lie_on_their_pixels() -> None:
 
 
 def test_ids_are_never_mixed() -> None:
-    """Nearest only: no id appears that the mask does not have."""
+    """Ids are resized by NEAREST: no id appears that the mask does not have."""
     assert {int(index) for each in _samples(PLAIN) for index in np.unique(each.ids)} == {
         0,
         RED,
@@ -49,7 +49,7 @@ def test_ids_are_never_mixed() -> None:
 
 
 def test_what_lies_outside_is_ignored() -> None:
-    """A picture that is smaller than the sample leaves a border of 255."""
+    """An image smaller than the sample gets a border of 255."""
     small = Augmentation(size=129, long_side=96, scale=(0.5, 0.5), stretch=1.0, colour=0, grey=0)
     for sample in _samples(small, 5):
         outside = (sample.image == FILL).all(axis=2)
@@ -58,7 +58,7 @@ def test_what_lies_outside_is_ignored() -> None:
 
 
 def test_the_focus_brings_the_wanted_class_in() -> None:
-    """A rare object is not cut away in most of the samples."""
+    """Most samples contain the rare object that they were drawn for."""
     close = Augmentation(size=33, long_side=384, scale=(1, 1), focus=1.0)
     far = Augmentation(size=33, long_side=384, scale=(1, 1), focus=0.0)
     seen = [np.mean([(each.ids == RED).any() for each in _samples(how)]) for how in (close, far)]
@@ -66,7 +66,7 @@ def test_the_focus_brings_the_wanted_class_in() -> None:
 
 
 def test_colours_change() -> None:
-    """Brightness, contrast, saturation, sometimes no colour at all."""
+    """Brightness, contrast and saturation vary; some samples are grey."""
     colourful = Augmentation(size=65, long_side=96, colour=0.5, grey=0.5)
     samples = _samples(colourful, 12)
     assert any(np.ptp(each.image.astype(int), axis=2).max() == 0 for each in samples)
@@ -74,7 +74,7 @@ def test_colours_change() -> None:
 
 
 def test_the_same_numbers_give_the_same_sample() -> None:
-    """The seed decides everything."""
+    """The seed determines the sample."""
     first, second = _samples(Augmentation(65, 96), 3), _samples(Augmentation(65, 96), 3)
     for one, other in zip(first, second, strict=True):
         assert np.array_equal(one.image, other.image)
@@ -82,7 +82,7 @@ def test_the_same_numbers_give_the_same_sample() -> None:
 
 
 def test_a_class_that_the_picture_does_not_show_is_no_error() -> None:
-    """The sample is cut anywhere."""
+    """If the image lacks the class, the crop is placed at random."""
     picture, ids = draw(0, GREY)
     sample = cut(picture, ids, RED, PLAIN, np.random.default_rng(0))
     assert RED not in sample.ids
@@ -90,7 +90,7 @@ def test_a_class_that_the_picture_does_not_show_is_no_error() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 300), (300, 2)])
 def test_extreme_pictures_give_samples(size: tuple[int, int]) -> None:
-    """One pixel, a line."""
+    """One pixel and a single line are large enough."""
     ids = np.full((size[1], size[0]), RED, dtype=np.uint8)
     picture = Image.new("RGB", size, COLOURS[RED])
     for seed in range(20):
@@ -99,7 +99,7 @@ def test_extreme_pictures_give_samples(size: tuple[int, int]) -> None:
 
 
 def test_an_object_is_pasted_with_its_ids() -> None:
-    """Only the object: what surrounds it stays at home."""
+    """Only the object is pasted, without its surroundings."""
     under = Sample(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8))
     ids = np.zeros((4, 4), np.uint8)
     ids[1:3, 1:3] = RED

@@ -1,4 +1,4 @@
-"""An object keeps its class unless the classifier is sure that it is something else."""
+"""The filter of pseudo-labels: objects that the classifier contradicts are renamed or ignored."""
 
 from pathlib import Path
 
@@ -28,12 +28,12 @@ GOLDEN = Path(__file__).parents[3] / "e2e" / "golden" / "cat.png"
 
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
-    """The real one, from its package."""
+    """The real classifier, from its package."""
     return Classifier()
 
 
 def _confidence(**shares: float) -> Tensor:
-    """The rest is spread over all classes."""
+    """Confidences: the given ones, the rest spread over all classes."""
     named = {globals()[name.upper()]: share for name, share in shares.items()}
     rest = (1 - sum(named.values())) / 1000
     confidence = torch.full((1000,), rest)
@@ -59,13 +59,13 @@ def _confidence(**shares: float) -> Tensor:
         ("dog", {"tabby": 0.95}, "cat"),
     ],
 )
-def test_the_opinion(name: str, shares: dict[str, float], expected: str | None) -> None:
-    """Things may lie beside others, animals must be recognised, and unsure means unchanged."""
+def test_the_verdict(name: str, shares: dict[str, float], expected: str | None) -> None:
+    """Objects may lie beside others, animals must be recognised, and doubt changes nothing."""
     assert verdict_on(name, _confidence(**shares)) == expected
 
 
 def test_the_tables_fit_the_labels() -> None:
-    """Every name is Pascal VOC's; people and tables, which ImageNet lacks, are left alone."""
+    """Every name is one of Pascal VOC's; people and tables, which ImageNet lacks, are exempt."""
     assert set(voc_ids()) - set(OWN) == {"background", "person", "diningtable"}
     assert set(BESIDE) < set(OWN)
     assert set(OWN) >= ANIMALS
@@ -75,7 +75,7 @@ def test_the_tables_fit_the_labels() -> None:
 
 
 def test_the_classifier_knows_a_cat(classifier: Classifier) -> None:
-    """So weights, normalisation and the table of classes fit each other."""
+    """Weights, normalisation and the table of classes agree."""
     photograph = Image.open(EXAMPLES / "cat.jpg").convert("RGB").resize((224, 224))
     confidence = classifier([photograph])
     assert confidence.shape == (1000,)
@@ -85,7 +85,7 @@ def test_the_classifier_knows_a_cat(classifier: Classifier) -> None:
 
 @pytest.mark.parametrize("wrong", ["dog", "tvmonitor"])
 def test_a_wrong_mask_is_mended(classifier: Classifier, tmp_path: Path, wrong: str) -> None:
-    """A cat that was called a dog is a cat again; one that was called a screen is nothing."""
+    """A cat labelled as a dog becomes a cat; one labelled as a screen is ignored."""
     ids_of = voc_ids()
     truth = np.asarray(Image.open(GOLDEN)) == ids_of["cat"]
     mask = np.where(truth, ids_of[wrong], 0).astype(np.uint8)
@@ -99,7 +99,7 @@ def test_a_wrong_mask_is_mended(classifier: Classifier, tmp_path: Path, wrong: s
 
 
 def test_small_objects_are_not_asked_about(classifier: Classifier, tmp_path: Path) -> None:
-    """They are too small to be recognised."""
+    """Small objects cannot be recognised, and keep their label."""
     mask = np.zeros((80, 96), dtype=np.uint8)
     mask[:5, :5] = voc_ids()["tvmonitor"]
     write(tmp_path, "p", Image.new("RGB", (96, 80)), mask)
@@ -110,7 +110,7 @@ def test_small_objects_are_not_asked_about(classifier: Classifier, tmp_path: Pat
 
 
 def test_what_people_drew_stays(tmp_path: Path) -> None:
-    """The pictures in real.txt are copied as they are, and so is the list."""
+    """The images in real.txt are copied unchanged, and so is the list."""
     data, output = make(tmp_path / "data", 3), tmp_path / "out"
     (data / "real.txt").write_text("p00\np01\np02\n")
     assert filter_folder(data, output) == {}
@@ -124,7 +124,7 @@ def test_what_people_drew_stays(tmp_path: Path) -> None:
 def test_the_command_says_what_became_of_the_objects(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A row for each class."""
+    """The output has a row for each class."""
     data = make(tmp_path / "data", 2)
     assert main(["--data", str(data), "--output", str(tmp_path / "out")]) == 0
     rows = capsys.readouterr().out.splitlines()
@@ -133,7 +133,7 @@ def test_the_command_says_what_became_of_the_objects(
 
 
 def test_a_missing_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """1, for people and for make."""
+    """Exit status 1 and one line on standard error."""
     arguments = ["--data", str(tmp_path / "none"), "--output", str(tmp_path / "out")]
     assert main(arguments) == 1
     assert "none/JPEGImages: there is no such folder" in capsys.readouterr().err

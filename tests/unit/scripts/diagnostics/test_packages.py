@@ -1,4 +1,4 @@
-"""The installed packages are compared with the pinned ones."""
+"""Checks of the installed packages against the pinned versions."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -15,20 +15,20 @@ def _file(folder: Path, *lines: str) -> Path:
 
 
 def test_every_pin_is_read(tmp_path: Path) -> None:
-    """With and without extras."""
+    """Pins are read with and without extras."""
     file = _file(tmp_path, "click==8.5.1", "tritonclient[http]==2.67.0")
     assert read_pins(file) == [("click", "8.5.1"), ("tritonclient", "2.67.0")]
 
 
 def test_what_is_as_pinned_is_well(tmp_path: Path) -> None:
-    """A build's local version does not matter: 2.13.0+cpu is 2.13.0."""
+    """The local part of a version is ignored: 2.13.0+cpu is 2.13.0."""
     torch = version("torch").split("+")[0]
     file = _file(tmp_path, f"click=={version('click')}", f"torch=={torch}")
     assert check_part(file, wrong).level is Level.OK
 
 
-def test_what_is_missing_or_another_version_is_told(tmp_path: Path) -> None:
-    """With the command that installs it."""
+def test_what_is_missing_or_another_version_is_reported(tmp_path: Path) -> None:
+    """The finding has the command that installs it."""
     finding = check_part(_file(tmp_path, "click==0.1", "no-such-package==1.0"), wrong)
     assert finding.level is Level.WRONG
     assert f"click is {version('click')}, not 0.1, no-such-package is missing; " in finding.text
@@ -36,13 +36,13 @@ def test_what_is_missing_or_another_version_is_told(tmp_path: Path) -> None:
 
 
 def test_a_long_list_is_cut(tmp_path: Path) -> None:
-    """One line."""
+    """The finding stays one line."""
     finding = check_part(_file(tmp_path, *(f"none-{index}==1" for index in range(30))), note)
     assert "none-3 is missing and 26 more" in finding.text
 
 
-def test_parts_that_not_everybody_needs_are_notes_only(tmp_path: Path) -> None:
-    """Without the packages of the training the product runs."""
+def test_optional_parts_are_notes_only(tmp_path: Path) -> None:
+    """The product runs without the packages for training."""
     for part in (*NEEDED, *OPTIONAL, "constraints"):
         _file(tmp_path, "no-such-package==1.0").rename(
             tmp_path / "deploy" / "requirements" / f"{part}.txt"
@@ -55,11 +55,11 @@ def test_parts_that_not_everybody_needs_are_notes_only(tmp_path: Path) -> None:
 
 
 def test_without_the_files_nothing_is_said_to_be_wrong(tmp_path: Path) -> None:
-    """In a container, for instance."""
+    """A container has no requirements files."""
     (finding,) = check_packages(tmp_path / "none")
     assert finding.level is Level.NOTE
 
 
 def test_this_environment_is_sound() -> None:
-    """The tests run in what is pinned."""
+    """The tests run with the pinned versions."""
     assert [each.text for each in check_packages() if each.level is Level.WRONG] == []

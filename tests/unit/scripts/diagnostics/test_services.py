@@ -1,4 +1,4 @@
-"""A port is free, in use by the product, or wrong."""
+"""Checks of the ports: free, in use by the product, or wrong."""
 
 import json
 import socket
@@ -31,14 +31,14 @@ def _last(settings: Settings) -> Finding:
 
 
 def test_free_ports_are_well() -> None:
-    """And that nothing runs is a note, with the command that starts it."""
+    """That the product does not run is a note with the command that starts it."""
     assert _wrong(_settings()) == []
     assert _last(_settings()).level is Level.NOTE
     assert "`segserve serve` starts it" in _last(_settings()).text
 
 
 def test_a_port_that_another_program_has_is_wrong() -> None:
-    """The flag that chooses another is named."""
+    """The finding names the flag that chooses another port."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
@@ -51,7 +51,7 @@ def test_a_port_that_another_program_has_is_wrong() -> None:
 
 @pytest.fixture(params=[200, 503])
 def gateway(request: pytest.FixtureRequest) -> Iterator[tuple[int, int]]:
-    """(port, status of /readyz) of what answers as the gateway does."""
+    """(port, status of /readyz) of a server that answers like the gateway."""
     ready = json.dumps({"model": "deeplabv3", "version": "1.0", "detail": "No worker."})
 
     class Gateway(BaseHTTPRequestHandler):
@@ -72,7 +72,7 @@ def gateway(request: pytest.FixtureRequest) -> Iterator[tuple[int, int]]:
 
 @pytest.mark.usefixtures("absent_proxy")
 def test_the_running_product_may_have_its_ports(gateway: tuple[int, int]) -> None:
-    """Whether its model answers is another matter."""
+    """Whether its model answers is a separate finding."""
     port, status = gateway
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
@@ -89,7 +89,7 @@ def test_the_running_product_may_have_its_ports(gateway: tuple[int, int]) -> Non
 
 
 def test_another_web_server_is_not_taken_for_the_gateway() -> None:
-    """Its port is in use by another program."""
+    """A port of another program is wrong."""
 
     class Other(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name is http.server's

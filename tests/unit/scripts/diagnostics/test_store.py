@@ -1,4 +1,4 @@
-"""Archives are sound, or the line says which is not."""
+"""Checks of the model store: each archive is sound, or its finding says what is wrong."""
 
 import json
 import zipfile
@@ -18,7 +18,7 @@ def _archive(folder: Path, manifest: object) -> Path:
 
 
 def test_a_sound_archive_is_named_with_its_version(tmp_path: Path) -> None:
-    """As its manifest has it."""
+    """The version is the manifest's."""
     _archive(tmp_path, {"model": {"modelName": "deeplabv3", "modelVersion": "1.0"}})
     (finding,) = check_store(tmp_path)
     assert (finding.level, finding.text) == (
@@ -29,13 +29,13 @@ def test_a_sound_archive_is_named_with_its_version(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("manifest", [{}, {"model": []}, {"model": {}}, {"model": None}])
 def test_a_manifest_that_names_no_version_is_wrong(tmp_path: Path, manifest: object) -> None:
-    """And no traceback."""
+    """The finding is one line, not a traceback."""
     finding = check_archive(_archive(tmp_path, manifest))
     assert finding.level is Level.WRONG
 
 
 def test_a_damaged_archive_is_wrong(tmp_path: Path) -> None:
-    """With what mends it."""
+    """The finding says how to repair it."""
     path = _archive(tmp_path, {"model": {}})
     path.write_bytes(path.read_bytes()[:-9])
     finding = check_archive(path)
@@ -44,7 +44,7 @@ def test_a_damaged_archive_is_wrong(tmp_path: Path) -> None:
 
 
 def test_a_store_without_archives_is_a_note(tmp_path: Path) -> None:
-    """So is one that is not there yet."""
+    """A store that does not exist yet is a note too."""
     for store in (tmp_path, tmp_path / "none"):
         (finding,) = check_store(store)
         assert finding.level is Level.NOTE
@@ -52,7 +52,7 @@ def test_a_store_without_archives_is_a_note(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_a_file_is_wrong(tmp_path: Path) -> None:
-    """Nothing could be built there."""
+    """Nothing can be built there."""
     (tmp_path / "store").touch()
     (finding,) = check_store(tmp_path / "store")
     assert finding.level is Level.WRONG

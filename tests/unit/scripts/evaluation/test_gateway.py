@@ -1,4 +1,4 @@
-"""The gateway is asked as any client asks it, again when it is busy, and its errors are told."""
+"""The predictor that uses the gateway: public API, retries while busy, errors with its message."""
 
 import io
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def _mask(_: httpx.Request) -> httpx.Response:
 
 
 class Served:
-    """What the gateway answers, and what it was asked."""
+    """The gateway's responses, and the requests it got."""
 
     def __init__(self, mask: Answer = _mask):
         self.asked: list[httpx.Request] = []
@@ -50,7 +50,7 @@ def _predictor(served: Answer, version: str | None = None) -> GatewayPredictor:
 
 
 def test_labels_and_masks_come_from_the_public_api() -> None:
-    """The mask's palette is decoration."""
+    """The mask's palette is ignored."""
     served = Served()
     predictor = _predictor(served)
     assert predictor.labels == {0: "background", 1: "cat"}
@@ -60,7 +60,7 @@ def test_labels_and_masks_come_from_the_public_api() -> None:
 
 @pytest.mark.parametrize(("version", "expected"), [(None, "1.0"), ("2.0", "2.0")])
 def test_one_version_answers_all_pictures(version: str | None, expected: str) -> None:
-    """The default of the start, even if another becomes the default meanwhile."""
+    """The default version of the start is used, even if the default changes meanwhile."""
     served = Served()
     predictor = _predictor(served, version)
     predictor.predict(b"jpeg")
@@ -70,14 +70,14 @@ def test_one_version_answers_all_pictures(version: str | None, expected: str) ->
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_busy_gateway_is_asked_again(status: int) -> None:
-    """After the pause that it asks for."""
+    """Retry-After is honoured."""
     busy = [httpx.Response(status, headers={"Retry-After": "0"}) for _ in range(TRIES - 1)]
     served = Served(lambda request: busy.pop() if busy else _mask(request))
     assert np.array_equal(_predictor(served).predict(b"jpeg"), IDS)
 
 
 def test_a_gateway_that_stays_busy_is_an_error() -> None:
-    """With its own words."""
+    """The error has the gateway's message."""
     problem = {"detail": "Too many requests wait."}
     served = Served(lambda _: httpx.Response(503, json=problem, headers={"Retry-After": "0"}))
     predictor = _predictor(served)
@@ -93,14 +93,14 @@ def test_a_gateway_that_stays_busy_is_an_error() -> None:
         (httpx.Response(500, text="oops"), "answered 500: oops"),
     ],
 )
-def test_a_refusal_is_told(answer: httpx.Response, words: str) -> None:
-    """Problem documents by their detail, anything else as it came."""
+def test_a_refusal_is_an_error_with_its_reason(answer: httpx.Response, words: str) -> None:
+    """The detail of a problem document, or else the body."""
     with pytest.raises(EvaluationError, match=words):
         _predictor(Served(lambda _: answer)).predict(b"jpeg")
 
 
-def test_no_gateway_is_told() -> None:
-    """With what to do."""
+def test_no_gateway_is_an_error() -> None:
+    """The error says what to do."""
 
     def unreachable(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("connection refused", request=request)
@@ -111,7 +111,7 @@ def test_no_gateway_is_told() -> None:
 
 @pytest.mark.parametrize(("key", "sent"), [(None, None), ("sgs_1_2", "Bearer sgs_1_2")])
 def test_a_key_goes_with_every_request(key: str | None, sent: str | None) -> None:
-    """Where the gateway asks for one."""
+    """A key is sent if one is given."""
     served = Served()
     predictor = GatewayPredictor(URL, None, httpx.MockTransport(served), key)
     predictor.predict(b"jpeg")

@@ -1,4 +1,4 @@
-"""Every picture is predicted once, and what is counted is what was predicted."""
+"""The measurement: each image is predicted once and counted by its prediction."""
 
 import io
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from tests.unit.scripts.voc_folder import GREEN, RED, draw, make, write
 
 @dataclass
 class SeesRed:
-    """A real predictor of one rule: what is red is class 1, all else is background."""
+    """A real predictor of one rule: red is class 1, everything else background."""
 
     source: str = "a rule"
     labels: dict[int, str] = field(default_factory=lambda: {0: "grey", 1: "red", 2: "green"})
@@ -31,21 +31,21 @@ class SeesRed:
 
 
 class Fails(SeesRed):
-    """Refuses every picture."""
+    """Refuses every image."""
 
     def predict(self, data: bytes) -> NDArray[np.uint8]:
-        """No."""
+        """Refuse."""
         raise EvaluationError("the gateway answered 413: too large")
 
 
 @dataclass
 class FailsOnce(SeesRed):
-    """Refuses one picture."""
+    """Refuses one image."""
 
     refused: bytes = b""
 
     def predict(self, data: bytes) -> NDArray[np.uint8]:
-        """All but this."""
+        """Refuse one image."""
         if data == self.refused:
             raise EvaluationError("the gateway answered 413: too large")
         return super().predict(data)
@@ -55,7 +55,7 @@ class Crops(SeesRed):
     """Gives masks of another size."""
 
     def predict(self, data: bytes) -> NDArray[np.uint8]:
-        """One row less."""
+        """A mask with one row less."""
         return super().predict(data)[1:]
 
 
@@ -69,7 +69,7 @@ def test_red_is_found_and_green_is_missed(tmp_path: Path) -> None:
 
 
 def test_the_worst_picture_comes_first(tmp_path: Path) -> None:
-    """Those with a green square."""
+    """Images are sorted by score, the worst first."""
     found = evaluate(SeesRed(), list_pairs(make(tmp_path, 6)))
     names = [each.pair.name for each in found.pictures]
     assert (set(names[:3]), set(names[3:])) == ({"p01", "p03", "p05"}, {"p00", "p02", "p04"})
@@ -77,13 +77,13 @@ def test_the_worst_picture_comes_first(tmp_path: Path) -> None:
 
 
 def test_the_totals_are_the_sum_of_the_pictures(tmp_path: Path) -> None:
-    """Not the mean of their scores: large pictures count by their pixels."""
+    """Totals count pixels, so they are not the mean of the images' scores."""
     found = evaluate(SeesRed(), list_pairs(make(tmp_path, 4)))
     assert np.array_equal(found.confusion, sum(each.confusion for each in found.pictures))
 
 
 def test_the_prediction_is_kept(tmp_path: Path) -> None:
-    """For the report."""
+    """The report shows it."""
     write(tmp_path, "p", *draw(0, RED))
     (picture,) = evaluate(SeesRed(), list_pairs(tmp_path)).pictures
     predicted = read_mask(picture.predicted_png)
@@ -92,7 +92,7 @@ def test_the_prediction_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_refusal_names_the_picture(tmp_path: Path) -> None:
-    """With the reason that came."""
+    """The error has the image's name and the reason."""
     pairs = list_pairs(make(tmp_path, 2))
     with pytest.raises(EvaluationError, match=r"p00\.jpg: the gateway answered 413") as failed:
         evaluate(Fails(), pairs)
@@ -100,7 +100,7 @@ def test_a_refusal_names_the_picture(tmp_path: Path) -> None:
 
 
 def test_what_was_measured_before_a_refusal_is_kept(tmp_path: Path) -> None:
-    """It may have taken an hour; the error names the picture."""
+    """The error carries the results until then, which may have taken an hour."""
     pairs = list_pairs(make(tmp_path, 6))
     refuses = FailsOnce(refused=pairs[3].image.read_bytes())
     with pytest.raises(IncompleteError, match=r"p03\.jpg: the gateway answered 413") as failed:
@@ -112,6 +112,6 @@ def test_what_was_measured_before_a_refusal_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_mask_of_another_size_is_an_error(tmp_path: Path) -> None:
-    """It cannot be compared."""
+    """Masks of different sizes cannot be compared."""
     with pytest.raises(EvaluationError, match=r"p00\.jpg: the prediction has 96 x 79 .* 96 x 80"):
         evaluate(Crops(), list_pairs(make(tmp_path, 1)))

@@ -26,7 +26,7 @@ def predictors(archive: Path) -> list[ArchivePredictor | CheckpointPredictor]:
 
 @pytest.mark.slow
 def test_both_forms_agree(predictors: list[ArchivePredictor | CheckpointPredictor]) -> None:
-    """On a photograph, as the export demands; with the same names of the classes."""
+    """Archive and checkpoint agree as the export requires, with the same labels."""
     data = (EXAMPLES / "cat.jpg").read_bytes()
     masks = [each.predict(data) for each in predictors]
     assert masks[0].shape == masks[1].shape
@@ -38,7 +38,7 @@ def test_both_forms_agree(predictors: list[ArchivePredictor | CheckpointPredicto
 def test_both_forms_refuse_what_is_no_picture(
     predictors: list[ArchivePredictor | CheckpointPredictor],
 ) -> None:
-    """In the handler's words."""
+    """The error has the handler's message."""
     for each in predictors:
         with pytest.raises(EvaluationError):
             each.predict(b"no picture")
@@ -47,7 +47,7 @@ def test_both_forms_refuse_what_is_no_picture(
 def test_the_masks_are_as_large_as_the_photograph(
     predictors: list[ArchivePredictor | CheckpointPredictor],
 ) -> None:
-    """Height first."""
+    """The shape is (height, width)."""
     data = (EXAMPLES / "coffee.jpg").read_bytes()
     for each in predictors:
         assert each.predict(data).dtype == np.uint8
@@ -56,7 +56,7 @@ def test_the_masks_are_as_large_as_the_photograph(
 
 @pytest.mark.parametrize("content", [b"", b"no archive"])
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
-    """By its name."""
+    """The error names the file."""
     path = tmp_path / "model.mar"
     path.write_bytes(content)
     with pytest.raises(EvaluationError, match=r"model\.mar is not a model archive"):
@@ -64,7 +64,7 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) ->
 
 
 def test_an_archive_of_another_handler_is_refused(tmp_path: Path) -> None:
-    """A zip file without our model.json."""
+    """A zip file without model.json is no archive of this handler."""
     import zipfile
 
     with zipfile.ZipFile(tmp_path / "other.mar", "w") as file:
@@ -74,13 +74,13 @@ def test_an_archive_of_another_handler_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_archive_is_refused(tmp_path: Path) -> None:
-    """As any other that cannot be read."""
+    """It is reported like one that cannot be read."""
     with pytest.raises(EvaluationError, match=r"none\.mar is not a model archive"):
         ArchivePredictor(tmp_path / "none.mar")
 
 
 def test_the_predictors_own_labels_are_taken(tmp_path: Path) -> None:
-    """Whatever the order in the file."""
+    """Labels are matched by id, not by their order in the file."""
     path = tmp_path / "labels.json"
     path.write_text(json.dumps({"2": "green", "0": "grey", "1": "red"}))
     check_labels(path, SeesRed())
@@ -98,7 +98,7 @@ def test_the_predictors_own_labels_are_taken(tmp_path: Path) -> None:
 def test_other_labels_than_the_predictors_are_refused(
     tmp_path: Path, labels: dict[str, str]
 ) -> None:
-    """Ids of one model would be counted as classes of another."""
+    """Otherwise ids of one model would be scored as classes of another."""
     path = tmp_path / "labels.json"
     path.write_text(json.dumps(labels))
     with pytest.raises(EvaluationError, match=r"labels\.json: a rule has other classes") as failed:
@@ -107,6 +107,6 @@ def test_other_labels_than_the_predictors_are_refused(
 
 
 def test_a_file_that_is_no_table_of_labels_is_refused(tmp_path: Path) -> None:
-    """By its name."""
+    """The error names the file."""
     with pytest.raises(EvaluationError, match=r"--labels .*none\.json is not a JSON object"):
         check_labels(tmp_path / "none.json", SeesRed())

@@ -1,4 +1,4 @@
-"""The table, the JSON and the page say the same."""
+"""Reports of an evaluation: table, JSON and page have the same figures."""
 
 import base64
 import io
@@ -20,13 +20,13 @@ LABELS = {0: "grey", 1: "<red>", 2: "green", 3: "nowhere"}
 
 @pytest.fixture
 def found(tmp_path: Path) -> Evaluation:
-    """Six squares, seen by a rule that knows red only."""
+    """Six squares, predicted by a rule that recognises red only."""
     pairs = list_pairs(make(tmp_path / "data", 6))
     return evaluate(SeesRed(source="a <rule>", labels=LABELS), pairs)
 
 
 def test_the_table_has_a_row_for_each_class(found: Evaluation) -> None:
-    """And a last line with the totals."""
+    """The last line has the totals."""
     lines = table(found).splitlines()
     assert [line.split()[0] for line in lines[1:5]] == list(LABELS.values())
     assert lines[3].split()[1] == "0.000"
@@ -38,7 +38,7 @@ def test_the_table_has_a_row_for_each_class(found: Evaluation) -> None:
 
 
 def test_the_json_has_the_documented_keys(found: Evaluation, tmp_path: Path) -> None:
-    """Shares are 0..1, and a class that is nowhere has none."""
+    """Shares are 0..1; a class that never occurs has null."""
     write_json(tmp_path / "out.json", found)
     facts = json.loads((tmp_path / "out.json").read_text())
     assert facts == as_json(found)
@@ -52,7 +52,7 @@ def test_the_json_has_the_documented_keys(found: Evaluation, tmp_path: Path) -> 
 
 
 def test_the_page_shows_the_worst_pictures_first(found: Evaluation, tmp_path: Path) -> None:
-    """Photograph, truth and prediction of each, in one file."""
+    """One file has image, truth and prediction of each."""
     write_page(tmp_path / "out.html", found, most=4)
     page = (tmp_path / "out.html").read_text()
     names = re.findall(r"<strong>(p\d\d)</strong>", page)
@@ -67,7 +67,7 @@ def test_the_page_shows_the_worst_pictures_first(found: Evaluation, tmp_path: Pa
 
 
 def test_names_in_the_page_are_text(found: Evaluation, tmp_path: Path) -> None:
-    """A label is not markup."""
+    """Labels are escaped."""
     write_page(tmp_path / "out.html", found, most=1)
     page = (tmp_path / "out.html").read_text()
     assert "&lt;red&gt;" in page
@@ -76,6 +76,6 @@ def test_names_in_the_page_are_text(found: Evaluation, tmp_path: Path) -> None:
 
 
 def test_the_colours_differ() -> None:
-    """Background is black, ignored is white, and no two of the first forty classes are alike."""
+    """Background is black, ignored pixels are white, and the first forty classes differ."""
     assert (colour_of(0), colour_of(255)) == ((0, 0, 0), (255, 255, 255))
     assert len({colour_of(index) for index in range(41)}) == 41

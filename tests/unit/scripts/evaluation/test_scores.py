@@ -1,4 +1,4 @@
-"""The figures of merit are those of the field, counted by hand."""
+"""Metrics of segmentation, compared with values computed by hand."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from scripts.evaluation.scores import confusion_matrix, scores
 
 
 def test_the_confusion_counts_known_pixels_only() -> None:
-    """Rows are true classes, columns predicted ones, 255 is nowhere."""
+    """Rows are true classes, columns predicted ones; 255 is not counted."""
     truth = np.array([[0, 0, 1], [1, 2, 255]], dtype=np.uint8)
     predicted = np.array([[0, 1, 1], [1, 0, 2]], dtype=np.uint8)
     expected = [[1, 1, 0], [0, 2, 0], [1, 0, 0]]
@@ -23,19 +23,19 @@ def test_the_scores_are_counted_by_hand() -> None:
 
 
 def test_a_class_that_is_nowhere_does_not_count() -> None:
-    """Neither for nor against the model."""
+    """A class that never occurs does not enter the mean."""
     found = scores(np.array([[4, 0, 0], [0, 4, 0], [0, 0, 0]]))
     assert found.iou == {0: 1.0, 1: 1.0}
     assert found.miou == 1.0
 
 
 def test_a_class_that_is_only_predicted_counts_as_wrong() -> None:
-    """Its union is not empty."""
+    """Its union is not empty, so its IoU is 0."""
     assert scores(np.array([[3, 1], [0, 0]])).iou == pytest.approx({0: 0.75, 1: 0.0})
 
 
 def test_nothing_known_scores_nothing() -> None:
-    """A mask of 255 only."""
+    """A mask of 255 only scores 0."""
     ignored = np.full((2, 2), 255, dtype=np.uint8)
     found = scores(confusion_matrix(ignored, np.zeros_like(ignored), 2))
     assert (found.miou, found.pixel_accuracy, found.iou) == (0.0, 0.0, {})

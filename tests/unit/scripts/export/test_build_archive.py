@@ -1,4 +1,4 @@
-"""Archives are complete or not there, and built again only when an input changed."""
+"""The archive builder: complete archives, rebuilt only when an input changed."""
 
 import json
 import zipfile
@@ -62,7 +62,7 @@ def test_an_archive_holds_everything_that_a_worker_needs(tiny: Archive) -> None:
 def test_only_an_archive_for_a_gpu_asks_for_batches(
     tiny: Archive, engine: EngineName, batch: int
 ) -> None:
-    """On a processor they gain nothing; all other operations are the same."""
+    """Batches gain nothing on a CPU; all other operations are the same."""
     archive = replace(tiny, target=ExportTarget(engine, "f32"))
     assert build(archive)
     with zipfile.ZipFile(archive.path) as file:
@@ -75,7 +75,7 @@ def test_only_an_archive_for_a_gpu_asks_for_batches(
 
 
 def test_a_second_build_does_nothing(tiny: Archive) -> None:
-    """Until it is forced."""
+    """Unless it is forced."""
     assert build(tiny)
     first = tiny.path.stat().st_mtime_ns
     assert not build(tiny)
@@ -98,7 +98,7 @@ def test_a_damaged_archive_is_built_again(tiny: Archive) -> None:
 def test_a_failing_archiver_leaves_what_was_there(
     tiny: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No half archive, no folder of the build, and the archiver's own last line."""
+    """No partial archive or build folder is left; the error is the archiver's last line."""
     tiny.store.mkdir()
     tiny.path.write_bytes(b"the archive before")
     packager = tmp_path / "broken" / "model_archiver" / "model_packaging.py"
@@ -113,7 +113,7 @@ def test_a_failing_archiver_leaves_what_was_there(
 
 
 def test_the_bundled_archive_names_its_weights(archive: Path) -> None:
-    """Provenance: which file, and its sum."""
+    """The provenance has the file of the weights and its digest."""
     with zipfile.ZipFile(archive) as file:
         weights = json.loads(file.read("provenance.json"))["weights"]
     assert weights["sha256"] == file_sha256(BUNDLED_WEIGHTS)

@@ -1,4 +1,4 @@
-"""Where the photographs show nothing, agreement on them is no evidence."""
+"""The evidence for int8: agreement counts only on photographs that show enough classes."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def _references(*shown: int) -> list[Reference]:
 
 @pytest.mark.parametrize("shown", [(2, 2, 2), (1, 6, 1, 0), (100, 100, 100)])
 def test_what_shows_on_three_photographs_is_evidence(shown: tuple[int, ...]) -> None:
-    """Down to a fiftieth of all pixels."""
+    """Classes other than 0 must cover at least a fiftieth of all pixels."""
     assert lack_of_evidence(_references(*shown)) is None
 
 
@@ -35,6 +35,6 @@ def test_what_shows_on_three_photographs_is_evidence(shown: tuple[int, ...]) -> 
     ids=["nothing", "two photographs", "a few pixels"],
 )
 def test_what_hardly_shows_is_none(shown: tuple[int, ...], found: str) -> None:
-    """The reason has the figures, and what they should be."""
+    """The reason has the shares measured and required."""
     reason = lack_of_evidence(_references(*shown))
     assert reason == f"the model finds something {found}, 3 and 2% are needed"

@@ -1,4 +1,4 @@
-"""An artefact that does not do what the eager model does is never called exported."""
+"""The export: an artefact that disagrees with the eager model is refused."""
 
 import math
 from dataclasses import replace
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.slow
 
 
 class SwapsClassesWhenTraced(nn.Module):
-    """Gives the artefact other classes than the eager model: what the proof is there to find."""
+    """A network whose traced graph swaps classes, a fault that the check must find."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class SwapsClassesWhenTraced(nn.Module):
 
 @pytest.mark.parametrize("engine", ["openvino", "torch"])
 def test_the_artefact_is_written_and_proved(tmp_path: Path, engine: EngineName) -> None:
-    """In every precision: the specification says what was made, all photographs are looked at."""
+    """In every precision the specification names it, and all photographs are compared."""
     for precision in PRECISIONS[engine]:
         folder = tmp_path / precision
         # Nothing in so small a network makes up for the rounding of int8.
@@ -67,7 +67,7 @@ def test_the_artefact_is_written_and_proved(tmp_path: Path, engine: EngineName) 
 def test_left_open_the_fastest_that_passes_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not the first, and none that fails however fast it is."""
+    """Not the first candidate, nor a faster one that fails."""
     ms = {"int8": 3.0, "bf16": 2.0, "f32": 1.0}
     agreement = {"int8": 1.0, "bf16": 1.0, "f32": 0.9}
 
@@ -80,7 +80,7 @@ def test_left_open_the_fastest_that_passes_is_taken(
 
 
 class Agrees:
-    """Stands for the comparison: everything is right, and int8 is the fastest of all."""
+    """Replaces the comparison: every candidate agrees, and int8 is the fastest."""
 
     def __init__(self) -> None:
         self.precisions: list[str] = []
@@ -94,14 +94,14 @@ class Agrees:
 
 @pytest.fixture
 def agrees(monkeypatch: pytest.MonkeyPatch) -> Agrees:
-    """What was compared."""
+    """The artefacts that were compared."""
     comparison = Agrees()
     monkeypatch.setattr(candidates, "compare", comparison)
     return comparison
 
 
 def _sees_nothing() -> Checkpoint:
-    """Photographs show none of its classes: all is background."""
+    """A network that predicts background only."""
     network = tiny_network()
     network.state_dict()["1.bias"][0] = 99.0
     return replace(tiny_checkpoint(), network=network)
@@ -110,7 +110,7 @@ def _sees_nothing() -> Checkpoint:
 def test_int8_is_no_candidate_where_photographs_show_nothing(
     tmp_path: Path, agrees: Agrees
 ) -> None:
-    """Background agrees with background; the report says why, in a line, and what to do."""
+    """Background agrees with background; the report gives the reason and the remedy."""
     checkpoint = _sees_nothing()
     result = export(checkpoint, ExportTarget("openvino"), tmp_path)
     assert agrees.precisions == ["bf16", "f32"]
@@ -126,10 +126,10 @@ def test_int8_is_no_candidate_where_photographs_show_nothing(
     [ExportTarget("openvino", "int8"), ExportTarget("openvino", is_checked=False)],
     ids=["asked for", "unproved"],
 )
-def test_int8_is_taken_without_evidence_where_nobody_asks_for_any(
+def test_int8_needs_no_evidence_if_requested_or_unchecked(
     tmp_path: Path, agrees: Agrees, target: ExportTarget
 ) -> None:
-    """The user has measured it, or the weights mean nothing."""
+    """The user has measured it, or the weights are random."""
     checkpoint = _sees_nothing()
     result = export(checkpoint, target, tmp_path)
     assert "int8" in agrees.precisions
@@ -140,7 +140,7 @@ def test_int8_is_taken_without_evidence_where_nobody_asks_for_any(
 def test_int8_is_a_candidate_where_photographs_show_the_classes(
     tmp_path: Path, agrees: Agrees
 ) -> None:
-    """As those of the bundled model do, and the tiny one's."""
+    """The bundled model's photographs, and the tiny network's, show enough classes."""
     result = export(tiny_checkpoint(), ExportTarget("openvino"), tmp_path)
     assert agrees.precisions == ["int8", "bf16", "f32"]
     assert result.spec.precision == "int8"
@@ -151,7 +151,7 @@ def test_int8_is_a_candidate_where_photographs_show_the_classes(
 def test_no_word_of_int8_where_it_could_not_be_meant(
     tmp_path: Path, agrees: Agrees, engine: EngineName
 ) -> None:
-    """Another precision was asked for."""
+    """The report omits int8 if another precision was requested."""
     checkpoint = _sees_nothing()
     result = export(checkpoint, ExportTarget(engine, "f32"), tmp_path)
     assert agrees.precisions == ["f32"]
@@ -162,7 +162,7 @@ def test_no_word_of_int8_where_it_could_not_be_meant(
 def test_int8_has_a_range_for_each_channel_only_where_it_must(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agreement: float, channels: int
 ) -> None:
-    """One for all channels is faster; where it does not pass, the finer kind is made too."""
+    """One range per tensor is faster; ranges per channel are tried only if that fails."""
 
     def measured(_references: object, _spec: ModelSpec, folder: Path) -> ExportCheck:
         return ExportCheck("int8", {"cat.jpg": agreement if folder.name == "int8" else 1.0}, 1.0)
@@ -181,20 +181,20 @@ def test_int8_has_a_range_for_each_channel_only_where_it_must(
 
 
 def _depthwise() -> nn.Module:
-    """The third convolution is depthwise, of channels that differ."""
+    """A network whose third convolution is depthwise, with channels that differ."""
     torch.manual_seed(7)
     before = (nn.Conv2d(3, 8, 1), nn.ReLU(), nn.Conv2d(8, 8, 1), nn.ReLU())
     return nn.Sequential(*before, nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 4, 1)).eval()
 
 
 def test_a_precision_that_the_engine_lacks_is_an_error(tmp_path: Path) -> None:
-    """int8 is made for OpenVINO."""
+    """int8 is for OpenVINO only."""
     with pytest.raises(ExportError, match="int8 is not for torch"):
         export(tiny_checkpoint(), ExportTarget("torch", "int8"), tmp_path)
 
 
 def test_a_program_for_pytorch_has_no_batch_normalisation(tmp_path: Path) -> None:
-    """It is folded into the convolutions, and the logits are what they were."""
+    """It is folded into the convolutions, and the logits are unchanged."""
     torch.manual_seed(7)
     layers = (nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU())
     network = nn.Sequential(*layers, nn.Conv2d(8, 4, 1)).train()
@@ -214,7 +214,7 @@ def test_a_program_for_pytorch_has_no_batch_normalisation(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("engine", ["openvino", "torch"])
 def test_an_artefact_that_differs_is_an_error(tmp_path: Path, engine: EngineName) -> None:
-    """In every precision: the message says by how much, and nothing is written."""
+    """In every precision: the message has the agreement, and nothing is written."""
     checkpoint = replace(tiny_checkpoint(), network=SwapsClassesWhenTraced().eval())
     with pytest.raises(ExportError, match=r"agrees .* on .*% of the pixels, 9\d\.\d% are required"):
         export(checkpoint, ExportTarget(engine), tmp_path / "network")
@@ -222,7 +222,7 @@ def test_an_artefact_that_differs_is_an_error(tmp_path: Path, engine: EngineName
 
 
 def test_without_a_proof_anything_is_written(tmp_path: Path) -> None:
-    """For measuring with weights that mean nothing; the figures still say what it does."""
+    """Random weights can be measured; the figures still report the agreement."""
     checkpoint = replace(tiny_checkpoint(), network=SwapsClassesWhenTraced().eval())
     result = export(checkpoint, ExportTarget("openvino", "f32", is_checked=False), tmp_path)
     assert result.proof.mean_agreement < 0.5
@@ -230,7 +230,7 @@ def test_without_a_proof_anything_is_written(tmp_path: Path) -> None:
 
 
 def test_the_agreement_is_of_this_artefact_with_this_model(tmp_path: Path) -> None:
-    """Another model's artefact is found out."""
+    """Another model's artefact does not agree."""
     spec = export(tiny_checkpoint(), ExportTarget("openvino"), tmp_path).spec
     other = SegmentationGraph(SwapsClassesWhenTraced().network, aligned=False).eval()
     with torch.no_grad():
@@ -242,7 +242,7 @@ def test_the_agreement_is_of_this_artefact_with_this_model(tmp_path: Path) -> No
 def test_without_photographs_nothing_is_proved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An empty comparison is no agreement."""
+    """An empty comparison is an error."""
     monkeypatch.setattr(export_check, "FOLDERS", (tmp_path,))
     with pytest.raises(ExportCheckError, match="no photographs"):
         export(tiny_checkpoint(), ExportTarget("openvino"), tmp_path / "network")

@@ -1,4 +1,4 @@
-"""The fingerprint changes with everything that decides an archive's content, and only with that."""
+"""The fingerprint: it changes with every input that decides an archive's content, and no other."""
 
 import ast
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ BUNDLED = Archive(ModelChoice(), ExportTarget("openvino"), "deeplabv3", "1.0", P
     ids=["name", "version", "engine", "precision", "architecture", "weights", "labels"],
 )
 def test_whatever_decides_the_content_changes_the_fingerprint(other: Archive) -> None:
-    """So the archive is built again."""
+    """A changed input causes a rebuild."""
     assert fingerprint_of(other) != fingerprint_of(BUNDLED)
 
 
@@ -57,7 +57,7 @@ def test_the_store_does_not_change_the_fingerprint() -> None:
 def test_a_change_of_the_handler_changes_the_fingerprint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Code and operations travel in the archive."""
+    """Code and operations are part of the archive."""
     copy = tmp_path / "handler"
     for source in HANDLER.rglob("*"):
         if source.suffix in (".py", ".yaml", ".json"):
@@ -73,7 +73,7 @@ def test_a_change_of_the_handler_changes_the_fingerprint(
 
 @pytest.mark.parametrize("content", [None, b"", b"no archive", b"PK\x05\x06" + bytes(18)])
 def test_what_is_no_archive_has_no_fingerprint(tmp_path: Path, content: bytes | None) -> None:
-    """Missing, empty, foreign: all are reasons to build."""
+    """A missing, empty or foreign file causes a build."""
     path = tmp_path / "some.mar"
     if content is not None:
         path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""A model is chosen by flags, or by variables of the same names; nothing else is taken."""
+"""The choice of a model: by flags or by variables of the same names."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def _chosen(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[ModelChoice, ExportTarget]:
-    """What `segserve build` would build."""
+    """The choice that `segserve build` would build."""
     built: list[ModelFlags] = []
 
     def build(flags: ModelFlags, *_rest: object, **_flags: object) -> None:
@@ -34,7 +34,7 @@ def _chosen(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[ModelChoi
 
 
 def test_nothing_chosen_is_the_bundled_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All empty."""
+    """Every field is None."""
     chosen = _chosen(monkeypatch, "--device", "cpu")
     assert chosen == (ModelChoice(None, None, None), ExportTarget("openvino"))
 
@@ -59,7 +59,7 @@ def test_empty_variables_choose_nothing(monkeypatch: pytest.MonkeyPatch, prefix:
 
 
 def test_flags_overrule_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was typed last counts."""
+    """A flag takes precedence over a variable."""
     monkeypatch.setenv("SEGSERVE_MODEL", "deeplabv3_resnet50")
     monkeypatch.setenv("SEGSERVE_DEVICE", "cuda")
     arguments = ("--model", "deeplabv3_resnet101", "--device", "cpu")
@@ -85,7 +85,7 @@ def test_an_unknown_device_or_precision_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Also where it comes from the environment: nothing is silently exported as something else."""
+    """Also from the environment: nothing is silently exported as something else."""
     monkeypatch.setenv("SEGSERVE_DEVICE", "cpu")
     flag, variable = f"--{name.lower()}", f"SEGSERVE_{name}"
     if where == "environment":
@@ -99,7 +99,7 @@ def test_an_unknown_device_or_precision_is_refused(
 
 
 def test_the_flags_mean_the_same_in_another_folder(tmp_path: Path) -> None:
-    """`segserve serve` hands them to a process of its own."""
+    """`segserve serve` passes them to a process with another current folder."""
     flags = ModelFlags("deeplabv3_resnet50", Path("a.pth"), None, "cpu", "fp32", unproved=True)
     assert flags.arguments == [
         *("--weights", str(tmp_path / "a.pth")),

@@ -1,4 +1,4 @@
-"""The first two convolutions, and only what is before them, stay precise."""
+"""Precise layers of the IR: everything up to the second convolution, and nothing else."""
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -9,7 +9,7 @@ LAYERS = ("Parameter", "Convolution", "Add", "GroupConvolution", "Add", "Convolu
 
 
 def test_layers_up_to_the_second_convolution_are_marked(tmp_path: Path) -> None:
-    """Their rounding would reach every later layer."""
+    """Their rounding errors would reach every later layer."""
     path = tmp_path / "network.xml"
     rows = "".join(f'<layer type="{kind}"><data/><output/></layer>' for kind in LAYERS)
     path.write_text(f"<net><layers>{rows}</layers></net>")

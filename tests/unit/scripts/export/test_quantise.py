@@ -1,4 +1,4 @@
-"""int8 is 8-bit where it may be, and the ranges come from pictures as the network sees them."""
+"""Quantisation to int8, calibrated on photographs as the network sees them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_all_but_the_first_two_convolutions_are_8_bit(tmp_path: Path) -> None:
 
 
 def test_an_export_in_int8_is_the_same_each_time(tmp_path: Path) -> None:
-    """Nothing about it is left to chance."""
+    """The export is deterministic."""
     network = nn.Sequential(_same(3), _same(3), _same(3), tiny_network()).eval()
     checkpoint, target = replace(tiny_checkpoint(), network=network), INT8
     digests = {export(checkpoint, target, tmp_path / name).spec.sha256 for name in ("a", "b")}

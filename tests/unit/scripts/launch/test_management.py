@@ -1,4 +1,4 @@
-"""The client of the management API says what TorchServe holds, and what is wrong in words."""
+"""The client of the management API: typed versions, and errors with TorchServe's message."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +15,8 @@ def _management(handler: Callable[[httpx.Request], httpx.Response]) -> Managemen
     return ManagementClient("http://torchserve:8081", MODEL, httpx.MockTransport(handler))
 
 
-def test_versions_are_told_with_what_matters() -> None:
-    """Which serves by default, with how many workers, from which archive."""
+def test_versions_have_what_the_commands_show() -> None:
+    """The default, the number of workers, and the archive."""
     assert TorchServeDouble(pending=[3]).management().versions() == [
         Version("1.0", "deeplabv3-1.0.mar", default=True, workers=2, ready=2, pending=3),
         Version("1.1", "deeplabv3-1.1.mar", default=False, workers=1, ready=1, pending=3),
@@ -24,24 +24,24 @@ def test_versions_are_told_with_what_matters() -> None:
 
 
 def test_versions_are_ordered_by_their_numbers() -> None:
-    """1.10 is later than 1.9; names without numbers do not matter here."""
+    """1.10 comes after 1.9; names without numbers may be anywhere."""
     server = TorchServeDouble(versions={"1.10": 1, "1.9": 1, "2.0": 1, "1.0": 1, "beta": 1})
     names = [each.version for each in server.management().versions()]
     assert names == ["beta", "1.0", "1.9", "1.10", "2.0"]
 
 
 def test_an_unknown_model_has_no_versions() -> None:
-    """TorchServe's 404 is an answer, not a failure."""
+    """TorchServe's 404 is an empty list, not a failure."""
     assert TorchServeDouble(versions={}).management().versions() == []
 
 
 def test_workers_that_are_loading_are_not_ready() -> None:
-    """A version is up when its workers are."""
+    """A version is ready when its workers are."""
     assert TorchServeDouble(ready=False).management().version("1.0").ready == 0
 
 
 def test_a_version_that_is_not_there_is_refused_with_those_that_are() -> None:
-    """So one need not ask again."""
+    """The error lists the versions that exist."""
     with pytest.raises(ManagementError, match=r"no version 9\.9; there are: 1\.0, 1\.1"):
         TorchServeDouble().management().version("9.9")
 
@@ -65,7 +65,7 @@ def test_a_version_that_is_not_there_is_refused_with_those_that_are() -> None:
 def test_changes_are_asked_for_and_waited_for(
     call: Callable[[ManagementClient], None], sent: str
 ) -> None:
-    """By bare file name and explicit version, synchronously."""
+    """Requests use the bare file name and an explicit version, and are synchronous."""
     server = TorchServeDouble()
     call(server.management())
     assert server.changes() == [sent]
@@ -83,14 +83,14 @@ def test_changes_are_asked_for_and_waited_for(
         (httpx.Response(503, json={"code": 503}), "503: "),
     ],
 )
-def test_a_refusal_is_told_in_torchserves_words(answer: httpx.Response, words: str) -> None:
-    """Or in what came instead of its usual form."""
+def test_a_refusal_is_an_error_with_torchserves_message(answer: httpx.Response, words: str) -> None:
+    """Or with the body, if it has another form."""
     with pytest.raises(ManagementError, match=words):
         _management(lambda _request: answer).unregister("1.0")
 
 
-def test_a_server_that_is_not_there_is_said_to_be_so() -> None:
-    """With its address and both ways to mend it."""
+def test_a_server_that_cannot_be_reached_is_an_error() -> None:
+    """With its address and both remedies."""
 
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("Connection refused", request=request)
@@ -102,7 +102,7 @@ def test_a_server_that_is_not_there_is_said_to_be_so() -> None:
 
 
 def test_a_silent_server_is_not_waited_for_forever() -> None:
-    """Loading takes a while, three minutes are enough."""
+    """The timeout is three minutes, enough to load a model."""
 
     def silent(request: httpx.Request) -> httpx.Response:
         assert request.extensions["timeout"]["read"] == 180
@@ -114,6 +114,6 @@ def test_a_silent_server_is_not_waited_for_forever() -> None:
 
 @pytest.mark.usefixtures("absent_proxy")
 def test_torchserve_is_asked_directly_behind_a_proxy(tmp_path: Path) -> None:
-    """No proxy leads to this machine's own ports; a 404 is the server's answer."""
+    """Proxy variables do not apply to this machine's own ports; a 404 is the server's answer."""
     with serving(tmp_path) as url:
         assert ManagementClient(url, MODEL).versions() == []

@@ -1,4 +1,4 @@
-"""How the parts are run is set in the environment, and documented."""
+"""The settings of the product: from the environment, validated, documented."""
 
 import pytest
 from pydantic import ValidationError
@@ -7,7 +7,7 @@ from scripts.launch.settings import Settings, default_workers
 
 
 def test_by_default_nothing_listens_beyond_this_machine() -> None:
-    """Neither what is public nor what is private."""
+    """Neither the public nor the private addresses."""
     settings = Settings()
     assert (settings.host, settings.torchserve_host) == ("127.0.0.1", "127.0.0.1")
 
@@ -21,7 +21,7 @@ def test_the_ports_are_the_documented_ones() -> None:
 
 
 def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under one prefix."""
+    """All variables have one prefix."""
     monkeypatch.setenv("SEGSERVE_SERVE_GATEWAY_PORT", "9000")
     monkeypatch.setenv("SEGSERVE_SERVE_UI", "false")
     settings = Settings()
@@ -34,7 +34,7 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_makes_no_sense_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """At the start, not at the first request."""
+    """An invalid value fails at the start, not at the first request."""
     monkeypatch.setenv(f"SEGSERVE_SERVE_{name}", value)
     with pytest.raises(ValidationError, match=name.lower()):
         Settings()
@@ -47,5 +47,5 @@ def test_there_are_always_workers() -> None:
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_has_its_sentence(name: str) -> None:
-    """It is the documentation."""
+    """The descriptions are the documentation."""
     assert str(Settings.model_fields[name].description).endswith(".")

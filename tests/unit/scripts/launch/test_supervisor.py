@@ -1,4 +1,4 @@
-"""What the one command hears: its parts when they are up, and the signals to stop."""
+"""Tests of the supervisor: readiness probes of its services, and the signals that stop it."""
 
 import signal
 from pathlib import Path
@@ -16,14 +16,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @pytest.mark.usefixtures("absent_proxy")
 def test_a_part_is_asked_directly_behind_a_proxy(tmp_path: Path) -> None:
-    """Nothing but this machine is asked whether a part of it is up."""
+    """Proxy variables do not apply to readiness probes."""
     with serving(tmp_path) as url:
         assert _answers(f"{url}/")
         assert not _answers(f"{url}/readyz")
 
 
 def _receive(number: signal.Signals, before: signal.Handlers) -> tuple[bool, bool]:
-    """(whether a signal was an order to stop, whether its handler is the one of before)."""
+    """(whether the signal requested a stop, whether the previous handler is still set)."""
     signal.signal(number, before)
     stop_signals = StopSignals()
     signal.raise_signal(number)
@@ -36,10 +36,10 @@ def _receive(number: signal.Signals, before: signal.Handlers) -> tuple[bool, boo
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_is_an_order_to_stop(number: signal.Signals) -> None:
-    """Ctrl-C, a service manager, and the terminal that is closed."""
+    """SIGINT, SIGTERM and SIGHUP stop the product."""
     assert run_in_child(_receive, number, signal.SIG_DFL) == (True, False)
 
 
 def test_a_closed_terminal_is_no_order_under_nohup() -> None:
-    """It was started so that it goes on."""
+    """The supervisor keeps SIGHUP ignored, as nohup sets it."""
     assert run_in_child(_receive, signal.SIGHUP, signal.SIG_IGN) == (False, True)

@@ -1,4 +1,4 @@
-"""TorchServe is configured to stay private, and to agree with the gateway."""
+"""TorchServe's configuration: private, and consistent with the gateway."""
 
 import os
 import re
@@ -16,7 +16,7 @@ ARCHIVES = ["deeplabv3-1.0.mar", "deeplabv3-1.1.mar"]
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Defaults, but for the folders."""
+    """Default settings, except for the folders."""
     return Settings(model_store=tmp_path / "store", run_dir=tmp_path / "run", workers=2)
 
 
@@ -27,13 +27,13 @@ def settings(tmp_path: Path) -> Settings:
 def test_every_api_has_an_address_of_its_own_on_loopback(
     settings: Settings, name: str, port: int
 ) -> None:
-    """None is reachable from another machine."""
+    """No API can be reached from another machine."""
     assert properties(settings, ARCHIVES)[name] == f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize("name", ["grpc_inference_address", "grpc_management_address"])
 def test_grpc_stays_on_loopback_too(settings: Settings, name: str) -> None:
-    """TorchServe opens it unasked, even where the other addresses are widened."""
+    """TorchServe always opens gRPC, even where the other addresses are widened."""
     wide = settings.model_copy(update={"torchserve_host": "0.0.0.0"})  # noqa: S104 - the case
     assert properties(wide, ARCHIVES)[name] == "127.0.0.1"
 
@@ -75,7 +75,7 @@ def test_the_limits_agree_with_the_gateways(settings: Settings) -> None:
 def test_the_gateway_looks_where_torchserve_listens(
     settings: Settings, setting: str, url: str
 ) -> None:
-    """By default, without being told."""
+    """The defaults of both agree."""
     port = getattr(settings, setting)
     assert getattr(GatewaySettings(), url) == f"http://127.0.0.1:{port}"
 
@@ -92,12 +92,12 @@ def test_the_gateway_looks_where_torchserve_listens(
     ],
 )
 def test_what_must_be_switched_is(settings: Settings, name: str, value: str) -> None:
-    """Each differs from TorchServe's default, or must not."""
+    """Each value differs from TorchServe's default, or must not."""
     assert properties(settings, ARCHIVES)[name] == value
 
 
 def test_every_version_gets_the_workers_asked_for(settings: Settings) -> None:
-    """The archive itself says nothing about their number."""
+    """The number of workers is not part of the archive."""
     many = settings.model_copy(update={"workers": 5})
     rows = write_configuration(many, ARCHIVES).read_text().splitlines()
     models = next(row for row in rows if row.startswith("models="))
@@ -106,7 +106,7 @@ def test_every_version_gets_the_workers_asked_for(settings: Settings) -> None:
 
 
 def test_the_configuration_is_one_setting_a_line(settings: Settings) -> None:
-    """As Java's properties are; the file lies in the run folder."""
+    """The format is Java's properties; the file is in the run folder."""
     path = write_configuration(settings, ARCHIVES)
     assert path == settings.run_dir / "config.properties"
     pairs = dict(row.split("=", 1) for row in path.read_text().splitlines())
@@ -137,7 +137,7 @@ def test_the_command_starts_without_snapshots_in_bounded_memory(
 def test_large_pieces_of_memory_go_back_unless_the_environment_says_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is set already stays."""
+    """Variables that are set already are kept."""
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
     monkeypatch.delenv("MALLOC_MMAP_THRESHOLD_", raising=False)
     found = environment()

@@ -1,4 +1,4 @@
-"""Archives are added when they fit, and anything else changes nothing."""
+"""Adding a version: archives that fit are loaded, others refused without a change."""
 
 import json
 import zipfile
@@ -29,7 +29,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_an_archive_of_the_store_is_added_by_its_name(store: Path) -> None:
-    """And becomes no default by that."""
+    """The default version stays the same."""
     _archive(store)
     server = TorchServeDouble()
     said = add(server.management(), "deeplabv3-1.2.mar", store, workers=3)
@@ -47,7 +47,7 @@ def test_an_archive_from_elsewhere_is_copied_into_the_store(tmp_path: Path, stor
 
 
 def test_an_archive_whose_workers_do_not_start_is_taken_back(store: Path) -> None:
-    """Nothing of it stays loaded, and what served goes on."""
+    """It is unloaded again, and the other versions keep serving."""
     _archive(store)
     server = TorchServeDouble(starts=False)
     with pytest.raises(VersionError, match=r"cannot be served: .*500.*TorchServe's log"):
@@ -56,7 +56,7 @@ def test_an_archive_whose_workers_do_not_start_is_taken_back(store: Path) -> Non
 
 
 def test_a_version_that_is_loaded_is_not_added_again(tmp_path: Path, store: Path) -> None:
-    """Nothing is copied, and both ways out are named."""
+    """Nothing is copied, and the error has both remedies."""
     given = _archive(tmp_path / "downloads", version="1.1")
     server = TorchServeDouble()
     with pytest.raises(VersionError, match=r"1\.1 is loaded already.*remove 1\.1"):
@@ -76,7 +76,7 @@ def test_another_models_archive_is_refused(tmp_path: Path, store: Path) -> None:
 
 
 def test_another_archive_of_that_name_is_not_overwritten(tmp_path: Path, store: Path) -> None:
-    """It may be serving."""
+    """It may be in use."""
     _archive(store)
     given = _archive(tmp_path / "downloads")
     with pytest.raises(VersionError, match="is in the model store already"):
@@ -89,7 +89,7 @@ def test_another_archive_of_that_name_is_not_overwritten(tmp_path: Path, store: 
     ids=["empty", "text", "no manifest"],
 )
 def test_what_is_no_archive_is_refused(store: Path, content: bytes) -> None:
-    """TorchServe is not asked."""
+    """Without a request to TorchServe."""
     (store / "bad.mar").write_bytes(content)
     server = TorchServeDouble()
     with pytest.raises(VersionError, match="is not a model archive"):
@@ -107,7 +107,7 @@ def test_a_manifest_that_names_no_version_is_refused(store: Path, manifest: str)
 
 
 def test_a_damaged_archive_is_refused(store: Path) -> None:
-    """The place of the damage is named."""
+    """The error says where the damage is."""
     path = _archive(store)
     path.write_bytes(path.read_bytes().replace(b"modelVersion", b"modelversion"))
     with pytest.raises(VersionError, match=r"damaged at MAR-INF/MANIFEST\.json; build it again"):
@@ -115,6 +115,6 @@ def test_a_damaged_archive_is_refused(store: Path) -> None:
 
 
 def test_an_archive_that_is_not_there_is_refused(store: Path) -> None:
-    """With the command that builds one."""
+    """The error has the command that builds one."""
     with pytest.raises(VersionError, match=r"does not exist; build it with `segserve build`"):
         add(TorchServeDouble().management(), "deeplabv3-7.mar", store, workers=1)

@@ -1,4 +1,4 @@
-"""A TorchServe whose management API answers as the real one, without workers behind it."""
+"""A TorchServe double: a real management API without workers."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ TWO: dict[str, int] = {"1.0": 2, "1.1": 1}
 
 @dataclass
 class TorchServeDouble:
-    """Versions (name -> workers), which is the default, and what was asked of it.
+    """Versions (name -> workers), the default, and the requests received.
 
     starts: whether workers of a newly registered version start.
     pending: requests in the queue at each question, the last number from then on.

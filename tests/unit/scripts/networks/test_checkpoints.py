@@ -1,4 +1,4 @@
-"""Any checkpoint of the known architectures loads, and every other is refused in words."""
+"""Loading checkpoints: known architectures load, others are refused with a reason."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ def _with_classes(state: dict[str, Tensor], classes: int) -> dict[str, Tensor]:
 
 
 def test_nothing_chosen_means_the_bundled_model() -> None:
-    """It needs no download and says where it is from."""
+    """It needs no download, and its provenance is known."""
     checkpoint = load_checkpoint(ModelChoice())
     assert checkpoint.architecture == BUNDLED
     assert checkpoint.labels[15] == "person"
@@ -57,22 +57,22 @@ def test_nothing_chosen_means_the_bundled_model() -> None:
 
 
 def test_the_bundled_weights_are_those_of_the_model_card() -> None:
-    """The card's sum is the file's."""
+    """The digest in the model card is the file's."""
     card = (BUNDLED_WEIGHTS.parent / "README.md").read_text()
     assert file_sha256(BUNDLED_WEIGHTS) in card
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_architecture_is_told_from_the_parameters(architecture: str) -> None:
-    """Weights alone is enough."""
+def test_the_architecture_is_inferred_from_the_parameters(architecture: str) -> None:
+    """Weights alone are enough."""
     with torch.device("meta"):  # shapes and names only
         state = build_network(architecture, 21).state_dict()
     assert guess_architecture(state) == architecture
 
 
 def test_foreign_parameters_are_refused() -> None:
-    """The message lists what would do."""
+    """The message lists the known architectures."""
     with pytest.raises(CheckpointError, match=BUNDLED):
         guess_architecture({"encoder.weight": torch.zeros(1)})
 
@@ -82,7 +82,7 @@ def test_foreign_parameters_are_refused() -> None:
 def test_what_training_scripts_wrap_is_unwrapped(
     tmp_path: Path, bundled: dict[str, Tensor], wrap: str, prefix: str
 ) -> None:
-    """DataParallel's prefix, a dictionary around it, and an auxiliary head that is not needed."""
+    """DataParallel's prefix, an outer dictionary, and an auxiliary head that is not needed."""
     state = {prefix + name: value for name, value in bundled.items()}
     state[prefix + "aux_classifier.0.weight"] = torch.zeros(1)
     path = _saved(tmp_path, {wrap: state, "epoch": 7, "optimizer": {"lr": 0.1}})
@@ -92,7 +92,7 @@ def test_what_training_scripts_wrap_is_unwrapped(
 
 
 def test_a_torchvision_checkpoint_loads(tmp_path: Path) -> None:
-    """As torchvision's own training script saves it: with its auxiliary head."""
+    """With its auxiliary head, as torchvision's own training script saves it."""
     network = build_network(MOBILENET, 21)
     state = {**network.state_dict(), "aux_classifier.4.weight": torch.zeros(21, 10, 1, 1)}
     checkpoint = load_checkpoint(ModelChoice(weights=_saved(tmp_path, {"model": state})))
@@ -103,7 +103,7 @@ def test_a_torchvision_checkpoint_loads(tmp_path: Path) -> None:
 
 
 def test_other_classes_need_their_labels(tmp_path: Path, bundled: dict[str, Tensor]) -> None:
-    """Two classes with two names."""
+    """Two classes with two names load."""
     path = tmp_path / "mine.safetensors"
     save_file(_with_classes(bundled, 2), path)
     checkpoint = load_checkpoint(ModelChoice(weights=path, labels=_labels(tmp_path, 2)))
@@ -113,7 +113,7 @@ def test_other_classes_need_their_labels(tmp_path: Path, bundled: dict[str, Tens
 def test_other_classes_without_labels_are_refused(
     tmp_path: Path, bundled: dict[str, Tensor]
 ) -> None:
-    """The message shows what the file has to look like."""
+    """The message shows the format of the file."""
     path = _saved(tmp_path, _with_classes(bundled, 2))
     with pytest.raises(
         CheckpointError, match=r"2 classes, but no --labels are given.*--labels labels.json"
@@ -122,13 +122,13 @@ def test_other_classes_without_labels_are_refused(
 
 
 def test_the_wrong_number_of_labels_is_refused(tmp_path: Path) -> None:
-    """Both numbers are named."""
+    """The message has both numbers."""
     with pytest.raises(CheckpointError, match=r"21 classes, but --labels .* names 3"):
         load_checkpoint(ModelChoice(labels=_labels(tmp_path, 3)))
 
 
 def test_damaged_labels_are_refused(tmp_path: Path) -> None:
-    """As the option that the user gave."""
+    """The message names the option."""
     path = tmp_path / "labels.json"
     path.write_text("background, cat")
     with pytest.raises(CheckpointError, match=r"--labels .*labels\.json"):
@@ -151,7 +151,7 @@ def test_a_bundled_architecture_without_weights_needs_ones_own() -> None:
 
 @pytest.mark.parametrize("name", ["none.pth", "none.safetensors"])
 def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
-    """Under both kinds of name."""
+    """With either suffix."""
     with pytest.raises(CheckpointError, match=f"--weights .*{name}: there is no such file"):
         load_checkpoint(ModelChoice(weights=tmp_path / name))
 
@@ -167,7 +167,7 @@ def test_an_unreadable_file_is_refused(tmp_path: Path, name: str, content: bytes
 
 
 def test_a_pickled_network_is_not_executed(tmp_path: Path) -> None:
-    """A checkpoint is data: code inside it is refused, not run."""
+    """Code inside a checkpoint is refused and not executed."""
     path = _saved(tmp_path, nn.Linear(2, 2))
     with pytest.raises(CheckpointError, match="not a readable checkpoint"):
         load_checkpoint(ModelChoice(weights=path))
@@ -185,7 +185,7 @@ def test_a_file_without_weights_is_refused(tmp_path: Path, content: object, word
 
 
 def test_weights_of_another_architecture_are_refused() -> None:
-    """Model and weights must fit each other."""
+    """Model and weights must match."""
     choice = ModelChoice(architecture=MOBILENET, weights=BUNDLED_WEIGHTS)
     with pytest.raises(
         CheckpointError, match=f"not of {MOBILENET}: classifier.4.weight is missing"
@@ -194,7 +194,7 @@ def test_weights_of_another_architecture_are_refused() -> None:
 
 
 def test_incomplete_weights_are_refused(tmp_path: Path, bundled: dict[str, Tensor]) -> None:
-    """The first parameter that does not fit is named."""
+    """The message names the first parameter that does not match."""
     state = {name: value for name, value in bundled.items() if not name.startswith("backbone.stem")}
     with pytest.raises(CheckpointError, match=rf"does not fit {BUNDLED}: .*backbone\.stem"):
         load_checkpoint(ModelChoice(weights=_saved(tmp_path, state)))

@@ -18,7 +18,7 @@ GOLDEN = Path(__file__).with_name("golden_logits.json")
     [(32, 32, 2, 2), (65, 97, 5, 7), (384, 513, 24, 33), (33, 1024, 3, 64)],
 )
 def test_the_output_stride_is_16(height: int, width: int, rows: int, columns: int) -> None:
-    """Any size of picture works, and the logits are a sixteenth of it, rounded up."""
+    """For any image size the logits have a sixteenth of it, rounded up."""
     network = DeepLabV3EfficientNetLite(BUNDLED, classes=21).eval()
     with torch.inference_mode():
         assert network(torch.zeros(1, 3, height, width)).shape == (1, 21, rows, columns)
@@ -26,7 +26,7 @@ def test_the_output_stride_is_16(height: int, width: int, rows: int, columns: in
 
 @pytest.mark.parametrize(("name", "channels"), [*zip(STAGES, (320, 320, 352), strict=True)])
 def test_the_backbone_ends_with_the_last_stage(name: str, channels: int) -> None:
-    """What the pyramid is built for."""
+    """The pyramid is built for its width."""
     with torch.inference_mode():
         features = EfficientNetLite(STAGES[name]).eval()(torch.zeros(1, 3, 64, 64))
     assert features.shape == (1, channels, 4, 4)
@@ -37,14 +37,14 @@ def test_the_backbone_ends_with_the_last_stage(name: str, channels: int) -> None
     [*zip(LITE_ARCHITECTURES, (3_692_933, 4_451_781, 5_125_917), strict=True)],
 )
 def test_the_number_of_parameters_is_the_documented_one(architecture: str, parameters: int) -> None:
-    """So the size of a file of weights is known."""
+    """It determines the size of a weights file."""
     with torch.device("meta"):  # shapes only
         network = DeepLabV3EfficientNetLite(architecture, classes=21)
     assert sum(each.numel() for each in network.parameters()) == parameters
 
 
 def test_on_the_grid_the_logits_lie_on_every_sixteenth_pixel() -> None:
-    """So that upsampling with aligned corners shifts nothing: a mirrored picture proves it.
+    """Upsampling with aligned corners shifts nothing: checked with a mirrored image.
 
     With mirrored filters a mirrored picture must give mirrored logits; it does only if the first
     and the last logit are as far from their borders.
@@ -61,20 +61,20 @@ def test_on_the_grid_the_logits_lie_on_every_sixteenth_pixel() -> None:
 
 
 def test_the_classes_are_free() -> None:
-    """A checkpoint of the user's own may have others."""
+    """A user's checkpoint may have any number of classes."""
     network = DeepLabV3EfficientNetLite(BUNDLED, classes=2).eval()
     with torch.inference_mode():
         assert network(torch.zeros(1, 3, 32, 32)).shape[1] == 2
 
 
 def test_an_unknown_backbone_is_an_error() -> None:
-    """The tables are the only source of shapes."""
+    """Only the backbones in the tables exist."""
     with pytest.raises(KeyError, match="efficientnet_lite9"):
         DeepLabV3EfficientNetLite("deeplabv3_efficientnet_lite9", classes=21)
 
 
 def test_the_bundled_weights_give_the_golden_logits() -> None:
-    """Computed once by the network that was trained."""
+    """The golden logits come from the network as it was trained."""
     wave = torch.sin(torch.arange(3 * 65 * 97, dtype=torch.float64) * 0.37) * 2
     with torch.inference_mode():
         logits = load_checkpoint(ModelChoice()).network(wave.float().view(1, 3, 65, 97))[0]

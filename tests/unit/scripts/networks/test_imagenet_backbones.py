@@ -1,4 +1,4 @@
-"""The packages' ImageNet weights give the same features in our network of plain convolutions."""
+"""The packages' ImageNet weights give the same features as plain convolutions."""
 
 import pytest
 import torch
@@ -48,7 +48,7 @@ def _first_layers(state: dict[str, Tensor], image: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_the_first_layers_agree_with_the_classifier(name: str) -> None:
-    """Folded, and with our normalisation instead of the package's; borders aside."""
+    """With folding and our normalisation; borders are excluded."""
     torch.manual_seed(0)
     values = torch.randint(0, 256, (1, 3, 64, 64)).float()
     theirs = _first_layers(package_state(name), (values - 127) / 128)
@@ -62,13 +62,13 @@ def test_the_first_layers_agree_with_the_classifier(name: str) -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_every_layer_is_filled(name: str) -> None:
-    """load_state_dict is strict: what is missing would be an error, and nothing is left random."""
+    """load_state_dict is strict: a missing layer would be an error."""
     first, second = _filled(name).state_dict(), _filled(name).state_dict()
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
 def test_a_package_that_is_missing_is_named() -> None:
-    """With what to install."""
+    """The error says what to install."""
     with pytest.raises(BackboneError, match=r"efficientnet-lite9-pytorch-model: install"):
         package_state("efficientnet_lite9")
 
@@ -84,7 +84,7 @@ def test_the_first_blocks_are_frozen_by_their_resolution(stride: int, frozen: in
 
 
 def test_other_backbones_are_not_frozen() -> None:
-    """Their batch normalisation would go on counting."""
+    """Their batch normalisation would keep updating its statistics."""
     other = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3))
     freeze_first_blocks(other, 4)
     assert all(each.requires_grad for each in other.parameters())

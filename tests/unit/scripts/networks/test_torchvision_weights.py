@@ -1,4 +1,4 @@
-"""torchvision's weights: right ones are kept, and without a network there is advice."""
+"""Download and verification of torchvision's published weights."""
 
 import hashlib
 import http.server
@@ -19,7 +19,7 @@ NAME = f"{MOBILENET}-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
 
 
 class _Site(http.server.BaseHTTPRequestHandler):
-    """Serves the content for every path, and says how often."""
+    """A server that gives the same content for every path, and counts requests."""
 
     served = 0
 
@@ -36,7 +36,7 @@ class _Site(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def site() -> Iterator[str]:
-    """A real web site with the weights."""
+    """A real web server with the weights."""
     _Site.served = 0
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Site) as server:
         threading.Thread(target=server.serve_forever).start()
@@ -53,7 +53,7 @@ def _published_at(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_weights_are_downloaded_once(
     site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second time they are in the cache."""
+    """The second time they come from the cache."""
     _published_at(f"{site}/{NAME}", tmp_path / "cache", monkeypatch)
     first = torchvision_weights.fetch_weights(MOBILENET)
     assert first == torchvision_weights.fetch_weights(MOBILENET)
@@ -64,7 +64,7 @@ def test_weights_are_downloaded_once(
 def test_content_that_was_not_published_is_refused(
     site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The hash in the name decides, and nothing is kept."""
+    """The hash in the file's name must match; otherwise nothing is kept."""
     _published_at(f"{site}/{MOBILENET}-01234567.pth", tmp_path, monkeypatch)
     with pytest.raises(torchvision_weights.DownloadError, match="invalid hash value"):
         torchvision_weights.fetch_weights(MOBILENET)
@@ -74,7 +74,7 @@ def test_content_that_was_not_published_is_refused(
 def test_without_a_network_the_message_names_two_ways_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Put the file there by hand, or use the bundled model."""
+    """Copy the file there by hand, or use the bundled model."""
     (closed,) = free_ports(1)
     _published_at(f"http://127.0.0.1:{closed}/{NAME}", tmp_path, monkeypatch)
     with pytest.raises(torchvision_weights.DownloadError) as caught:
@@ -88,7 +88,7 @@ def test_without_a_network_the_message_names_two_ways_out(
 def test_weights_put_there_by_hand_are_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first way out works."""
+    """A file that was copied into the cache is not downloaded."""
     (closed,) = free_ports(1)
     _published_at(f"http://127.0.0.1:{closed}/{NAME}", tmp_path, monkeypatch)
     (tmp_path / NAME).write_bytes(CONTENT)
@@ -98,7 +98,7 @@ def test_weights_put_there_by_hand_are_used(
 def test_wrong_weights_put_there_by_hand_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A half copy does not become a model."""
+    """An incomplete copy is not used."""
     _published_at(f"http://127.0.0.1:9/{NAME}", tmp_path, monkeypatch)
     (tmp_path / NAME).write_bytes(CONTENT[:-1])
     with pytest.raises(torchvision_weights.DownloadError, match="is not what was published"):
@@ -107,7 +107,7 @@ def test_wrong_weights_put_there_by_hand_are_refused(
 
 @pytest.mark.parametrize("architecture", TORCHVISION_ARCHITECTURES)
 def test_every_architecture_has_published_weights(architecture: str) -> None:
-    """Under a name that carries its hash."""
+    """The file's name contains its hash."""
     weights = (
         torchvision_weights._segmentation()
         .__dict__[torchvision_weights._weights_name(architecture)]
@@ -119,7 +119,7 @@ def test_every_architecture_has_published_weights(architecture: str) -> None:
 
 
 def test_logits_are_not_scaled_up_by_the_network() -> None:
-    """The exported graph does that, once."""
+    """The exported graph leaves upsampling to the handler."""
     network = torchvision_weights.build_network(MOBILENET, classes=5).eval()
     with torch.inference_mode():
         assert network(torch.zeros(1, 3, 64, 96)).shape == (1, 5, 4, 6)

@@ -1,4 +1,4 @@
-"""The gateway's answers are understood in one place."""
+"""The commands' reading of the gateway's responses."""
 
 import httpx
 import pytest
@@ -11,7 +11,7 @@ from scripts.prediction.gateway import refusal, retry_after
     [("2", 2.0), ("0.5", 0.5), ("3600", 10.0), ("-1", 0.0), ("soon", 1.0), (None, 1.0)],
 )
 def test_the_pause_is_what_the_gateway_asks_for(header: str | None, seconds: float) -> None:
-    """Within bounds; nonsense is a second."""
+    """Retry-After within bounds; one second if it is malformed."""
     headers = {} if header is None else {"Retry-After": header}
     assert retry_after(httpx.Response(503, headers=headers), most=10.0) == seconds
 
@@ -24,6 +24,6 @@ def test_the_pause_is_what_the_gateway_asks_for(header: str | None, seconds: flo
         (b"[]", "the gateway answered 413: []"),
     ],
 )
-def test_a_refusal_is_told_in_its_own_words(content: bytes, words: str) -> None:
-    """Also where something else answered in its place."""
+def test_a_refusal_has_the_gateways_explanation(content: bytes, words: str) -> None:
+    """Also if another server answered."""
     assert refusal(httpx.Response(413, content=content)) == words

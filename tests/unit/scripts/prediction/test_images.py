@@ -1,4 +1,4 @@
-"""Arguments become images, each with a place of its own."""
+"""Arguments are expanded to images, each with its own result file."""
 
 from pathlib import Path
 
@@ -35,12 +35,12 @@ def _places(*arguments: str) -> list[str]:
     ],
 )
 def test_the_tree_below_the_common_folder_is_kept(arguments: list[str], places: list[str]) -> None:
-    """Of a pattern it is the folder before its first wildcard."""
+    """A pattern's folder is what precedes its first wildcard."""
     assert _places(*arguments) == places
 
 
 def test_absolute_and_relative_arguments_mean_the_same(folder: Path) -> None:
-    """Nothing is sent twice."""
+    """No image is sent twice."""
     assert _places("two", str(folder / "two" / "x.jpg"), str(folder / "*" / "x.jpg")) == [
         "one/x",
         "two/deep/y",
@@ -50,12 +50,12 @@ def test_absolute_and_relative_arguments_mean_the_same(folder: Path) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_other_files_are_counted_once() -> None:
-    """However many arguments meet them."""
+    """However many arguments match them."""
     assert len(find_images(["two", "two/*", "."], Path("out")).left_out) == 1
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file() -> None:
-    """Cameras do not do it, people do."""
+    """An existing file takes precedence over a pattern."""
     Path("one/[1].jpg").touch()
     assert _places("one/[1].jpg") == ["[1]"]

@@ -1,4 +1,4 @@
-"""The fast gradients are torch's own gradients."""
+"""The fast depthwise convolutions have torch's results and gradients."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from scripts.training.depthwise import (
 
 
 def _pair(conv: nn.Conv2d) -> tuple[nn.Conv2d, FastDepthwise]:
-    """The same convolution twice, sharing its parameters."""
+    """The same convolution twice, with shared parameters."""
     holder = nn.Sequential(conv)
     use_fast_gradients(holder)
     fast = holder[0]
@@ -87,7 +87,7 @@ def test_a_frozen_input_costs_no_gradient() -> None:
     ids=["dense", "widening", "unpadded", "wide", "strided", "oblong", "reflecting"],
 )
 def test_other_convolutions_stay_as_they_are(conv: nn.Conv2d) -> None:
-    """What the kernels do not cover is left to torch."""
+    """Convolutions that the kernels do not cover are left to torch."""
     holder = nn.Sequential(conv)
     use_fast_gradients(holder)
     assert holder[0] is conv
@@ -98,7 +98,7 @@ def test_other_convolutions_stay_as_they_are(conv: nn.Conv2d) -> None:
     [("deeplabv3_efficientnet_lite2", 21), ("deeplabv3_mobilenet_v3_large", 15)],
 )
 def test_a_networks_parameters_and_names_stay(architecture: str, replaced: int) -> None:
-    """A checkpoint of the trained network is one of the plain network."""
+    """A checkpoint of the trained network loads into the plain one."""
     with torch.device("meta"):
         network = build_network(architecture, 3)
         before = list(network.state_dict())
@@ -110,7 +110,7 @@ def test_a_networks_parameters_and_names_stay(architecture: str, replaced: int) 
 @pytest.mark.parametrize(("height", "width"), [(6, 9), (7, 7), (1, 5)])
 @pytest.mark.parametrize("rate", [2, 3, 4])
 def test_phases_are_put_together_again(rate: int, height: int, width: int) -> None:
-    """Whatever the size."""
+    """For any size."""
     features = torch.arange(2 * 3 * height * width).float().view(2, 3, height, width)
     phases = to_phases(features, rate)
     assert phases.shape == (2 * rate**2, 3, -(-height // rate), -(-width // rate))

@@ -1,4 +1,4 @@
-"""A training starts from what was asked for, and other classes get a new last layer."""
+"""Initial weights: from the chosen source, with a new last layer for other classes."""
 
 from pathlib import Path
 
@@ -23,12 +23,12 @@ def _bundled() -> dict[str, Tensor]:
 
 
 def _labels(classes: int) -> dict[int, str]:
-    """Others than Pascal VOC's."""
+    """Labels other than Pascal VOC's."""
     return {index: f"class {index}" for index in range(classes)}
 
 
 def test_the_default_is_the_bundled_model() -> None:
-    """With its last layer, as the classes are the same."""
+    """With its last layer, because the classes are the same."""
     start = initial_network("default", None, read_labels(VOC_LABELS))
     assert start.architecture == BUNDLED
     assert torch.equal(start.network.state_dict()[LAST], _bundled()[LAST])
@@ -36,7 +36,7 @@ def test_the_default_is_the_bundled_model() -> None:
 
 
 def test_other_classes_get_a_new_last_layer() -> None:
-    """And nothing else is new."""
+    """All other layers keep their weights."""
     start = initial_network("default", None, _labels(3))
     state, bundled = start.network.state_dict(), _bundled()
     assert state[LAST].shape[0] == 3
@@ -46,7 +46,7 @@ def test_other_classes_get_a_new_last_layer() -> None:
 
 @pytest.mark.parametrize("changed", ["all", "one"])
 def test_as_many_other_classes_get_a_new_last_layer(changed: str) -> None:
-    """What is called "crack" does not start as what Pascal VOC calls "aeroplane"."""
+    """Names decide: "crack" must not start from the weights of "aeroplane"."""
     labels = _labels(21) if changed == "all" else {**read_labels(VOC_LABELS), 1: "crack"}
     start = initial_network("default", None, labels)
     assert not torch.equal(start.network.state_dict()[LAST], _bundled()[LAST])
@@ -54,7 +54,7 @@ def test_as_many_other_classes_get_a_new_last_layer(changed: str) -> None:
 
 
 def test_a_checkpoint_is_gone_on_from(tmp_path: Path) -> None:
-    """Its architecture is told from its parameters."""
+    """Its architecture is inferred from its parameters."""
     torch.manual_seed(1)
     network = build_network(LITE0, 4)
     path = tmp_path / "mine.safetensors"
@@ -65,7 +65,7 @@ def test_a_checkpoint_is_gone_on_from(tmp_path: Path) -> None:
 
 
 def test_imagenet_fills_the_backbone_only() -> None:
-    """Twice the same backbone, twice another head."""
+    """Two networks share the backbone's weights, but not the head's."""
     one, other = (
         initial_network("imagenet", LITE0, _labels(21)).network.state_dict() for _ in range(2)
     )
@@ -74,7 +74,7 @@ def test_imagenet_fills_the_backbone_only() -> None:
 
 
 def test_random_fills_nothing() -> None:
-    """For comparison's sake."""
+    """All weights are random, for comparisons."""
     one, other = (
         initial_network("random", LITE0, _labels(21)).network.state_dict() for _ in range(2)
     )
@@ -84,7 +84,7 @@ def test_random_fills_nothing() -> None:
 def test_published_weights_are_taken_from_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fine-tuning one of torchvision's networks."""
+    """One of torchvision's networks can be fine-tuned."""
     path = tmp_path / "deeplabv3_mobilenet_v3_large-00000000.pth"
     torch.save(build_network(MOBILENET, 21).state_dict(), path)
     monkeypatch.setattr(torchvision_weights, "fetch_weights", lambda _: path)
@@ -94,25 +94,25 @@ def test_published_weights_are_taken_from_the_cache(
 
 
 def test_an_architecture_without_weights_is_refused() -> None:
-    """With what to choose instead."""
+    """The error lists the alternatives."""
     with pytest.raises(CheckpointError, match=r"no weights of .*lite1: choose --init imagenet"):
         initial_network("default", "deeplabv3_efficientnet_lite1", _labels(21))
 
 
 def test_a_checkpoint_of_another_architecture_is_refused() -> None:
-    """--model and --init must fit each other."""
+    """--model and --init must match."""
     with pytest.raises(CheckpointError, match="does not fit the network"):
         initial_network(str(BUNDLED_WEIGHTS), MOBILENET, _labels(21))
 
 
 def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:
-    """By its name."""
+    """The error names the file."""
     with pytest.raises(CheckpointError, match=r"none\.pth: there is no such file"):
         initial_network(str(tmp_path / "none.pth"), None, _labels(21))
 
 
 def test_a_backbone_that_cannot_be_downloaded_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without a network gets the ways out."""
+    """Without a network the error lists the remedies."""
 
     def unreachable(_: str) -> dict[str, Tensor]:
         raise OSError("no route to host")

@@ -1,4 +1,4 @@
-"""A training learns, remembers its best weights, and an interruption changes nothing."""
+"""The training loop: it learns, keeps its best weights, and resumes exactly."""
 
 import os
 import signal
@@ -30,10 +30,10 @@ def _score(_: Weights) -> Scores:
 
 
 def _run(made: Training) -> list[Report]:
-    """What was told."""
-    told: list[Report] = []
-    made.run(_score, told.append, lambda _: None)
-    return told
+    """The reports of all steps."""
+    reports: list[Report] = []
+    made.run(_score, reports.append, lambda _: None)
+    return reports
 
 
 def _same(one: Weights, other: Weights) -> bool:
@@ -41,33 +41,33 @@ def _same(one: Weights, other: Weights) -> bool:
 
 
 def test_it_learns_to_tell_the_colours(tmp_path: Path) -> None:
-    """From guessing to a mean IoU that only knowledge of the classes gives."""
+    """The mean IoU rises above what guessing gives."""
     made = training(_folder(tmp_path), replace(PLAN, epochs=40))
     made.run(validation(_folder(tmp_path)), lambda _: None, lambda _: None)
     assert made.progress.best_miou > 0.75
     assert made.progress.curve[-1]["loss"] < 0.8 * made.progress.curve[0]["loss"]
 
 
-def test_every_step_is_told_and_every_epoch_validated(tmp_path: Path) -> None:
-    """Two steps an epoch, scores at its end only."""
-    told = _run(training(_folder(tmp_path), PLAN))
-    assert [(each.step, each.epoch) for each in told] == [
+def test_every_step_is_reported_and_every_epoch_validated(tmp_path: Path) -> None:
+    """Two steps per epoch, scores after the second."""
+    reports = _run(training(_folder(tmp_path), PLAN))
+    assert [(each.step, each.epoch) for each in reports] == [
         (1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (6, 3)
     ]  # fmt: skip
-    assert [each.scores is not None for each in told] == [False, True] * 3
+    assert [each.scores is not None for each in reports] == [False, True] * 3
 
 
 def test_the_curve_has_a_row_for_each_epoch(tmp_path: Path) -> None:
     """With the mean loss of its steps."""
     made = training(_folder(tmp_path), PLAN)
-    told = _run(made)
+    reports = _run(made)
     rows = made.progress.curve
     assert [(row["epoch"], row["step"]) for row in rows] == [(1, 2), (2, 4), (3, 6)]
-    assert rows[0]["loss"] == pytest.approx((told[0].loss + told[1].loss) / 2)
+    assert rows[0]["loss"] == pytest.approx((reports[0].loss + reports[1].loss) / 2)
 
 
 def test_the_best_average_is_kept(tmp_path: Path) -> None:
-    """A later epoch that is worse does not replace it."""
+    """A worse epoch later does not replace it."""
     made = training(_folder(tmp_path), PLAN)
     found = iter([0.2, 0.6, 0.4])
     seen: list[Weights] = []
@@ -83,7 +83,7 @@ def test_the_best_average_is_kept(tmp_path: Path) -> None:
 
 
 def test_it_stops_early(tmp_path: Path) -> None:
-    """After as many epochs without a better one as the plan's patience."""
+    """After ``patience`` epochs without a better one."""
     made = training(_folder(tmp_path), replace(PLAN, epochs=9, patience=2))
     found = iter([0.5, 0.6, 0.6, 0.5])
     made.run(lambda _: Scores(next(found), 0.0, {}), lambda _: None, lambda _: None)
@@ -106,8 +106,8 @@ def _interrupt_and_go_on(tmp_path: Path, stop_after: int) -> None:
     state = load(path, {})
     assert state is not None
     second.restore(state)
-    told = _run(second)
-    assert told[0].step == stop_after + 1
+    reports = _run(second)
+    assert reports[0].step == stop_after + 1
     assert _same(whole.state().weights, second.state().weights)
     assert _same(whole.progress.average, second.progress.average)
     assert whole.progress.curve == second.progress.curve
@@ -115,12 +115,12 @@ def _interrupt_and_go_on(tmp_path: Path, stop_after: int) -> None:
 
 @pytest.mark.parametrize("stop_after", [1, 2, 5])
 def test_an_interruption_loses_nothing(tmp_path: Path, stop_after: int) -> None:
-    """Bit for bit the weights of a training that was not interrupted, through a file."""
+    """The weights equal an uninterrupted training's bit for bit, through a file."""
     run_in_child(_interrupt_and_go_on, tmp_path, stop_after)  # it sends itself a signal
 
 
 def test_the_state_is_kept_at_epochs_and_in_between(tmp_path: Path) -> None:
-    """So that a machine that goes off costs no more than the steps since."""
+    """A power failure costs no more than the steps since the last save."""
     made = training(_folder(tmp_path), replace(PLAN, save_every=3))
     steps: list[int] = []
     made.run(_score, lambda _: None, lambda state: steps.append(state.progress.step))
@@ -128,7 +128,7 @@ def test_the_state_is_kept_at_epochs_and_in_between(tmp_path: Path) -> None:
 
 
 def test_a_small_folder_leaves_the_warm_up(tmp_path: Path) -> None:
-    """Six steps, of which the default's hundred would be a slow start that never ends."""
+    """With six steps, the default of a hundred would never end."""
     made = training(_folder(tmp_path), replace(PLAN, warm_up=Plan().warm_up))
     rates: list[float] = []
     made.run(
@@ -143,7 +143,7 @@ def test_a_small_folder_leaves_the_warm_up(tmp_path: Path) -> None:
 
 
 def test_the_handlers_of_signals_are_given_back(tmp_path: Path) -> None:
-    """Ctrl-C means what it meant before."""
+    """The previous signal handlers are restored."""
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     _run(training(_folder(tmp_path), PLAN))
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before

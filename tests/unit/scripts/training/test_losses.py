@@ -1,4 +1,4 @@
-"""The loss is small for what is right, large for what is wrong, and blind to what is unknown."""
+"""The loss: low for correct logits, high for wrong ones, zero for ignored pixels."""
 
 import math
 
@@ -10,7 +10,7 @@ from scripts.training.losses import dice_loss, logit_adjustment, segmentation_lo
 
 
 def _logits(ids: Tensor, classes: int = 3, sure: float = 20.0) -> Tensor:
-    """(N, classes, h, w) that say ``ids`` (N, h, w) with certainty."""
+    """(N, classes, h, w) logits with near certainty for ``ids`` (N, h, w)."""
     return torch.nn.functional.one_hot(ids, classes).permute(0, 3, 1, 2) * sure
 
 
@@ -23,12 +23,12 @@ def truth() -> Tensor:
 
 
 def test_the_truth_costs_almost_nothing(truth: Tensor) -> None:
-    """At the resolution at which it is compared."""
+    """At the resolution of the comparison."""
     assert segmentation_loss(_logits(truth[:, ::4, ::4].long()), truth, aligned=True) < 0.01
 
 
 def test_the_opposite_costs_much(truth: Tensor) -> None:
-    """More than a guess does."""
+    """More than uniform logits."""
     wrong = _logits(2 - truth[:, ::4, ::4].long())
     guess = torch.zeros(1, 3, 9, 9)
     assert segmentation_loss(wrong, truth, aligned=True) > segmentation_loss(
@@ -48,7 +48,7 @@ def test_ignored_pixels_do_not_count(truth: Tensor) -> None:
 
 
 def test_a_batch_without_known_pixels_costs_nothing() -> None:
-    """And its gradient is zero, not undefined."""
+    """The gradient is zero, not NaN."""
     logits = torch.randn(1, 3, 3, 3, requires_grad=True)
     loss = segmentation_loss(logits, torch.full((1, 33, 33), 255).byte(), aligned=True)
     (gradient,) = torch.autograd.grad(loss, [logits])
@@ -57,7 +57,7 @@ def test_a_batch_without_known_pixels_costs_nothing() -> None:
 
 
 def test_the_adjustment_is_the_logarithm_of_the_share() -> None:
-    """Times its strength; a class without a pixel is not minus infinity."""
+    """Times its strength; finite for a class without pixels."""
     found = logit_adjustment([0.5, 0.25, 0.25, 0.0], strength=0.5)
     expected = [math.log(share) / 2 for share in (0.5, 0.25, 0.25, 1e-4)]
     assert found.tolist() == pytest.approx(expected)
@@ -65,7 +65,7 @@ def test_the_adjustment_is_the_logarithm_of_the_share() -> None:
 
 
 def test_with_the_adjustment_missing_a_rare_class_costs_more(truth: Tensor) -> None:
-    """And so the network learns larger logits for it."""
+    """Thus the network learns larger logits for it."""
     guess = torch.zeros(1, 3, 9, 9)
     adjustment = logit_adjustment([0.9, 0.05, 0.05], strength=1.0)
     rare = torch.full((1, 33, 33), 2, dtype=torch.uint8)
@@ -90,7 +90,7 @@ def test_a_small_class_counts_like_a_large_one() -> None:
 
 
 def test_classes_that_the_batch_does_not_show_are_left_out() -> None:
-    """There is nothing to overlap with."""
+    """They have nothing to overlap with."""
     truth = torch.zeros(1, 4, 4).long()
     known = torch.ones(1, 4, 4).bool()
     assert float(dice_loss(_logits(truth).softmax(1), truth, known)) == pytest.approx(0, abs=1e-4)

@@ -1,4 +1,4 @@
-"""The learning rate rises, then falls to zero; the average forgets its start."""
+"""The learning rate's warm-up and decay, and the decay of the weights' average."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def test_the_rate_warms_up_and_decays(step: int, expected: float) -> None:
 
 
 def test_the_rate_never_rises_after_the_warm_up() -> None:
-    """And never falls below zero, also where all is warm-up."""
+    """It never becomes negative, even if all steps are warm-up."""
     rates = [factor(step, 100, 10) for step in range(10, 130)]
     assert rates == sorted(rates, reverse=True)
     assert min(rates) == 0.0
@@ -25,13 +25,13 @@ def test_the_rate_never_rises_after_the_warm_up() -> None:
     ("steps", "expected"), [(5, 0), (10, 1), (96, 9), (1000, 100), (10_000, 100)]
 )
 def test_a_short_training_warms_up_shortly(steps: int, expected: int) -> None:
-    """A tenth of the steps at most."""
+    """At most a tenth of the steps."""
     assert warm_up_steps(steps, most=100) == expected
 
 
 @pytest.mark.parametrize("steps", [1, 5, 12, 96, 2000])
 def test_the_rate_reaches_its_height_and_falls(steps: int) -> None:
-    """However few pictures there are."""
+    """However few images there are."""
     warm_up = warm_up_steps(steps, most=100)
     rates = [factor(step, steps, warm_up) for step in range(steps)]
     assert max(rates) == 1.0
@@ -40,5 +40,5 @@ def test_the_rate_reaches_its_height_and_falls(steps: int) -> None:
 
 @pytest.mark.parametrize(("step", "expected"), [(0, 0.1), (8, 0.5), (90, 0.91), (10**6, 0.998)])
 def test_the_average_moves_fast_at_first(step: int, expected: float) -> None:
-    """So the first weights do not linger in it."""
+    """The initial weights are soon forgotten."""
     assert average_decay(step, most=0.998) == pytest.approx(expected)

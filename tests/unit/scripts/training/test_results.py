@@ -1,4 +1,4 @@
-"""What a training leaves behind can be served, plotted and traced."""
+"""The results of a training: weights, curve, labels and record."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ ROWS = [
 
 
 def test_the_weights_are_halved_and_readable(tmp_path: Path) -> None:
-    """fp16 for floats; counters stay whole; the file is readable by all, as by a container."""
+    """Floats become fp16, counters stay integers; a container's user can read the file."""
     path = tmp_path / results.WEIGHTS
     results.write_weights(path, {"a": torch.tensor([0.5, 1 / 3]), "n": torch.tensor(7)})
     found = load_file(path)
@@ -36,7 +36,7 @@ def _write_zeros(path: Path) -> None:
 
 @pytest.mark.slow
 def test_weights_that_cannot_be_written_name_the_file(tmp_path: Path) -> None:
-    """An OSError, not the library's own exception; nothing half-written stays."""
+    """OSError, not the library's own exception; no partial file stays."""
     path = tmp_path / results.WEIGHTS
     with pytest.raises(OSError, match=r"File too large: .*model\.safetensors'$"):
         run_with_file_size_limit(1000, _write_zeros, path)
@@ -44,7 +44,7 @@ def test_weights_that_cannot_be_written_name_the_file(tmp_path: Path) -> None:
 
 
 def test_the_curve_is_a_table_and_a_picture(tmp_path: Path) -> None:
-    """A row for each epoch."""
+    """CSV with a row for each epoch, and PNG."""
     results.write_curve(tmp_path, ROWS)
     with (tmp_path / results.CURVE).open() as file:
         rows = list(csv.DictReader(file))
@@ -55,7 +55,7 @@ def test_the_curve_is_a_table_and_a_picture(tmp_path: Path) -> None:
 
 
 def test_the_record_says_how_it_was_made(tmp_path: Path) -> None:
-    """Beside the labels, which the archive needs."""
+    """It lies beside the labels, which the archive needs."""
     labels = tmp_path / "mine.json"
     labels.write_text('{"0": "ground"}')
     folder = tmp_path / "out"

@@ -1,4 +1,4 @@
-"""A saved state is gone on from only by the training that it belongs to."""
+"""The saved state: exact, atomic, and refused by any other training."""
 
 from pathlib import Path
 
@@ -29,12 +29,12 @@ def test_a_state_survives_its_file(tmp_path: Path) -> None:
 
 
 def test_no_file_is_no_state(tmp_path: Path) -> None:
-    """The training begins."""
+    """The training starts from the beginning."""
     assert load(tmp_path / "state.pt", MADE_WITH) is None
 
 
 def test_a_state_of_another_training_is_refused(tmp_path: Path) -> None:
-    """What differs is named, with the ways out."""
+    """The error names the difference and the remedies."""
     save(tmp_path / "state.pt", _state(), MADE_WITH)
     with pytest.raises(StateError, match="made with another plan; choose another --output, or del"):
         load(tmp_path / "state.pt", {**MADE_WITH, "plan": {"epochs": 4}})
@@ -42,14 +42,14 @@ def test_a_state_of_another_training_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"no state", b"PK\x03\x04 cut"])
 def test_a_damaged_state_is_refused(tmp_path: Path, content: bytes) -> None:
-    """One line, not pickle's words."""
+    """One line instead of pickle's message."""
     (tmp_path / "state.pt").write_bytes(content)
     with pytest.raises(StateError, match="not a training's state"):
         load(tmp_path / "state.pt", MADE_WITH)
 
 
 def test_foreign_content_is_refused(tmp_path: Path) -> None:
-    """A checkpoint of something else under the same name."""
+    """Another program's file under the same name."""
     torch.save({"weights": {}}, tmp_path / "state.pt")
     with pytest.raises(StateError, match="not a training's state"):
         load(tmp_path / "state.pt", MADE_WITH)
@@ -61,7 +61,7 @@ def _save_state(path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_state_that_cannot_be_written_names_the_file(tmp_path: Path) -> None:
-    """An OSError, which the command tells in one line; the state before can be gone on from."""
+    """OSError with the name; the previous state can still be resumed."""
     path = tmp_path / "state.pt"
     save(path, _state(), MADE_WITH)
     with pytest.raises(OSError, match=r"File too large: .*state\.pt'$"):
@@ -71,7 +71,7 @@ def test_a_state_that_cannot_be_written_names_the_file(tmp_path: Path) -> None:
 
 
 def test_a_state_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    """Nothing half-written is left beside it."""
+    """No partial file is left beside it."""
     for _ in range(2):
         save(tmp_path / "state.pt", _state(), MADE_WITH)
     assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]

@@ -1,4 +1,4 @@
-"""Weights are scored as the exported network would be."""
+"""Validation scores weights as the exported network would be scored."""
 
 import gc
 import tracemalloc
@@ -25,7 +25,7 @@ from tests.unit.scripts.voc_folder import RED, make, write
 
 
 def test_the_scores_are_those_of_the_evaluation(tmp_path: Path) -> None:
-    """What the curve says is what ``make evaluate`` says of the same weights."""
+    """The curve agrees with ``segserve evaluate`` for the same weights."""
     make(tmp_path, 4)
     weights = network().state_dict()
     checkpoint = Checkpoint(
@@ -41,7 +41,7 @@ def test_the_scores_are_those_of_the_evaluation(tmp_path: Path) -> None:
 
 
 def test_the_weights_given_are_the_ones_scored(tmp_path: Path) -> None:
-    """Not those of the call before."""
+    """The weights of an earlier call have no effect."""
     made = validation(make(tmp_path, 4))
     first = made(network().state_dict())
     other = {name: torch.zeros_like(value) for name, value in network().state_dict().items()}
@@ -52,7 +52,7 @@ def test_the_weights_given_are_the_ones_scored(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_masks_are_not_kept_in_memory(tmp_path: Path) -> None:
-    """At full size five hundred of a camera's would take six gigabytes."""
+    """Five hundred camera images' masks at full size would take six gigabytes."""
     ids = np.full((2000, 3000), RED, dtype=np.uint8)
     write(tmp_path, "large", Image.new("RGB", (3000, 2000), "red"), ids)
     pairs = list_pairs(tmp_path)
@@ -68,7 +68,7 @@ def test_the_masks_are_not_kept_in_memory(tmp_path: Path) -> None:
 
 
 def test_a_mask_that_is_gone_is_named(tmp_path: Path) -> None:
-    """A folder that is moved in the middle of an epoch is a line, not a traceback."""
+    """A folder moved during an epoch gives one line, not a traceback."""
     made = validation(make(tmp_path, 2))
     path = tmp_path / "SegmentationClass" / "p01.png"
     path.unlink()

@@ -1,4 +1,4 @@
-"""A training that takes a second: a real network of a few weights on drawn squares."""
+"""A training of one second: a real network of a few weights on drawn squares."""
 
 from pathlib import Path
 
@@ -38,13 +38,13 @@ class TinyNetwork(nn.Module):
 
 
 def network() -> TinyNetwork:
-    """Always with the same first weights."""
+    """A network that always has the same initial weights."""
     torch.manual_seed(0)
     return TinyNetwork()
 
 
 def training(folder: Path, plan: Plan) -> Training:
-    """On eight squares that are drawn into ``folder`` if they are not there."""
+    """A training on eight squares, which are drawn into ``folder`` if they are missing."""
     if not folder.exists():
         make(folder, 8)
     pictures = inspect_pairs(list_pairs(folder), CLASSES)
@@ -61,5 +61,5 @@ def training(folder: Path, plan: Plan) -> Training:
 
 
 def validation(folder: Path) -> Validation:
-    """On the same squares."""
+    """The validation on the same squares."""
     return Validation(TinyNetwork(), list_pairs(folder), WANTED, CLASSES)
