@@ -22,6 +22,8 @@ from scripts.export.graphs import graph_of
 from scripts.export.model_options import ExportTarget
 from tests.unit.tiny import tiny_checkpoint
 
+pytestmark = pytest.mark.slow
+
 SIZES = [(32, 32), (72, 96), (96, 72), (33, 97), (32, 513)]
 ENGINES: tuple[EngineName, ...] = ("openvino", "torch")
 PRECISIONS: tuple[Precision, ...] = ("f32", "bf16")
@@ -54,7 +56,6 @@ def _image(height: int, width: int) -> NDArray[np.uint8]:
     return pixels[np.newaxis].astype(np.uint8)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_an_engine_agrees_with_the_eager_model(

@@ -18,6 +18,8 @@ from scripts.export.graphs import graph_of
 from scripts.export.model_options import ExportTarget
 from tests.unit.tiny import tiny_checkpoint
 
+pytestmark = pytest.mark.slow
+
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "handler")}
 SIZES = [(64, 96), (96, 64), (33, 97)]
@@ -82,7 +84,6 @@ def expected(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(logits)
 
 
-@pytest.mark.slow
 def test_a_batch_gives_what_its_images_give_alone(
     exported: tuple[Path, ModelSpec],
 ) -> None:

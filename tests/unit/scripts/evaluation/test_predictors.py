@@ -17,6 +17,8 @@ from scripts.networks.checkpoints import load_checkpoint
 from tests.unit.handler.files import EXAMPLES
 from tests.unit.scripts.evaluation.test_measure import SeesRed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def predictors(archive: Path) -> list[ArchivePredictor | CheckpointPredictor]:
@@ -24,7 +26,6 @@ def predictors(archive: Path) -> list[ArchivePredictor | CheckpointPredictor]:
     return [ArchivePredictor(archive), CheckpointPredictor(load_checkpoint(ModelChoice()))]
 
 
-@pytest.mark.slow
 def test_both_forms_agree(predictors: list[ArchivePredictor | CheckpointPredictor]) -> None:
     """Archive and checkpoint agree as the export requires, with the same labels."""
     data = (EXAMPLES / "cat.jpg").read_bytes()
