@@ -7,10 +7,9 @@ is asked as can be given. All of the bundled model, on this machine.
 
 import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,13 +18,14 @@ import psutil
 
 from benchmarks.comparison.report import row
 from benchmarks.load.loops import Load, ask, closed_loop, open_loop, p99_of, stages_of
-from benchmarks.servers.recorded_responses import MANAGEMENT, recorded_responses
-from benchmarks.servers.server_process import Command, RunningServer, running_server
+from benchmarks.servers.gateway_alone import fake_torchserve, gateway_alone
+from benchmarks.servers.recorded_responses import recorded_responses
+from benchmarks.servers.server_process import RunningServer, running_server
 from benchmarks.servers.systems_under_test import PORTS, Server, product
 from benchmarks.setup.models import Model, prepare
 from benchmarks.setup.photographs import of_megapixels, usual
 from benchmarks.setup.ports import free_ports
-from benchmarks.setup.settings import ROOT, environment
+from benchmarks.setup.settings import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results" / "growth.json"
 WORKERS = (1, 2, 3, 4)
@@ -88,7 +88,7 @@ def gateway_capacity(model: Model, seconds: float) -> list[dict[str, float]]:
         answers = Path(folder) / "answers.json"
         with _product(model) as (server, _):
             answers.write_text(json.dumps(recorded_responses(server)))
-        with _instant(answers) as (url, gateway):
+        with fake_torchserve(answers) as torchserve, gateway_alone(torchserve) as (url, gateway):
             for connections in (1, 4, 16):
                 process = psutil.Process(gateway.child.process.pid)
                 request = server.endpoints[0].request(usual().jpeg).at(f"{url}/segmentation")
@@ -133,27 +133,6 @@ def _product(
     with running_server(server.command) as process:
         _load(server, connections=4, seconds=4)  # warms up
         yield server, process
-
-
-@contextmanager
-def _instant(answers: Path) -> Iterator[tuple[str, RunningServer]]:
-    """Run a gateway before a back end that answers at once; (its address, its process)."""
-    back, front = free_ports(2)
-    backend = f"http://127.0.0.1:{back}"
-    env = {
-        **environment(),
-        "SEGSERVE_GATEWAY_PORT": str(front),
-        "SEGSERVE_GATEWAY_INFERENCE_URL": backend,
-        "SEGSERVE_GATEWAY_MANAGEMENT_URL": backend,
-    }
-    start = [sys.executable, "-m", "benchmarks.servers.fake_torchserve", str(back), str(answers)]
-    url = f"http://127.0.0.1:{front}"
-    with ExitStack() as stack:
-        ready = f"{backend}{MANAGEMENT[0]}"
-        stack.enter_context(running_server(Command("instant", start, environment(), ready)))
-        command = [sys.executable, "-m", "gateway"]
-        gateway = running_server(Command("gateway", command, env, f"{url}/readyz"))
-        yield url, stack.enter_context(gateway)
 
 
 def _load(server: Server, *, connections: int, seconds: float) -> Load:
