@@ -90,7 +90,8 @@ $(VENV)/packages.stamp: $(RUN_PARTS:%=$(REQ)/%.txt) $(REQ)/constraints.txt
 
 # The page asks the gateway by the client that everybody can have. Half a package of an interrupted
 # set-up has no list of files by which pip could remove it.
-$(VENV)/run.stamp: $(VENV)/packages.stamp docs/openapi.json deploy/client.yaml pyproject.toml
+$(VENV)/run.stamp: $(VENV)/packages.stamp docs/openapi.json deploy/client.yaml pyproject.toml \
+		gateway/openapi/version.py
 	@$(generate) $(CLIENT) --overwrite >/dev/null
 	@rm -rf $(SITE)/segserve_client*
 	@$(PIP) --no-deps --no-build-isolation ./$(CLIENT)
