@@ -55,8 +55,11 @@ openapi: $(VENV)/packages.stamp  ## write the OpenAPI document to docs/openapi.j
 	@$(BIN)/python -m gateway.export_openapi docs/openapi.json
 
 client: OUT := $(CLIENT)
-client: $(VENV)/packages.stamp  ## write a typed Python client of the API into .cache/client, or OUT=folder
+client: $(VENV)/packages.stamp  ## write a typed Python client of the API into .cache/client, or OUT=folder, and its wheel into dist/ there
 	@$(generate) "$(OUT)" $(if $(filter $(CLIENT),$(OUT)),--overwrite)
+	@rm -rf "$(OUT)/dist"
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--wheel-dir "$(OUT)/dist" "$(OUT)"
 
 evaluate: $(VENV)/train.stamp  ## measure the served model: DATA=folder [NAMES=] [VERSION=] [ARCHIVE=] [WEIGHTS=] [JSON=] [REPORT=]
 	$(needs_data)
