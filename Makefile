@@ -1,8 +1,7 @@
-# Segserve: every command a person or CI uses. Needs Python 3.11 and make.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Segserve: every command a person or CI uses. Needs make and Python 3.11, 3.12 or 3.13.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-SITE := $(VENV)/lib/python3.11/site-packages
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 REQ := deploy/requirements
 RUN_PARTS := export serving gateway ui client
@@ -13,6 +12,8 @@ CLIENT := .cache/client
 generate = PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --fail-on-warning \
 	--path docs/openapi.json --config deploy/client.yaml --output-path
 SECONDS ?= 600
+# The folder of an environment's packages: $(call site,folder).
+site = $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 further = $(if $($(1)),--$(2) "$($(1))")
 needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
 
@@ -58,8 +59,11 @@ openapi: $(VENV)/packages.stamp  ## write the OpenAPI document to docs/openapi.j
 	@$(BIN)/python -m gateway.export_openapi docs/openapi.json
 
 client: OUT := $(CLIENT)
-client: $(VENV)/packages.stamp  ## write a typed Python client of the API into .cache/client, or OUT=folder
+client: $(VENV)/packages.stamp  ## write a typed Python client of the API into .cache/client, or OUT=folder, and its wheel into dist/ there
 	@$(generate) "$(OUT)" $(if $(filter $(CLIENT),$(OUT)),--overwrite)
+	@rm -rf "$(OUT)/dist"
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--wheel-dir "$(OUT)/dist" "$(OUT)"
 
 evaluate: $(VENV)/train.stamp  ## measure the served model: DATA=folder [NAMES=] [VERSION=] [ARCHIVE=] [WEIGHTS=] [JSON=] [REPORT=]
 	$(needs_data)
@@ -85,27 +89,27 @@ clean:  ## remove the environment, the archives and what runs left behind
 
 $(VENV)/packages.stamp: $(RUN_PARTS:%=$(REQ)/%.txt) $(REQ)/constraints.txt
 	@echo "Installing the packages into $(VENV) (a few minutes the first time)"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-		{ echo "Python 3.11 is needed: PYTHON=/path/to/python3.11 make ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed: PYTHON=/path/to/python3.11 make ..."; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) $(RUN_PARTS:%=-r $(REQ)/%.txt)
 	@touch $@
 
 # The page uses the generated client, as other applications do. A package left incomplete by an
 # interrupted set-up has no list of files by which pip could remove it.
-$(VENV)/run.stamp: $(VENV)/packages.stamp docs/openapi.json deploy/client.yaml pyproject.toml
+$(VENV)/run.stamp: $(VENV)/packages.stamp docs/openapi.json deploy/client.yaml pyproject.toml \
+		gateway/openapi/version.py
 	@$(generate) $(CLIENT) --overwrite >/dev/null
-	@rm -rf $(SITE)/segserve_client*
+	@rm -rf "$(call site,$(VENV))"/segserve_client*
 	@$(PIP) --no-deps --no-build-isolation ./$(CLIENT)
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Beside its own packages it sees the product's, which come after them.
 .cache/fuzz/environment/installed: $(VENV)/run.stamp $(REQ)/fuzz.txt
-	@$(PYTHON) -m venv --clear .cache/fuzz/environment
+	@$(BIN)/python -m venv --clear .cache/fuzz/environment
 	@.cache/fuzz/environment/bin/python -m pip install --quiet --disable-pip-version-check -r $(REQ)/fuzz.txt
-	@echo "$(CURDIR)/$(SITE)" \
-		>.cache/fuzz/environment/lib/python3.11/site-packages/product.pth
+	@echo "$(call site,$(VENV))" >"$(call site,.cache/fuzz/environment)/product.pth"
 	@touch $@
 
 $(VENV)/train.stamp: $(VENV)/run.stamp $(REQ)/train.txt

@@ -2,4 +2,5 @@
 
 from typing import Final
 
-VERSION: Final = "0.1.0"
+# The one source: pyproject.toml and the OpenAPI document read it, the gateway's container has it.
+VERSION: Final = "0.2.0"

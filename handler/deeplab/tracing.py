@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from threading import Thread
+from threading import Event, Thread
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,12 @@ class Tracing:
 
     def __init__(self, provider: "TracerProvider | None" = None) -> None:
         self._provider = provider
+        self._closing = Event()
+        # A thread that can be abandoned: the SDK itself would wait half a minute. It is started
+        # here, because Python 3.12 starts no thread while it exits, which is when close() is called.
+        self._closer = Thread(target=self._shut_down, daemon=True)
+        if provider is not None:
+            self._closer.start()
 
     @contextmanager
     def image_span(self, headers: Mapping[str, str]) -> Iterator[RecordStages]:
@@ -60,10 +66,13 @@ class Tracing:
     def close(self) -> None:
         """Export the remaining spans; gives up after two seconds."""
         if self._provider is not None:
-            # In a thread that can be abandoned: the SDK itself would wait for half a minute.
-            shutdown = Thread(target=self._provider.shutdown, daemon=True)
-            shutdown.start()
-            shutdown.join(FLUSH_S)
+            self._closing.set()
+            self._closer.join(FLUSH_S)
+
+    def _shut_down(self) -> None:
+        self._closing.wait()
+        if self._provider is not None:
+            self._provider.shutdown()
 
 
 def _discard(_timings: Mapping[str, float]) -> None:

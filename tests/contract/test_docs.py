@@ -18,10 +18,11 @@ from ui.settings import Settings as UiSettings
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
+FOLDERS_WITH_PAGES = (".github", "docs", "deploy", "model_store", "ui")
 # Our own pages: the top level and the folders with documentation.
 PAGES = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "deploy/**/*.md", "model_store/**/*.md", "ui/**/*.md")
+    for pattern in ("*.md", *(f"{folder}/**/*.md" for folder in FOLDERS_WITH_PAGES))
     for path in ROOT.glob(pattern)
 )
 # Pages about the past may name files and commands that are gone.

@@ -11,10 +11,16 @@ from scripts.diagnostics.finding import Level
 
 
 @pytest.mark.parametrize(
-    ("version", "level"), [((3, 11), Level.OK), ((3, 12), Level.WRONG), ((3, 9), Level.WRONG)]
+    ("version", "level"),
+    [
+        ((3, 10), Level.WRONG),
+        ((3, 11), Level.OK),
+        ((3, 13), Level.OK),
+        ((3, 14), Level.WRONG),
+    ],
 )
-def test_the_interpreter_must_be_the_tested_one(version: tuple[int, int], level: Level) -> None:
-    """Another version of Python is wrong."""
+def test_the_interpreter_must_be_a_tested_one(version: tuple[int, int], level: Level) -> None:
+    """3.11 to 3.13 are accepted; another version of Python is wrong."""
     finding = machine.check_python(version)
     assert finding.level is level
     assert level is Level.OK or "PYTHON=/path/to/python3.11 make run" in finding.text
