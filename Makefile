@@ -12,6 +12,8 @@ CLIENT := .cache/client
 generate = PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --fail-on-warning \
 	--path docs/openapi.json --config deploy/client.yaml --output-path
 SECONDS ?= 600
+# Two processes of pytest, whatever the machine: each imports torch.
+parallel := --numprocesses 2 --dist worksteal
 # The folder of an environment's packages: $(call site,folder).
 site = $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 further = $(if $($(1)),--$(2) "$($(1))")
@@ -29,10 +31,12 @@ run: $(VENV)/run.stamp  ## set up, build the archive, start TorchServe, gateway 
 	@$(BIN)/segserve serve
 
 test-fast: $(VENV)/test.stamp  ## unit and contract tests in under a minute
-	@$(BIN)/python -m pytest -m "not slow" tests/unit tests/contract
+	@$(BIN)/python -m pytest $(parallel) -m "not slow" tests/unit tests/contract
 
+# The second part starts whole products, each of which takes the machine for itself.
 test: $(VENV)/test.stamp  ## set up and run the tests that need only Python
-	@$(BIN)/python -m pytest --durations=20
+	@$(BIN)/python -m pytest $(parallel) --durations=20 tests/unit tests/contract; unit=$$?; \
+		$(BIN)/python -m pytest --durations=20 tests/e2e tests/faults && exit $$unit
 
 check: $(VENV)/test.stamp  ## lint, types, spelling
 	$(BIN)/ruff check .

@@ -4,9 +4,18 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from scripts.archives.archive import DEFAULT_VERSION, MODEL
-from scripts.archives.paths import MODEL_STORE
+from scripts.archives.paths import MODEL_STORE, ROOT
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the bundled archive as slow: the first of them exports the network."""
+    for item in items:
+        if "archive" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +34,11 @@ def archive() -> Path:
         DEFAULT_VERSION,
         MODEL_STORE,
     )
-    build(wanted)
+    # Parallel processes of pytest share the archive.
+    cache = ROOT / ".cache"
+    cache.mkdir(exist_ok=True)
+    with FileLock(cache / "tests-archive.lock"):
+        build(wanted)
     return wanted.path
 
 

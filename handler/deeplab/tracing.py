@@ -34,7 +34,7 @@ class Tracing:
         self._provider = provider
         self._closing = Event()
         # A thread that can be abandoned: the SDK itself would wait half a minute. It is started
-        # here, because Python 3.12 starts no thread while it exits, which is when close() is called.
+        # here, because close() is called at exit, when Python 3.12 starts no thread.
         self._closer = Thread(target=self._shut_down, daemon=True)
         if provider is not None:
             self._closer.start()
