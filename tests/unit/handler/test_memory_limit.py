@@ -9,6 +9,8 @@ import pytest
 from deeplab.memory_limit import memory_limit
 from tests.child_process import run_in_child
 
+pytestmark = pytest.mark.slow
+
 MIB = 1024 * 1024
 SMALL, MANY = 100, 8_000_000
 
@@ -77,7 +79,6 @@ def _limits_before_during_and_after(pieces: int) -> None:
     assert _keep(MIB, 400) == 400 * MIB
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("pieces", [0, 500])
 def test_nothing_stays_behind(pieces: int) -> None:
     """What the system and others had set holds again, whichever way the block ends."""

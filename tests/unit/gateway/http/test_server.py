@@ -29,6 +29,8 @@ from tests.unit.gateway.doubles import (
     serving,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
