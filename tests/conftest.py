@@ -4,10 +4,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
-from scripts.archives.archive import DEFAULT_VERSION, MODEL
-from scripts.archives.paths import MODEL_STORE, ROOT
+from tests.stack import bundled_archive
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -21,25 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def archive() -> Path:
     """The bundled model's archive in the model store, built if an input changed."""
-    # Here, because most tests need no torch and would wait for its import.
-    from scripts.export.build_archive import build
-    from scripts.export.fingerprint import Archive
-    from scripts.export.model_options import ExportTarget
-    from scripts.networks.architectures import ModelChoice
-
-    wanted = Archive(
-        ModelChoice(),
-        ExportTarget("openvino"),
-        MODEL,
-        DEFAULT_VERSION,
-        MODEL_STORE,
-    )
-    # Parallel processes of pytest share the archive.
-    cache = ROOT / ".cache"
-    cache.mkdir(exist_ok=True)
-    with FileLock(cache / "tests-archive.lock"):
-        build(wanted)
-    return wanted.path
+    return bundled_archive()
 
 
 @pytest.fixture(scope="session")

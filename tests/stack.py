@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+from filelock import FileLock
 
 from benchmarks.setup.ports import free_ports as free_ports
 from scripts.archives.archive import DEFAULT_VERSION, MODEL, file_name
@@ -106,7 +107,12 @@ def _is_zombie(process: psutil.Process) -> bool:
 @cache
 def bundled_archive() -> Path:
     """The bundled model's archive in the user's model store, built if an input changed."""
-    subprocess.run([sys.executable, "-m", "scripts", "build"], cwd=ROOT, check=True)
+    command = [sys.executable, "-m", "scripts", "build"]
+    lock = ROOT / ".cache" / "tests-archive.lock"
+    lock.parent.mkdir(exist_ok=True)
+    # Parallel processes of pytest share the archive.
+    with FileLock(lock):
+        subprocess.run(command, cwd=ROOT, check=True)
     return MODEL_STORE / file_name(MODEL, DEFAULT_VERSION)
 
 

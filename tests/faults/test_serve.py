@@ -147,6 +147,7 @@ def test_damaged_archive_is_built_again(tmp_path: Path) -> None:
     archive = Path(shutil.copy(bundled_archive(), tmp_path))
     os.truncate(archive, archive.stat().st_size // 2)
     command = [sys.executable, "-m", "scripts", "build", "--store", str(tmp_path)]
+    command += ["--precision", "fp32"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "built" in done.stdout.splitlines()[-1]
     assert zipfile.ZipFile(archive).testzip() is None
