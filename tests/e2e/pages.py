@@ -27,7 +27,8 @@ def run_block(
     return subprocess.run(
         ["bash", "-ec", block],
         cwd=ROOT,
-        env=stack.environment,
+        # `auto` exports in each precision; the bundled model's archive is built so.
+        env={**stack.environment, "SEGSERVE_PRECISION": "fp32"},
         capture_output=True,
         text=True,
         timeout=240,
