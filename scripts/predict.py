@@ -4,9 +4,11 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
+from segserve_client.models.segment_palette import SegmentPalette
+from segserve_client.models.segment_render import SegmentRender
 
 from scripts.cli.command import Command
 from scripts.cli.errors import CommandError, StoppedError, reporting, say
@@ -16,8 +18,9 @@ from scripts.prediction.images import Found, ImageFile, find_images
 if TYPE_CHECKING:
     from scripts.prediction.run import Job
 
-RENDERS = ("colour", "labels", "overlay", "cutout", "confidence")
-PALETTES = ("seed", "voc", "safe")
+# From the OpenAPI document, by the client that is generated from it.
+RENDERS = get_args(SegmentRender)
+PALETTES = get_args(SegmentPalette)
 EPILOG = """\b
 Examples:
   segserve predict photo.jpg --out masks
