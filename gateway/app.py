@@ -45,7 +45,7 @@ from gateway.telemetry.stages import Stages
 from gateway.telemetry.tracing import Tracing
 from gateway.torchserve.inference import InferenceClient
 from gateway.torchserve.management import ManagementClient
-from gateway.torchserve.transport import AiohttpTransport, Timeouts, Transport
+from gateway.torchserve.transport import AiohttpTransport, Timeouts, Tokens, Transport
 
 # Seconds after which an idle connection to TorchServe is not reused.
 _KEEPALIVE_S = 30.0
@@ -132,9 +132,12 @@ def _build_serving(
     tracing: Tracing,
 ) -> _Serving:
     """Build the pipeline and its dependencies."""
+    tokens = Tokens(settings.torchserve_tokens)
     timeouts = Timeouts(connect_s=settings.connect_timeout_s, read_s=settings.deadline_s)
     catalogue = Catalogue(
-        ManagementClient(management, settings.management_url, settings.management_timeout_s),
+        ManagementClient(
+            management, settings.management_url, settings.management_timeout_s, tokens
+        ),
         settings.model,
         settings.catalogue_ttl_s,
     )
@@ -144,7 +147,7 @@ def _build_serving(
     pipeline = Pipeline(
         settings,
         catalogue,
-        InferenceClient(inference, settings.inference_url, timeouts),
+        InferenceClient(inference, settings.inference_url, timeouts, tokens),
         admission,
         budget,
         Stages(counts, tracing, catalogue.remembered_labels),

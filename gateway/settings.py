@@ -36,6 +36,10 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:8081",
         description="TorchServe's management API, which stays private.",
     )
+    torchserve_tokens: Path | None = Field(
+        default=None,
+        description="TorchServe's file of tokens, which is renewed at its start; none without it.",
+    )
     model: str = Field(
         default="deeplabv3", description="Name under which TorchServe knows the model."
     )

@@ -94,4 +94,5 @@ def _carry_out(operation: Operation) -> None:
     with reporting(VersionError, ManagementError, SettingError):
         settings = serve_settings(click.get_current_context())
         url = f"http://{settings.torchserve_host}:{settings.management_port}"
-        click.echo(operation(ManagementClient(url, MODEL), settings))
+        management = ManagementClient(url, MODEL, tokens=settings.tokens_file)
+        click.echo(operation(management, settings))

@@ -60,6 +60,11 @@ class Stack:
         return f"http://127.0.0.1:{self.ports['MANAGEMENT']}"
 
     @property
+    def tokens_file(self) -> Path:
+        """TorchServe's file of tokens."""
+        return self.run_dir / f"torchserve-{self.ports['MANAGEMENT']}" / "key_file.json"
+
+    @property
     def output(self) -> str:
         """The command's output so far."""
         return (self.run_dir / "output.log").read_text()
@@ -70,16 +75,19 @@ class Stack:
         return {
             **os.environ,
             "SEGSERVE_SERVE_MANAGEMENT_PORT": str(self.ports["MANAGEMENT"]),
+            "SEGSERVE_SERVE_RUN_DIR": str(self.run_dir),
             "SEGSERVE_SERVE_MODEL_STORE": str(self.model_store),
             "SEGSERVE_SERVE_WORKERS": str(WORKERS),
         }
 
-    def versions(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def versions(
+        self, *arguments: str, environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run `segserve versions`, as a user does."""
         return subprocess.run(
             [sys.executable, "-m", "scripts", "versions", *arguments],
             cwd=ROOT,
-            env=self.environment,
+            env=environment or self.environment,
             capture_output=True,
             text=True,
             timeout=120,

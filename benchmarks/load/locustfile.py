@@ -42,9 +42,7 @@ class Client(FastHttpUser):
     @task
     def send(self) -> None:
         """One photograph."""
-        with self.client.post(
-            LOAD["path"], data=BODY, headers={"Content-Type": LOAD["content_type"]}
-        ):
+        with self.client.post(LOAD["path"], data=BODY, headers=LOAD["headers"]):
             pass
 
 

@@ -37,6 +37,13 @@ class Request:
     url: str
     body: bytes
     content_type: str
+    authorization: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of the request."""
+        token = {"Authorization": self.authorization} if self.authorization else {}
+        return {"Content-Type": self.content_type, **token}
 
     def at(self, url: str) -> "Request":
         """The same at another address."""
@@ -90,9 +97,8 @@ def ask(request: Request) -> httpx.Response:
 
 
 def _sent(client: httpx.Client, request: Request) -> httpx.Response:
-    headers = {"Content-Type": request.content_type}
     try:
-        answer = client.post(request.url, content=request.body, headers=headers)
+        answer = client.post(request.url, content=request.body, headers=request.headers)
     except httpx.HTTPError as exc:
         raise LoadError(f"{request.url} gives no answer: {exc!r}") from exc
     if answer.status_code != httpx.codes.OK:
@@ -160,7 +166,7 @@ def _run(request: Request, *, users: int, rate: float, seconds: float) -> Load:
         load = {
             "host": f"{target.scheme}://{target.netloc}",
             "path": target.path,
-            "content_type": request.content_type,
+            "headers": request.headers,
             "body": str(folder / "body"),
             "answers": str(answers),
             "users": users,

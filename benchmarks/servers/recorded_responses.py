@@ -5,9 +5,10 @@ import base64
 import httpx
 
 from benchmarks.load.loops import ask
-from benchmarks.servers.systems_under_test import Server
+from benchmarks.servers.systems_under_test import Server, tokens_file
 from benchmarks.setup.photographs import usual
 from scripts.archives.archive import DEFAULT_VERSION, MODEL
+from scripts.launch.management import authorization
 
 MANAGEMENT = (
     f"/models/{MODEL}",
@@ -22,7 +23,11 @@ def recorded_responses(server: Server) -> dict[str, dict[str, object]]:
     _, torchserve = server.endpoints
     management = server.command.env["SEGSERVE_SERVE_MANAGEMENT_PORT"]
     base = f"http://127.0.0.1:{management}"
-    found = {path: httpx.get(base + path, timeout=30, trust_env=False) for path in MANAGEMENT}
+    headers = authorization(tokens_file(server.command), "management")
+    found = {
+        path: httpx.get(base + path, headers=headers, timeout=30, trust_env=False)
+        for path in MANAGEMENT
+    }
     found[PREDICTIONS] = ask(torchserve.request(usual().jpeg))
     return {path: _answer(answer) for path, answer in found.items()}
 

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.load.loops import Request
 from benchmarks.servers.server_process import Command
@@ -23,6 +24,7 @@ from benchmarks.setup.settings import (
     environment,
 )
 from scripts.archives.archive import DEFAULT_VERSION, MODEL
+from scripts.launch.management import authorization
 from scripts.launch.settings import default_workers
 
 BOUNDARY = "segserve-benchmark"
@@ -92,15 +94,27 @@ def product(model: Model, ports: list[int], settings: Mapping[str, str] | None =
         PRODUCT, (sys.executable, "-m", "scripts", "serve"), env, ready=f"{gateway}/readyz"
     )
     raw = "application/octet-stream"
+
+    def token() -> str:
+        """TorchServe's token, once it runs."""
+        return authorization(tokens_file(command), "inference").get("Authorization", "")
+
     predict = f"{torchserve}/predictions/{MODEL}/{DEFAULT_VERSION}"
     return Server(
         PRODUCT,
         command,
         (
             Endpoint(GATEWAY, lambda jpeg: Request(f"{gateway}/segmentation", *form(jpeg)), _same),
-            Endpoint(TORCHSERVE, lambda jpeg: Request(predict, jpeg, raw), _same),
+            Endpoint(TORCHSERVE, lambda jpeg: Request(predict, jpeg, raw, token()), _same),
         ),
     )
+
+
+def tokens_file(product_command: Command) -> Path:
+    """The file of the product's TorchServe with its tokens."""
+    env = product_command.env
+    folder = f"torchserve-{env['SEGSERVE_SERVE_MANAGEMENT_PORT']}"
+    return Path(env["SEGSERVE_SERVE_RUN_DIR"]) / folder / "key_file.json"
 
 
 def competitor(name: str, variant: str, model: Model, ports: list[int]) -> Server:

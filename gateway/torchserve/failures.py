@@ -117,6 +117,12 @@ TORCHSERVE: Final = (
         f"The model could not compute an answer. {_AGAIN}",
         status=503,
     ),
+    Rule(
+        ModelUnavailableError,
+        "The inference server refuses the gateway's token. It is starting, or "
+        "SEGSERVE_GATEWAY_TORCHSERVE_TOKENS does not name its file.",
+        types=("InvalidKeyException",),
+    ),
     Rule(ModelUnavailableError, f"The inference server failed. {_AGAIN}"),
 )
 

@@ -14,7 +14,7 @@ from yarl import URL
 
 from gateway.admission.upload_budget import Upload
 from gateway.torchserve.failures import from_response, from_transport
-from gateway.torchserve.transport import Response, Timeouts, Transport
+from gateway.torchserve.transport import Response, Timeouts, Tokens, Transport
 
 _W3C: Final = TraceContextTextMapPropagator()
 
@@ -61,8 +61,11 @@ class PredictResponse:
 class InferenceClient:
     """A client of the inference API."""
 
-    def __init__(self, transport: Transport, url: str, timeouts: Timeouts) -> None:
+    def __init__(
+        self, transport: Transport, url: str, timeouts: Timeouts, tokens: Tokens | None = None
+    ) -> None:
         self._transport = transport
+        self._tokens = tokens or Tokens(None)
         self._url = url.rstrip("/")
         self._timeouts = timeouts
 
@@ -104,6 +107,7 @@ class InferenceClient:
             "Content-Length": str(image.size),
             "X-Request-ID": request.request_id,
             "X-Segserve-Deadline": f"{request.expires:.3f}",
+            **self._tokens.headers("inference"),
         }
         if request.options is not None:
             headers["X-Segserve-Form"] = request.options

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_valid
 
 from gateway.errors import ModelUnavailableError
 from gateway.torchserve.failures import from_response, from_transport
+from gateway.torchserve.transport import Tokens
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,15 @@ _DESCRIPTIONS = TypeAdapter(list[_Description])
 class ManagementClient:
     """A client of the management API."""
 
-    def __init__(self, client: httpx.AsyncClient, url: str, timeout_s: float) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        url: str,
+        timeout_s: float,
+        tokens: Tokens | None = None,
+    ) -> None:
         self._client = client
+        self._tokens = tokens or Tokens(None)
         self._url = url.rstrip("/")
         self._timeout = httpx.Timeout(timeout_s)
 
@@ -118,7 +126,11 @@ class ManagementClient:
 
     async def _get(self, url: str) -> httpx.Response:
         try:
-            return await self._client.get(url, timeout=self._timeout)
+            return await self._send(url)
         except (httpx.RemoteProtocolError, httpx.ReadError):
             # TorchServe closed a kept-alive connection just as it was taken from the pool.
-            return await self._client.get(url, timeout=self._timeout)
+            return await self._send(url)
+
+    async def _send(self, url: str) -> httpx.Response:
+        headers = self._tokens.headers("management")
+        return await self._client.get(url, headers=headers, timeout=self._timeout)

@@ -1,6 +1,8 @@
 """A client of TorchServe's management API, for the version commands."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,13 +26,35 @@ class Version:
     pending: int
 
 
+def authorization(tokens: Path | None, api: str) -> dict[str, str]:
+    """The header with TorchServe's token for its "management" or "inference" API.
+
+    Empty without a file: TorchServe does not run, or belongs to another user.
+    """
+    try:
+        key = json.loads(tokens.read_text())[api]["key"] if tokens else None
+    except (OSError, ValueError, KeyError):
+        return {}
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
 class ManagementClient:
     """The management API for the versions of one model."""
 
-    def __init__(self, url: str, model: str, transport: httpx.BaseTransport | None = None):
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        transport: httpx.BaseTransport | None = None,
+        tokens: Path | None = None,
+    ):
         # TorchServe is on this machine or on its own network, which no proxy leads to.
         self._http = httpx.Client(
-            base_url=url, timeout=SYNCHRONOUS_S, transport=transport, trust_env=False
+            base_url=url,
+            headers=authorization(tokens, "management"),
+            timeout=SYNCHRONOUS_S,
+            transport=transport,
+            trust_env=False,
         )
         self._model = model
 
@@ -102,6 +126,11 @@ def _checked(answer: httpx.Response) -> httpx.Response:
         message = answer.json()["message"]
     except (ValueError, KeyError, TypeError):
         message = answer.text[:200]
+    if "Token Authorization failed" in message:
+        raise ManagementError(
+            "TorchServe refused the token: run this as the user who started TorchServe, and with "
+            "the same SEGSERVE_SERVE_RUN_DIR"
+        )
     raise ManagementError(f"TorchServe answered {answer.status_code}: {message}")
 
 

@@ -25,6 +25,7 @@ def start_gateway(settings: Settings, logs: Path) -> Child:
         "SEGSERVE_GATEWAY_PORT": str(settings.gateway_port),
         "SEGSERVE_GATEWAY_INFERENCE_URL": f"http://{inside}:{settings.inference_port}",
         "SEGSERVE_GATEWAY_MANAGEMENT_URL": f"http://{inside}:{settings.management_port}",
+        "SEGSERVE_GATEWAY_TORCHSERVE_TOKENS": str(settings.tokens_file),
     }
     return start("gateway", module("gateway"), env, logs / "gateway.log")
 

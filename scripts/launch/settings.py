@@ -50,11 +50,14 @@ class Settings(BaseSettings):
     ui_port: int = Field(default=8501, description="Port of the page.")
     ui: bool = Field(default=True, description="Whether to start the page.")
     torchserve_host: str = Field(
-        default="127.0.0.1", description="Address of TorchServe's APIs, which have no keys."
+        default="127.0.0.1", description="Address of TorchServe's APIs, which require its tokens."
     )
     inference_port: int = Field(default=8080, description="Port of the inference API.")
     management_port: int = Field(default=8081, description="Port of the management API.")
-    metrics_port: int = Field(default=8082, description="Port of the Prometheus metrics.")
+    metrics: bool = Field(
+        default=False, description="Whether TorchServe serves its own metrics, without a token."
+    )
+    metrics_port: int = Field(default=8082, description="Port of TorchServe's metrics.")
     grpc_inference_port: int = Field(default=7070, description="TorchServe opens it unasked.")
     grpc_management_port: int = Field(default=7071, description="TorchServe opens it unasked.")
     workers: int = Field(
@@ -71,3 +74,13 @@ class Settings(BaseSettings):
     min_memory_mb: int = Field(default=1500, description="Free memory needed to start.")
     model_store: Path = Field(default=MODEL_STORE, description="Folder of the archives.")
     run_dir: Path = Field(default=ROOT / ".run", description="Folder of configuration and logs.")
+
+    @property
+    def server_dir(self) -> Path:
+        """Folder of one TorchServe, for its user alone: its configuration and its tokens."""
+        return self.run_dir.absolute() / f"torchserve-{self.management_port}"
+
+    @property
+    def tokens_file(self) -> Path:
+        """File of the tokens that TorchServe makes at each start."""
+        return self.server_dir / "key_file.json"

@@ -46,10 +46,11 @@ def properties(settings: Settings, archives: Sequence[str]) -> dict[str, str]:
         "default_startup_timeout": "120",
         "unregister_model_timeout": "60",
         "metrics_mode": "prometheus",
-        "enable_metrics_api": "true",
+        "enable_metrics_api": str(settings.metrics).lower(),
         "disable_system_metrics": "true",
         "enable_model_api": "true",
-        "disable_token_authorization": "true",
+        "disable_token_authorization": "false",
+        "token_expiration_min": "525600000",
         "install_py_dep_per_model": "false",
         "enable_envvars_config": "false",
         "async_logging": "true",
@@ -68,8 +69,10 @@ def _operations(archives: Sequence[str], workers: int) -> dict[str, dict[str, ob
 
 def write_configuration(settings: Settings, archives: Sequence[str]) -> Path:
     """Write config.properties into the run folder."""
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
-    path = settings.run_dir / "config.properties"
+    folder = settings.server_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    path = folder / "config.properties"
     rows = (f"{name}={value}" for name, value in properties(settings, archives).items())
     path.write_text("\n".join(rows) + "\n")
     return path
@@ -83,6 +86,7 @@ def command(settings: Settings, configuration: Path, scratch: Path) -> list[str]
         f"-Dmodel_server_home={site}",
         f"-Dlog4j.configurationFile=file://{LOG_CONFIGURATION}",
         f"-Djava.io.tmpdir={scratch}",
+        f"-Duser.dir={settings.server_dir}",
         f"-Xmx{settings.heap}",
         f"-XX:MaxDirectMemorySize={settings.heap}",
         "-XX:+UseSerialGC",

@@ -23,6 +23,7 @@ def second_gateway(stack: Stack, **settings: str) -> Iterator[str]:
         "PORT": str(port),
         "INFERENCE_URL": stack.inference_url,
         "MANAGEMENT_URL": stack.management_url,
+        "TORCHSERVE_TOKENS": str(stack.tokens_file),
     }
     env = {f"SEGSERVE_GATEWAY_{name}": value for name, value in (chosen | settings).items()}
     process = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,8 @@ def test_the_gateway_looks_where_torchserve_listens(
     [
         ("metrics_mode", "prometheus"),
         ("enable_model_api", "true"),
-        ("disable_token_authorization", "true"),
+        ("disable_token_authorization", "false"),
+        ("enable_metrics_api", "false"),
         ("install_py_dep_per_model", "false"),
         ("enable_envvars_config", "false"),
         ("load_models", "deeplabv3-1.0.mar,deeplabv3-1.1.mar"),
@@ -106,9 +108,10 @@ def test_every_version_gets_the_workers_asked_for(settings: Settings) -> None:
 
 
 def test_the_configuration_is_one_setting_a_line(settings: Settings) -> None:
-    """The format is Java's properties; the file is in the run folder."""
+    """The format is Java's properties; the file is in a folder for its user alone."""
     path = write_configuration(settings, ARCHIVES)
-    assert path == settings.run_dir / "config.properties"
+    assert path == settings.run_dir / "torchserve-8081" / "config.properties"
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     pairs = dict(row.split("=", 1) for row in path.read_text().splitlines())
     assert pairs == properties(settings, ARCHIVES)
 
