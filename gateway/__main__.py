@@ -46,6 +46,7 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # see gateway/http/proxies.py
         timeout_keep_alive=_KEEPALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )

@@ -15,10 +15,11 @@ from gateway.admission.cpu_pool import CpuPool
 from gateway.admission.slots import Admission
 from gateway.admission.upload_budget import UploadBudget
 from gateway.document import completion, description
+from gateway.document.docs_page import add_documentation
 from gateway.http.cors import Cors
-from gateway.http.docs_page import add_documentation
 from gateway.http.exception_handlers import HANDLERS
 from gateway.http.lingering_close import LingeringClose
+from gateway.http.proxies import Proxies
 from gateway.http.response_headers import ResponseHeaders
 from gateway.keys import routes as keys
 from gateway.keys.access import Access, requires_keys
@@ -34,7 +35,7 @@ from gateway.protocols.label_studio import routes as label_studio
 from gateway.protocols.label_studio.annotator import Annotator
 from gateway.protocols.open_inference import routes as open_inference
 from gateway.protocols.open_inference import routes_models as open_inference_models
-from gateway.route_policy import policy_of
+from gateway.route_policy import ADMINISTRATION, policy_of
 from gateway.segmentation import routes_batch, routes_drop_in, routes_segment
 from gateway.segmentation.pipeline import Pipeline
 from gateway.settings import Settings
@@ -112,6 +113,7 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
+        redirect_slashes=False,  # a redirect would leave the path prefix of a proxy
         exception_handlers=HANDLERS,
         telemetry=_server_spans(tracing),
     )
@@ -169,9 +171,13 @@ def _add_middleware(
     app.add_middleware(Access, cache=cache)
     app.add_middleware(LingeringClose)
     if settings.cors_origins:
-        app.add_middleware(Cors, origins=settings.cors_origins)
+        app.add_middleware(Cors, origins=settings.cors_origins, excluded=ADMINISTRATION)
     app.add_middleware(Telemetry, metrics=counts, is_traced=tracing.provider is not None)
     app.add_middleware(ResponseHeaders)
+    if settings.trusted_proxies or settings.root_path:
+        app.add_middleware(
+            Proxies, trusted=settings.trusted_proxies, prefix=settings.root_path or ""
+        )
 
 
 def _add_segmentation(app: FastAPI, serving: _Serving) -> None:

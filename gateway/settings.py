@@ -1,5 +1,6 @@
 """The gateway's settings, read from the environment."""
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -11,6 +12,8 @@ from gateway.rate import Rate
 
 MIB = 1024 * 1024
 _ROOT = Path(__file__).resolve().parent.parent
+# The first parts of the gateway's paths.
+_OWN_PATHS = {"segmentation", "v1", "v2", "docs", "openapi.json", "healthz", "readyz", "metrics"}
 _ORIGIN = re.compile(r"\*|https?://[^/\s,*]+")
 
 
@@ -99,6 +102,19 @@ class Settings(BaseSettings):
         default="auto",
         description="Whether clients need a key; auto asks for one unless host is loopback.",
     )
+    published_host: str | None = Field(
+        default=None,
+        description="Address at which clients reach it, if not host, as of a container; for auth.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Proxies, separated by commas, whose X-Forwarded-* headers are believed.",
+    )
+    root_path: str | None = Field(
+        default=None,
+        pattern=r"^(/[A-Za-z0-9._~-]+)+$",
+        description="Path under which a proxy publishes the gateway, such as /segserve.",
+    )
     keys_file: Path = Field(
         default=_ROOT / ".run" / "keys.json",
         description="The file of the keys, which `python -m gateway.keys` changes.",
@@ -119,7 +135,7 @@ class Settings(BaseSettings):
         description="Origins, separated by commas, whose pages may ask; * is any, empty is none.",
     )
 
-    @field_validator("rate_limit", "limits_url", mode="before")
+    @field_validator("rate_limit", "limits_url", "published_host", "root_path", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return value or None
@@ -131,7 +147,7 @@ class Settings(BaseSettings):
             raise ValueError("the address begins with redis:// or rediss://")
         return value
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _separated(cls, value: object) -> object:
         return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
@@ -143,6 +159,21 @@ class Settings(BaseSettings):
         if not all(_ORIGIN.fullmatch(each) for each in origins):
             raise ValueError("an origin is a scheme, a host and a port, such as https://app.test")
         return origins
+
+    @field_validator("root_path")
+    @classmethod
+    def _is_no_path_of_ours(cls, value: str | None) -> str | None:
+        if value and value.split("/")[1] in _OWN_PATHS:
+            raise ValueError("the gateway's own paths begin so; publish it under another path")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        proxies = tuple(each for each in value if each)
+        for each in proxies:
+            ipaddress.ip_network(each)
+        return proxies
 
     @model_validator(mode="after")
     def _one_image_fits(self) -> Self:

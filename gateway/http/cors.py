@@ -5,7 +5,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 # Response headers that a page's script may read.
 EXPOSED: Final = (
@@ -27,9 +27,12 @@ class Cors(CORSMiddleware):
     Browsers only read the headers of a preflight response: one without an allowed origin is a
     refusal. Credentials are not allowed, because keys travel in a header that a script sets, never
     in cookies.
+
+    excluded: beginnings of paths without CORS.
     """
 
-    def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, origins: tuple[str, ...], excluded: tuple[str, ...]) -> None:
+        self._excluded = excluded
         super().__init__(
             app,
             allow_origins=origins,
@@ -37,6 +40,13 @@ class Cors(CORSMiddleware):
             allow_headers=("*",),
             expose_headers=EXPOSED,
         )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle CORS, except for administration, which no page may use."""
+        if scope["type"] == "http" and scope["path"].startswith(self._excluded):
+            await self.app(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """Return the allowed methods and headers, if the origin is allowed."""

@@ -2,7 +2,6 @@
 
 import base64
 import ipaddress
-import re
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,14 +15,13 @@ from gateway.route_policy import ADMINISTRATION, policy_of
 from gateway.settings import Settings
 
 _MAX_KEY: Final = 256
-_PORT: Final = re.compile(r":\d*$")
 _HINT: Final = "Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
 
 
 def requires_keys(settings: Settings) -> bool:
-    """Whether clients need a key; with `auto`, unless the gateway listens on loopback."""
+    """Whether clients need a key; with `auto`, unless they can only reach it over loopback."""
     if settings.auth == "auto":
-        return not _is_loopback(settings.host)
+        return not _is_loopback(settings.published_host or settings.host)
     return settings.auth == "on"
 
 
@@ -36,8 +34,9 @@ def startup_refusal(settings: Settings) -> str | None:
             return None
     except GatewayError as exc:
         return exc.detail
+    host = settings.published_host or settings.host
     return (
-        f"The gateway would ask every client for a key on {settings.host}, but there is none: "
+        f"The gateway would ask every client for a key on {host}, but there is none: "
         "make one with `python -m gateway.keys add --name NAME --role admin`, "
         "or set SEGSERVE_GATEWAY_AUTH=off to serve without keys."
     )
@@ -48,16 +47,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _is_local(scope: Scope) -> bool:
-    """Whether a request came over loopback and its Host names loopback."""
-    # Without the check of Host, a page of another site whose name resolves to this machine could
-    # reach it over loopback, through the browser of a user (DNS rebinding).
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-    name = _PORT.sub("", str(host, "latin-1")).strip("[]")
-    client = scope.get("client")
-    return _is_loopback(name) and client is not None and _is_loopback(client[0])
 
 
 class Access:
@@ -85,9 +74,11 @@ class Access:
 
     async def _principal(self, scope: Scope) -> Principal:
         if self._cache is None:
-            if scope["path"].startswith(ADMINISTRATION) and not _is_local(scope):
+            if scope["path"].startswith(ADMINISTRATION):
+                # Not even over loopback: a reverse proxy and a browser's page look like that too.
                 raise ForbiddenError(
-                    "While keys are not required, only the gateway's own machine may use this. "
+                    "While keys are not required, they are managed by the command only: "
+                    "`segserve keys`, or `python -m gateway.keys`. "
                     "Set SEGSERVE_GATEWAY_AUTH=on and send a key with the role admin."
                 )
             return ANONYMOUS_ADMIN

@@ -65,8 +65,8 @@ def routes(store: KeyStore, cache: KeyCache | None) -> APIRouter:
         ),
     )
     async def revoke_key(key_id: Annotated[str, KEY_ID]) -> None:
-        """Takes a key back. The last one with the role admin stays while keys are asked for."""
-        await asyncio.to_thread(store.revoke, key_id, keep_an_admin=cache is not None)
+        """Takes a key back. The last one with the role admin stays."""
+        await asyncio.to_thread(store.revoke, key_id, keep_an_admin=True)
         if cache is not None:
             await cache.reload()
 

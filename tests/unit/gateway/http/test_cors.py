@@ -80,3 +80,12 @@ def test_every_header_of_ours_can_be_read() -> None:
     safe = {"Cache-Control", "WWW-Authenticate"}
     assert len(named) > 4
     assert named - safe <= set(EXPOSED)
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "GET"])
+async def test_administration_has_no_cors(method: str) -> None:
+    """No page may manage keys, whatever the origins."""
+    headers = {"Origin": "https://app.test", "Access-Control-Request-Method": "POST"}
+    async with client(TorchServeDouble(), cors_origins="*") as gateway:
+        response = await gateway.request(method, "/v1/admin/keys", headers=headers)
+    assert [name for name in response.headers if name.startswith("access-control-")] == []

@@ -50,8 +50,6 @@ async def test_a_wrong_request_is_a_problem_document(
     ("path", "allowed"),
     [
         ("/segmentation", "POST"),
-        ("/v1/admin/keys", "GET, POST"),
-        ("/v1/admin/keys/abc", "DELETE"),
         ("/docs", "GET"),
     ],
 )

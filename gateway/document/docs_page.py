@@ -32,12 +32,14 @@ def add_documentation(app: FastAPI) -> None:
     # FastAPI's own page loads these files from a content delivery network and stays empty where
     # none can be reached; the package fastapi_offline contains them.
     router = APIRouter()
+    assets = ASSETS.removeprefix("/")
     page = get_swagger_ui_html(
-        openapi_url=str(app.openapi_url),
+        # Relative to the page, which may be behind a path prefix.
+        openapi_url=str(app.openapi_url).removeprefix("/"),
         title=app.title,
-        swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
-        swagger_css_url=f"{ASSETS}/swagger-ui.css",
-        swagger_favicon_url=f"{ASSETS}/favicon.png",
+        swagger_js_url=f"{assets}/swagger-ui-bundle.js",
+        swagger_css_url=f"{assets}/swagger-ui.css",
+        swagger_favicon_url=f"{assets}/favicon.png",
     )
     page.headers[CONTENT_SECURITY_POLICY] = _policy(str(page.body, "utf-8"))
 
