@@ -1,6 +1,7 @@
 """Start the gateway: `python -m gateway`."""
 
 import gc
+import math
 import os
 import sys
 
@@ -10,12 +11,15 @@ from pydantic import ValidationError
 from gateway.app import create_app
 from gateway.http.server import ProblemProtocol
 from gateway.keys.access import startup_refusal
+from gateway.operations.shutdown import DrainingServer
 from gateway.settings import Settings
 from gateway.telemetry import tracing
 from gateway.telemetry.logs import log_to_stderr
 
-# Seconds for requests in flight to finish after the signal to stop.
-_GRACE_S = 10
+# uvicorn's own exit status.
+_STARTUP_FAILURE = 3
+# Seconds beyond the deadline of an image for requests in flight to finish.
+_GRACE_S = 3
 # Longer than clients and load balancers keep idle connections. The client must be the one that
 # closes: otherwise a request could arrive on a connection that the server is just closing.
 _KEEPALIVE_S = 75
@@ -35,7 +39,7 @@ def main() -> None:
     # full collection would scan it again and stop every request for 20 ms.
     gc.collect()
     gc.freeze()
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -48,8 +52,12 @@ def main() -> None:
         server_header=False,
         proxy_headers=False,  # see gateway/http/proxies.py
         timeout_keep_alive=_KEEPALIVE_S,
-        timeout_graceful_shutdown=_GRACE_S,
+        timeout_graceful_shutdown=math.ceil(settings.deadline_s) + _GRACE_S,
     )
+    server = DrainingServer(config, app, settings.drain_s)
+    server.run()
+    if not server.started:
+        sys.exit(_STARTUP_FAILURE)
 
 
 if __name__ == "__main__":

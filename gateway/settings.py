@@ -86,6 +86,11 @@ class Settings(BaseSettings):
     management_timeout_s: float = Field(
         default=5.0, gt=0, description="Seconds to wait for an answer of the management API."
     )
+    drain_s: float = Field(
+        default=1.0,
+        ge=0,
+        description="Seconds for which it serves on after the signal to stop, with /readyz at 503.",
+    )
     catalogue_ttl_s: float = Field(
         default=1.0,
         ge=0,

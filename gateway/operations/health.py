@@ -1,11 +1,12 @@
 """Probes: liveness of the process and readiness of the model."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from gateway.errors import ModelUnavailableError
 from gateway.models.catalogue import Catalogue
 from gateway.openapi.problems import problems
 from gateway.operations.schemas import Health, Readiness
+from gateway.operations.shutdown import is_stopping
 
 
 def routes(catalogue: Catalogue) -> APIRouter:
@@ -23,8 +24,10 @@ def routes(catalogue: Catalogue) -> APIRouter:
         response_description="The default version has workers that are ready.",
         responses=problems("model_unavailable"),
     )
-    async def ready() -> Readiness:
+    async def ready(request: Request) -> Readiness:
         """Asks TorchServe for the workers of the default version."""
+        if is_stopping(request.app):
+            raise ModelUnavailableError("The gateway is stopping.")
         status = await catalogue.status()
         default = status.find(status.default_version)
         if default is None or default.workers == 0:

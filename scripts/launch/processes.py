@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # Linux: the signal a child gets when its parent dies
-GRACE_S = 10.0
+GRACE_S = 45.0  # longer than the gateway's deadline for requests in flight
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,12 @@ def start(name: str, command: Sequence[str], env: Mapping[str, str], log: Path) 
 
 
 def stop(children: Sequence[Child]) -> None:
-    """Terminate the services, last started first; kill their groups after ten seconds."""
+    """Terminate the services one after the other, last started first; kill those that hang.
+
+    One after the other, because the requests in flight at the gateway need TorchServe.
+    """
     for child in reversed(children):
         _signal_group(child, signal.SIGTERM)
-    for child in reversed(children):
         with suppress(subprocess.TimeoutExpired):
             child.process.wait(GRACE_S)
         _signal_group(child, signal.SIGKILL)  # workers that outlived their server

@@ -18,6 +18,13 @@ PATIENCE_S = 30.0
 @contextmanager
 def second_gateway(stack: Stack, **settings: str) -> Iterator[str]:
     """The address of the gateway; settings are named without SEGSERVE_GATEWAY_."""
+    with gateway_process(stack, **settings) as (url, _):
+        yield url
+
+
+@contextmanager
+def gateway_process(stack: Stack, **settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The address of the gateway and its process."""
     (port,) = free_ports(1)
     chosen = {
         "PORT": str(port),
@@ -35,7 +42,7 @@ def second_gateway(stack: Stack, **settings: str) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_it_lives(url, process)
-        yield url
+        yield url, process
     finally:
         process.terminate()
         process.wait(30)

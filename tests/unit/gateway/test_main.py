@@ -3,8 +3,10 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,3 +82,49 @@ def test_with_a_key_it_starts_and_asks_for_it(tmp_path: Path) -> None:
         assert [httpx.get(url + path, trust_env=False).status_code for path in paths] == [200, 401]
         with_key = httpx.get(url + "/v1/admin/keys", headers={"X-API-Key": key}, trust_env=False)
         assert with_key.status_code == 403
+
+
+def test_readiness_goes_down_before_the_listener() -> None:
+    """After SIGTERM /readyz is 503 while other requests are still served."""
+    with gateway(PORT="0", DRAIN_S="2", INFERENCE_URL="http://127.0.0.1:1") as process:
+        url = _url(process)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        ready = httpx.get(f"{url}/readyz", trust_env=False)
+        assert (ready.status_code, ready.json()["detail"]) == (503, "The gateway is stopping.")
+        assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
+        process.communicate(timeout=15)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{url}/healthz", trust_env=False)
+
+
+def test_a_second_signal_ends_the_draining() -> None:
+    """An operator can hurry."""
+    with gateway(PORT="0", DRAIN_S="600", INFERENCE_URL="http://127.0.0.1:1") as process:
+        _url(process)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=15)
+
+
+def test_a_request_that_is_cut_off_gets_a_problem_document() -> None:
+    """An upload that does not end within the time to stop gets a 503 with its id."""
+    head = (
+        b"POST /v1/segment HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
+        b"X-Request-ID: slow\r\nContent-Length: 1000000\r\n\r\n"
+    )
+    with gateway(
+        PORT="0", DRAIN_S="0", DEADLINE_S="1", INFERENCE_URL="http://127.0.0.1:1"
+    ) as process:
+        address = httpx.URL(_url(process))
+        with socket.create_connection((address.host, address.port or 0), timeout=30) as client:
+            client.sendall(head + bytes(1000))
+            time.sleep(0.5)
+            process.send_signal(signal.SIGTERM)
+            answer = b"".join(iter(lambda: client.recv(65536), b""))
+        process.communicate(timeout=15)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"x-request-id: slow" in answer
+    assert b'"code":"model_unavailable"' in answer.replace(b'": "', b'":"')
