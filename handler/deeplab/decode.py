@@ -19,9 +19,12 @@ from deeplab.errors import (
     UnreadableImageError,
     UnsupportedFormatError,
 )
-from deeplab.formats import FORMAT_LIST, FORMATS, is_other_format
+from deeplab.formats import FORMAT_LIST, FORMATS, other_format
 from deeplab.jpeg import JPEG_FORMATS, decode_baseline, has_more_scans
+from deeplab.kinds import kind_not_taken
 from deeplab.memory_limit import memory_limit
+from deeplab.png_colour_key import with_colour_key
+from deeplab.tiff import tiff_not_taken, true_levels
 from deeplab.webp import canvas_size
 
 MAX_PIXELS = 50_000_000
@@ -98,6 +101,9 @@ def decode(data: bytes, min_long_side: int, max_pixels: int = MAX_PIXELS) -> Dec
     """
     if not data:
         raise UnreadableImageError("The file is empty. Send the bytes of a picture.")
+    kind = tiff_not_taken(data)  # before Pillow shows them wrong
+    if kind is not None:
+        raise _not_taken(kind)
     canvas = canvas_size(data) or (0, 0)
     _check_pixels(canvas, max_pixels)
     try:
@@ -132,6 +138,9 @@ def _load(image: Image.Image, data: bytes, min_long_side: int, max_pixels: int) 
             width, height = image.size  # Pillow turns a TIFF upright while loading it
         orientation = _orientation(image)
     except DECODER_ERRORS as exc:
+        kind = None if image.format == "BMP" else kind_not_taken(data)  # a BMP's opening decides
+        if kind is not None:
+            raise _not_taken(kind) from exc
         raise UnreadableImageError(_damage_message(exc)) from exc
     size = (height, width) if orientation in SIDEWAYS else (width, height)
     return Decoded(pixels, size, orientation, is_16_bit=image.mode.startswith("I;16"))
@@ -146,8 +155,9 @@ def _pixels(image: Image.Image, data: bytes, max_scans: int) -> Image.Image | ND
             f"The JPEG draws its picture in more than {max_scans} passes. "
             "Save it again as baseline."
         )
+    image.info.pop("xmp", None)  # by which Pillow would turn a TIFF
     image.load()
-    return _resizable(image)
+    return _resizable(with_colour_key(true_levels(image), data))
 
 
 def _resizable(image: Image.Image) -> Image.Image:
@@ -162,9 +172,17 @@ def _resizable(image: Image.Image) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1..8; 1 if there is none or the EXIF block is damaged."""
+    """EXIF orientation 1..8; 1 if there is none or the EXIF block is damaged.
+
+    Read here because Pillow's own way takes XMP and PNG's texts for EXIF; browsers do not.
+    """
+    block = image.info.get("exif")
+    if block is None or "exif" in getattr(image, "text", {}):
+        return 1
+    exif = Image.Exif()
     try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        exif.load(block)
+        return int(exif.get(ExifTags.Base.Orientation, 1))
     except DECODER_ERRORS:
         return 1
 
@@ -194,14 +212,18 @@ def _pixels_message(pixels: str, max_pixels: int) -> str:
 def _format_error(data: bytes) -> RejectedImageError:
     """The error for bytes that Pillow could not open: another format, or not an image at all."""
     try:
-        is_other = is_other_format(data)
+        kind = kind_not_taken(data) or other_format(data)
     except DECODER_ERRORS:
-        is_other = False
-    if is_other:
-        return UnsupportedFormatError(f"This format is not taken. Send {FORMAT_LIST}.")
+        kind = None
+    if kind is not None:
+        return _not_taken(kind)
     return UnreadableImageError(
         f"The bytes are no picture, or only its beginning. Send {FORMAT_LIST}."
     )
+
+
+def _not_taken(kind: str) -> UnsupportedFormatError:
+    return UnsupportedFormatError(f"{kind} is not taken. Send {FORMAT_LIST}.")
 
 
 def _damage_message(exc: BaseException) -> str:

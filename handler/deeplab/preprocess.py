@@ -23,7 +23,10 @@ def preprocess(decoded: Decoded, input_size: InputSize) -> NDArray[np.uint8]:
     if decoded.is_rgb and max(decoded.decoded_size) <= REDUCING_GAP * max(target):
         rgb = _resize_rgb(decoded.pixels, target)
     else:
-        small = decoded.image.resize(target, Image.Resampling.BILINEAR, reducing_gap=REDUCING_GAP)
+        # Pillow's reduction by an integer factor adds 32-bit levels up in 32 bits, which wrap.
+        image = decoded.image
+        gap = None if image.mode in ("I", "F") and not decoded.is_16_bit else REDUCING_GAP
+        small = image.resize(target, Image.Resampling.BILINEAR, reducing_gap=gap)
         rgb = np.array(_on_white(_to_8_bit(small, is_16_bit=decoded.is_16_bit)))
     return _turn_upright(rgb, decoded.orientation)[np.newaxis]
 

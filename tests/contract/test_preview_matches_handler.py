@@ -12,6 +12,8 @@ from PIL import ExifTags, Image, TiffImagePlugin
 from deeplab.decode import decode
 from deeplab.formats import FORMATS
 from deeplab.preprocess import upright
+from tests.neighbours.groups import GROUPS
+from tests.neighbours.tiff import COLOURS, tiff_neighbours
 from ui.imaging.formats import EXTENSIONS
 from ui.imaging.preview import decode_upright
 
@@ -152,7 +154,7 @@ def test_16_bit_png(colour_type: int, channels: int) -> None:
 
 @pytest.mark.parametrize(("colour_type", "channels"), [(0, 1), (2, 3)], ids=["L", "RGB"])
 def test_16_bit_png_with_a_transparent_colour(colour_type: int, channels: int) -> None:
-    """Neither side makes 16-bit levels transparent by a tRNS chunk."""
+    """Transparent where both bytes are the colour's."""
     samples = np.repeat(LEVELS_16, channels, axis=1).astype(">u2")
     transparent = chunk(b"tRNS", struct.pack(">H", 256) * channels)
     assert difference(png_16(colour_type, samples, transparent), max(SIZE)) == 0
@@ -176,6 +178,26 @@ def test_16_bit_png_with_a_transparent_colour(colour_type: int, channels: int) -
 def test_32_bit_levels(levels: NDArray[np.int32] | NDArray[np.float32]) -> None:
     """From the darkest to the brightest; what is not finite counts as 0."""
     assert difference(encode(Image.fromarray(levels), "TIFF"), max(SIZE)) == 0
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_neighbours_of_ordinary_images(group: str) -> None:
+    """Whatever the handler takes of rare files, the page shows in the same way."""
+    taken = [each for each in GROUPS[group]() if each.seen is not None]
+    assert taken
+    differing = {each.name: difference(each.data, 48) for each in taken}
+    assert {name: step for name, step in differing.items() if step} == {}
+
+
+@pytest.mark.parametrize("colours", COLOURS)
+def test_tiff_files_of_all_layouts(colours: str) -> None:
+    """Every depth, byte order, packing, layout and order of planes that is taken."""
+    depths = COLOURS[colours].taken
+    neighbours = [each for depth in depths for each in tiff_neighbours(colours, depth)]
+    differing = {
+        each.name: difference(each.data, 48) for each in neighbours if each.seen is not None
+    }
+    assert {name: step for name, step in differing.items() if step} == {}
 
 
 def test_16_bit_signed_levels() -> None:

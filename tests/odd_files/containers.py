@@ -7,6 +7,7 @@ from tests.odd_files.odd_file import (
     ANY_CLEAR,
     OK,
     UNREADABLE,
+    UNSUPPORTED,
     OddFile,
     accepted,
     animated,
@@ -73,10 +74,10 @@ def _bmp() -> Iterator[OddFile]:
     yield OddFile("bmp/runs", bmp(255, 2, (ENCODED + END_OF_LINE) * 2), (OK,), (255, 2))
     for packing in (*range(7), 99, 2**32 - 1):
         data = bmp(16, 16, bytes(1024), packing=packing)
-        yield OddFile(f"bmp/packing-{packing}", data, (OK, UNREADABLE))
+        yield OddFile(f"bmp/packing-{packing}", data, (OK, UNSUPPORTED, UNREADABLE))
     for bits in (0, 1, 2, 4, 16, 24, 32, 64, 65_535):
         data = bmp(16, 16, bytes(1024), bits=bits, packing=0)
-        yield OddFile(f"bmp/{bits}-bits", data, (OK, UNREADABLE))
+        yield OddFile(f"bmp/{bits}-bits", data, (OK, UNSUPPORTED, UNREADABLE))
     plain = bmp(16, 16, bytes(256), packing=0)
     for size in (0, 1, 12, 39, 64, 108, 124, 2**31, 2**32 - 1):
         data = plain[:14] + struct.pack("<I", size) + plain[18:]

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from ui.imaging.formats import EXTENSIONS
+from ui.imaging.rare_levels import with_colour_key, with_true_levels
 
 # Only these: a decoder that is hardly used is more likely to have a vulnerability.
 _FORMATS = tuple(EXTENSIONS)
@@ -72,23 +73,33 @@ def decode_upright(data: bytes, long_side: int, max_pixels: int) -> Image.Image:
                     f"It has {width} x {height} pixels; this page decodes up to "
                     f"{max_pixels / 1e6:g} megapixels."
                 )
-            return _upright_rgb(image, long_side)
+            return _upright_rgb(image, data, long_side)
     except _DECODER_ERRORS as error:
         raise PreviewError("This page cannot read the file as a picture.") from error
 
 
-def _upright_rgb(image: Image.Image, long_side: int) -> Image.Image:
+def _upright_rgb(image: Image.Image, data: bytes, long_side: int) -> Image.Image:
+    image.info.pop("xmp", None)  # by which Pillow would turn a TIFF
     image.load()
     orientation = _orientation(image)  # after load, which turns a TIFF upright
-    rgb = _on_white(_scaled_down(_resizable(image), long_side))
+    levels = with_colour_key(with_true_levels(image), data)
+    rgb = _on_white(_scaled_down(_resizable(levels), long_side))
     transposition = _TRANSPOSITIONS.get(orientation)
     return rgb if transposition is None else rgb.transpose(transposition)
 
 
 def _orientation(image: Image.Image) -> int:
-    """Read the EXIF orientation; 1 if there is none or the EXIF block is damaged."""
+    """Read the EXIF orientation; 1 if there is none or the EXIF block is damaged.
+
+    Pillow's own way takes XMP and PNG's texts for EXIF.
+    """
+    block = image.info.get("exif")
+    if block is None or "exif" in getattr(image, "text", {}):
+        return 1
+    exif = Image.Exif()
     try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        exif.load(block)
+        return int(exif.get(ExifTags.Base.Orientation, 1))
     except _DECODER_ERRORS:
         return 1
 

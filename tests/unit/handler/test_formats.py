@@ -12,7 +12,7 @@ from PIL import Image
 
 from deeplab.decode import decode
 from deeplab.errors import UnsupportedFormatError
-from deeplab.formats import FORMAT_LIST, FORMATS, is_other_format
+from deeplab.formats import FORMAT_LIST, FORMATS, other_format
 from tests.odd_files.foreign import BEGINNINGS, WRITTEN, foreign_files
 from tests.odd_files.junk import TEXTS
 from tests.odd_files.odd_file import UNSUPPORTED, OddFile
@@ -55,7 +55,7 @@ def test_every_other_format_that_pillow_reads_is_tested() -> None:
 def test_no_accepted_format_is_mistaken_for_another(kind: str) -> None:
     """A damaged image of an accepted format is unreadable, which is another status."""
     data = encode(quarters(), kind)
-    assert not any(is_other_format(data[:size]) for size in (4, 8, 12, 16, 100, len(data)))
+    assert not any(other_format(data[:size]) for size in (4, 8, 12, 16, 100, len(data)))
 
 
 @pytest.mark.slow
@@ -76,16 +76,16 @@ def test_an_entry_in_the_table_is_all_that_a_format_needs(tmp_path: Path) -> Non
     )
     facts = json.loads(done.stdout)
     assert np.array_equal(facts["pixels"], np.asarray(quarters()))
-    assert facts["message"] == f"This format is not taken. Send Quite OK, {FORMAT_LIST}."
+    assert facts["message"] == f"PCX is not taken. Send Quite OK, {FORMAT_LIST}."
 
 
 @pytest.mark.parametrize("brand", [b"avif", b"avis", b"a", b""])
 def test_a_damaged_avif_is_not_mistaken_for_heic(brand: bytes) -> None:
     """Both begin with the same kind of box."""
-    assert not is_other_format(b"\0\0\0\x18ftyp" + brand)
+    assert not other_format(b"\0\0\0\x18ftyp" + brand)
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_text_is_no_format(text: bytes) -> None:
     """Three of Pillow's formats begin with text, but not with any of these."""
-    assert not is_other_format(text)
+    assert not other_format(text)
