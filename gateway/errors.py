@@ -14,6 +14,7 @@ GatewayError
 |-- ConflictError           409 conflict
 |-- MalformedHttpError      400 malformed_http
 |-- HeadersTooLargeError    431 headers_too_large
+|-- UnsupportedTransferCodingError  501 unsupported_transfer_coding
 |-- TooManyRequestsError    429 too_many_requests, with Retry-After
 |-- OverloadedError         503 overloaded, with Retry-After
 |-- ModelUnavailableError   503 model_unavailable, with Retry-After
@@ -119,6 +120,12 @@ class HeadersTooLargeError(GatewayError):
     """The request line and headers exceed the server's limit."""
 
     status, code, title = 431, "headers_too_large", "The request headers are too large"
+
+
+class UnsupportedTransferCodingError(GatewayError):
+    """The body has a transfer coding other than chunked."""
+
+    status, code, title = 501, "unsupported_transfer_coding", "The coding is not supported"
 
 
 class TooManyRequestsError(GatewayError):
