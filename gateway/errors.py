@@ -6,6 +6,7 @@ GatewayError
 |-- ForbiddenError          403 forbidden
 |-- UnreadableImageError    422 unreadable_image
 |-- UnsupportedFormatError  415 unsupported_format
+|-- UnsupportedEncodingError  415 unsupported_encoding
 |-- ImageTooLargeError      413 image_too_large
 |-- TooManyPixelsError      413 too_many_pixels
 |-- NotFoundError           404 not_found
@@ -72,6 +73,15 @@ class UnsupportedFormatError(GatewayError):
     """The image has a format that is not supported."""
 
     status, code, title = 415, "unsupported_format", "The image format is not supported"
+
+
+class UnsupportedEncodingError(GatewayError):
+    """The body is compressed, or a form's file is in base64."""
+
+    status, code, title = 415, "unsupported_encoding", "The encoding is not supported"
+
+    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail, {"Accept-Encoding": "identity", **(headers or {})})
 
 
 class ImageTooLargeError(GatewayError):

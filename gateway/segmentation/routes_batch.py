@@ -108,6 +108,7 @@ def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
         responses=openapi.BATCH
         | problems(
             "invalid_request",
+            "unsupported_encoding",
             "image_too_large",
             "not_found",
             "overloaded",

@@ -50,9 +50,9 @@ async def test_a_wrong_request_is_a_problem_document(
     ("path", "allowed"),
     [
         ("/segmentation", "POST"),
-        ("/v1/admin/keys", "GET, POST"),
+        ("/v1/admin/keys", "GET, HEAD, POST"),
         ("/v1/admin/keys/abc", "DELETE"),
-        ("/docs", "GET"),
+        ("/healthz", "GET, HEAD"),
     ],
 )
 async def test_a_405_names_the_allowed_methods(
