@@ -178,6 +178,16 @@ def test_every_operation_documents_its_access(document: dict[str, Any]) -> None:
         assert ("403" in operation["responses"]) == admins, name
 
 
+def test_no_property_can_only_be_null(document: dict[str, Any]) -> None:
+    """openapi-generator fails on such a property, or writes code that does not compile."""
+    assert [
+        f"{name}.{key}"
+        for name, schema in document["components"]["schemas"].items()
+        for key, value in schema.get("properties", {}).items()
+        if value.get("type") == "null" or value.get("enum") == [None]
+    ] == []
+
+
 def test_no_schema_is_left_over(document: dict[str, Any]) -> None:
     """Every schema is referred to, and every reference exists."""
     text = json.dumps(document)
