@@ -65,6 +65,9 @@ class ProblemProtocol(HttpToolsProtocol):
     _in_message = True
     _in_head = True
     _heads = 0
+    _host: bytes | None = None
+    _received_bytes = 0
+    _uncounted_bytes = 0
     _ignores_upgrade = False
     _head_bytes = 0
     _head_end: asyncio.TimerHandle | None = None
@@ -91,6 +94,7 @@ class ProblemProtocol(HttpToolsProtocol):
         if self._head_end is None and (self.cycle is None or self.cycle.response_complete):
             self._await_head()
         self._unset_keepalive_if_required()
+        self._received_bytes = len(data)
         try:
             if self._in_head and self._head_bytes + len(data) > MAX_HEAD_BYTES:
                 data = self._parse_head(data)
@@ -113,12 +117,15 @@ class ProblemProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Note that the body follows; its trailers are not added to the headers."""
         self._stop_awaiting()
-        self._head_bytes = 0
+        may_be_large = self._uncounted_bytes + self._head_bytes > MAX_HEAD_BYTES
+        self._head_bytes = self._uncounted_bytes = 0
         self._ignores_upgrade = (
             self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         )
         if not self._ignores_upgrade:
             self._check_head()
+            if may_be_large:
+                self._check_size()
             self._in_head = False
             self._heads += 1
             super().on_headers_complete()
@@ -134,6 +141,8 @@ class ProblemProtocol(HttpToolsProtocol):
         self._in_message = False
         self._in_head = True
         self._head_bytes = 0
+        # The next head may begin in the data that is being parsed, at an unknown place.
+        self._uncounted_bytes = self._received_bytes
         if not self._ignores_upgrade:
             super().on_message_complete()
 
@@ -155,14 +164,14 @@ class ProblemProtocol(HttpToolsProtocol):
         """Reject heads that a proxy in front could read in another way (RFC 9112)."""
         if self._is_crowded:
             self._reject(OverloadedError("The gateway has too many connections. Try again later."))
-        version, size = self.parser.get_http_version(), len(self.url)
+        version = self.parser.get_http_version()
         hosts = codings = 0
         for name, value in self.headers:
-            size += len(name) + len(value) + 3
             if name == b"host":
                 hosts += 1
-                if not _HOST.fullmatch(value):
+                if value != self._host and not _HOST.fullmatch(value):
                     self._reject(MalformedHttpError("The header Host is not a host."))
+                self._host = value
             elif name == b"transfer-encoding":
                 codings += 1
                 if codings > 1 or value != b"chunked" or version == "1.0":
@@ -171,8 +180,11 @@ class ProblemProtocol(HttpToolsProtocol):
             self._reject(MalformedHttpError(f"HTTP/{version} is not supported. Send HTTP/1.1."))
         if hosts > 1 or (hosts == 0 and version == "1.1"):
             self._reject(MalformedHttpError(f"One header Host is needed; there are {hosts}."))
-        # Exact for a head at the start of received data; for a pipelined one, a lower bound.
-        if size > MAX_HEAD_BYTES:
+
+    def _check_size(self) -> None:
+        """Limit a head that began in the middle of received data, by what its fields have."""
+        fields = sum(len(name) + len(value) + 3 for name, value in self.headers)
+        if len(self.url) + fields > MAX_HEAD_BYTES:
             self._reject(_too_large())
 
     def _check_coding(self, value: bytes, *, repeated: bool) -> None:
