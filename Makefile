@@ -19,7 +19,7 @@ site = $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("pureli
 further = $(if $($(1)),--$(2) "$($(1))")
 needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
 
-.PHONY: help setup run test-fast test check test-browser test-schema test-telemetry test-compose fuzz openapi client evaluate train bench bench-quick clean
+.PHONY: help setup run test-fast test check test-browser test-schema test-generators test-telemetry test-compose fuzz openapi client evaluate train bench bench-quick clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ test-browser: $(VENV)/test.stamp  ## the page in a real browser (needs chromium)
 
 test-schema: $(VENV)/test.stamp  ## thousands of generated requests, and answers as the OpenAPI document says
 	@$(BIN)/python -m pytest tests/schema
+
+test-generators: $(VENV)/test.stamp .cache/generators/installed  ## clients in other languages, generated and compiled (needs npm and a JDK)
+	@$(BIN)/python -m pytest tests/generators
 
 test-telemetry: $(VENV)/test.stamp  ## a real Prometheus at a real gateway (needs prometheus)
 	@$(BIN)/python -m pytest tests/telemetry
@@ -115,6 +118,12 @@ $(VENV)/run.stamp: $(VENV)/packages.stamp docs/openapi.json deploy/client.yaml p
 	@$(BIN)/python -m venv --clear .cache/fuzz/environment
 	@.cache/fuzz/environment/bin/python -m pip install --quiet --disable-pip-version-check -r $(REQ)/fuzz.txt
 	@echo "$(call site,$(VENV))" >"$(call site,.cache/fuzz/environment)/product.pth"
+	@touch $@
+
+.cache/generators/installed: $(VENV)/packages.stamp $(REQ)/generators.txt tests/generators/package.json
+	@$(PIP) --no-deps --upgrade --target .cache/generators/python -r $(REQ)/generators.txt
+	@cp tests/generators/package.json .cache/generators
+	@cd .cache/generators && npm install --silent --no-audit --no-fund --no-package-lock
 	@touch $@
 
 $(VENV)/train.stamp: $(VENV)/run.stamp $(REQ)/train.txt

@@ -6,6 +6,7 @@ GatewayError
 |-- ForbiddenError          403 forbidden
 |-- UnreadableImageError    422 unreadable_image
 |-- UnsupportedFormatError  415 unsupported_format
+|-- UnsupportedEncodingError  415 unsupported_encoding
 |-- ImageTooLargeError      413 image_too_large
 |-- TooManyPixelsError      413 too_many_pixels
 |-- NotFoundError           404 not_found
@@ -14,6 +15,7 @@ GatewayError
 |-- ConflictError           409 conflict
 |-- MalformedHttpError      400 malformed_http
 |-- HeadersTooLargeError    431 headers_too_large
+|-- UnsupportedTransferCodingError  501 unsupported_transfer_coding
 |-- TooManyRequestsError    429 too_many_requests, with Retry-After
 |-- OverloadedError         503 overloaded, with Retry-After
 |-- ModelUnavailableError   503 model_unavailable, with Retry-After
@@ -73,6 +75,15 @@ class UnsupportedFormatError(GatewayError):
     status, code, title = 415, "unsupported_format", "The image format is not supported"
 
 
+class UnsupportedEncodingError(GatewayError):
+    """The body is compressed, or a form's file is in base64."""
+
+    status, code, title = 415, "unsupported_encoding", "The encoding is not supported"
+
+    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail, {"Accept-Encoding": "identity", **(headers or {})})
+
+
 class ImageTooLargeError(GatewayError):
     """The upload has more bytes than the limit."""
 
@@ -119,6 +130,12 @@ class HeadersTooLargeError(GatewayError):
     """The request line and headers exceed the server's limit."""
 
     status, code, title = 431, "headers_too_large", "The request headers are too large"
+
+
+class UnsupportedTransferCodingError(GatewayError):
+    """The body has a transfer coding other than chunked."""
+
+    status, code, title = 501, "unsupported_transfer_coding", "The coding is not supported"
 
 
 class TooManyRequestsError(GatewayError):

@@ -17,7 +17,7 @@ from deeplab.batches import ItemSteps, run_batch, warm_up
 from deeplab.busy_workers import BusyWorkers
 from deeplab.decode import MAX_PIXELS
 from deeplab.engines import Engine, load_engine, load_shared_engine
-from deeplab.errors import RejectedImageError, TooManyPixelsError
+from deeplab.errors import NotANumberError, RejectedImageError, TooManyPixelsError
 from deeplab.formats import FORMATS
 from deeplab.pipeline import Segmentation, Steps, segmentation_steps
 from deeplab.preprocess import network_size
@@ -114,6 +114,14 @@ class SegmentationHandler:
             return _error_response(context, index, 422, "invalid_request", str(exc))
         except RejectedImageError as exc:
             return _error_response(context, index, exc.status, exc.code, str(exc))
+        except NotANumberError as exc:
+            version = self._identity["X-Model-Version"]
+            logger.warning("version %s: %s", version, exc)
+            detail = (
+                f"Version {version} answered with values that are no numbers. "
+                "Choose another version."
+            )
+            return _error_response(context, index, 503, "model_unavailable", detail)
         except Exception:  # one image's failure must not fail the batch
             logger.exception("segmentation failed")
             detail = "The model failed on this picture. Try again later."

@@ -43,7 +43,7 @@ def add_documentation(app: FastAPI) -> None:
     )
     page.headers[CONTENT_SECURITY_POLICY] = _policy(str(page.body, "utf-8"))
 
-    @router.get("/docs", include_in_schema=False)
+    @router.api_route("/docs", methods=["GET", "HEAD"], include_in_schema=False)
     async def swagger_ui() -> HTMLResponse:
         return page
 

@@ -58,7 +58,8 @@ def _allow_all(request: Request, response: Response) -> None:
     """Set Allow to all methods of the path; Starlette lists those of the first matching route."""
     operations = request.app.openapi()["paths"].get(route_template(request.scope))
     if operations:
-        response.headers["Allow"] = ", ".join(sorted(each.upper() for each in operations))
+        methods = [each.upper() for each in operations] + ["HEAD"] * ("get" in operations)
+        response.headers["Allow"] = ", ".join(sorted(methods))
 
 
 async def render_exception(request: Request, exc: Exception) -> Response:

@@ -58,14 +58,9 @@ def body_too_large(max_bytes: int) -> GatewayError:
 async def read_json_body(request: Request, max_bytes: int, body: Upload) -> None:
     """Read the request's body into an upload.
 
-    Raises ImageTooLargeError, OverloadedError if the upload budget is spent, InvalidRequestError
-    for a compressed body, and starlette's ClientDisconnect.
+    Raises ImageTooLargeError, OverloadedError if the upload budget is spent,
+    UnsupportedEncodingError for a compressed body, and starlette's ClientDisconnect.
     """
-    coding = request.headers.get("Content-Encoding", "identity")
-    if coding.lower() != "identity":
-        raise InvalidRequestError(
-            f"Content-Encoding {coding[:_SHOWN_CHARACTERS]!r} is not taken. Send the body as it is."
-        )
     async for chunk in limited(request, max_bytes, partial(body_too_large, max_bytes)):
         body.append(memoryview(chunk))
 

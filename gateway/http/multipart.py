@@ -1,13 +1,15 @@
 """Streaming parser of multipart forms: pass file fields to a receiver, drop all other fields."""
 
+import re
 from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import unquote_to_bytes
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
-from gateway.errors import InvalidRequestError
+from gateway.errors import InvalidRequestError, UnsupportedEncodingError
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -18,13 +20,24 @@ HINT: Final = (
     f"for example: curl -F {FIELD}=@photo.jpg"
 )
 FORM_TYPE: Final = b"multipart/form-data"
+# A name in RFC 5987's form, which urllib3 before 1.25 and .NET send, and which the parser drops.
+_EXTENDED_NAME: Final = re.compile(
+    rb"""filename\*\s*=\s*"?([\w-]*)'[^']*'([^;"\s]*)""", re.IGNORECASE
+)
+_CHARSETS: Final = {b"iso-8859-1": "latin-1"}
+# A part's own encodings, and those that leave its bytes as they are.
+_ENCODINGS: Final = (b"content-transfer-encoding", b"content-encoding")
+_AS_IT_IS: Final = (b"binary", b"8bit", b"7bit", b"identity")
+# Longer than the names of files that are sent without their content, and shorter than an image.
+_MAX_TEXT: Final = 300
+_TEXT: Final = re.compile(rb"[ -~\r\n\t]+")
 
 
 class Receiver(Protocol):
     """A receiver of a form's files, one after the other."""
 
     def begin(self, name: str) -> None:
-        """Begin a file with the name that the client sent."""
+        """Begin a file with the name that the client sent, which may be empty."""
 
     def write(self, data: memoryview) -> None:
         """Append bytes to the file."""
@@ -42,7 +55,9 @@ class Form:
         self._header = bytearray()
         self._value = bytearray()
         self._disposition = b""
+        self._encoding = b""
         self._is_file = False
+        self._text: bytearray | None = None
         self._parts = 0
         self._began = False
         self._complete = False
@@ -80,8 +95,9 @@ class Form:
         }
 
     def _part_begin(self) -> None:
-        self._disposition = b""
+        self._disposition = self._encoding = b""
         self._is_file = False
+        self._text = None
         self._parts += 1
         if self._parts > self._max_parts:
             raise InvalidRequestError(f"The form has more than {self._max_parts} parts. {HINT}")
@@ -93,8 +109,11 @@ class Form:
         self._value += data[start:end]
 
     def _header_end(self) -> None:
-        if self._header.lower() == b"content-disposition":
+        name = bytes(self._header).lower()
+        if name == b"content-disposition":
             self._disposition = bytes(self._value)
+        elif name in _ENCODINGS and bytes(self._value).strip().lower() not in _AS_IT_IS:
+            self._encoding = bytes(self._header + b" " + self._value)
         self._header.clear()
         self._value.clear()
 
@@ -102,22 +121,42 @@ class Form:
         _, options = parse_options_header(self._disposition)
         if options.get(b"name") != FIELD.encode():
             return
-        name = options.get(b"filename")
-        if not name:
-            raise InvalidRequestError(f"The field '{FIELD}' has no file name. {HINT}")
-        self._receiver.begin(name.decode("utf-8", "replace"))
+        if self._encoding:
+            encoding = self._encoding.decode("utf-8", "replace")[:80]
+            raise UnsupportedEncodingError(
+                f"The file's encoding is not taken: {encoding}. Send its bytes as they are."
+            )
+        name = options.get(b"filename", b"").decode("utf-8", "replace")
+        if b"*" in self._disposition:
+            name = _extended_name(self._disposition) or name
+        self._receiver.begin(name)
         self._is_file = True
+        self._text = None if name else bytearray()
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
             self._receiver.write(memoryview(data)[start:end])
+            if self._text is not None and len(self._text) <= _MAX_TEXT:
+                self._text += data[start : min(end, start + _MAX_TEXT + 1)]
 
     def _part_end(self) -> None:
+        if self._text and len(self._text) <= _MAX_TEXT and _TEXT.fullmatch(self._text):
+            # As curl -F sends a name without the sign @; no image is short text.
+            raise InvalidRequestError(f"The field '{FIELD}' is text without a file name. {HINT}")
         if self._is_file:
             self._receiver.end()
 
     def _end(self) -> None:
         self._complete = True
+
+
+def _extended_name(disposition: bytes) -> str:
+    """Return the name in filename*; empty if there is none."""
+    match = _EXTENDED_NAME.search(disposition)
+    if match is None:
+        return ""
+    charset = _CHARSETS.get(match[1].lower(), "utf-8")
+    return unquote_to_bytes(match[2]).decode(charset, "replace")
 
 
 def is_form(request: Request) -> bool:

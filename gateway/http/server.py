@@ -4,12 +4,20 @@ Malformed requests, and heads that are too long or too slow, never reach the rou
 """
 
 import asyncio
-from typing import Final
+import re
+from typing import ClassVar, Final, NoReturn
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from gateway.errors import GatewayError, HeadersTooLargeError, MalformedHttpError
+from gateway.admission.descriptors import DescriptorLimit
+from gateway.errors import (
+    GatewayError,
+    HeadersTooLargeError,
+    MalformedHttpError,
+    OverloadedError,
+    UnsupportedTransferCodingError,
+)
 from gateway.http.problems import render
 from gateway.http.response_headers import (
     add_request_id,
@@ -21,6 +29,11 @@ from gateway.http.response_headers import (
 MAX_HEAD_BYTES: Final = 64 * 1024
 # From the connection, or from the first byte after a response, to the end of the head.
 MAX_HEAD_S: Final = 20.0
+# Time for a client to read a refusal before its connection is closed with unread data, and reset.
+_LINGER_S: Final = 2.0
+_VERSIONS: Final = ("1.0", "1.1")
+# A name, an IPv4 address or a bracketed IPv6 address, and a port; RFC 9110 allows an empty one.
+_HOST: Final = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[\w.~:%-]+\])(?::\d*)?")
 
 
 def _problem_bytes(error: GatewayError) -> bytes:
@@ -32,6 +45,10 @@ def _problem_bytes(error: GatewayError) -> bytes:
     add_security_headers(headers)
     lines = [name + b": " + value + b"\r\n" for name, value in headers]
     return b"".join((STATUS_LINE[error.status], *lines, b"\r\n", bytes(response.body)))
+
+
+def _too_large() -> GatewayError:
+    return HeadersTooLargeError(f"The request headers exceed {MAX_HEAD_BYTES} bytes.")
 
 
 class ProblemProtocol(HttpToolsProtocol):
@@ -46,14 +63,24 @@ class ProblemProtocol(HttpToolsProtocol):
 
     max_head_s = MAX_HEAD_S
     _in_message = True
+    _in_head = True
+    _heads = 0
+    _host: bytes | None = None
+    _received_bytes = 0
+    _uncounted_bytes = 0
     _ignores_upgrade = False
     _head_bytes = 0
     _head_end: asyncio.TimerHandle | None = None
+    _refusal: GatewayError | None = None
+    _is_refused = False
+    _is_crowded = False
+    _descriptors: ClassVar = DescriptorLimit()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for the first head."""
         super().connection_made(transport)
         self._await_head()
+        self._is_crowded = self._descriptors.is_close(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting for a head."""
@@ -62,20 +89,25 @@ class ProblemProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse the data and limit the bytes of a head, which the parser buffers without limit."""
+        if self._is_refused:
+            return
         if self._head_end is None and (self.cycle is None or self.cycle.response_complete):
             self._await_head()
-        self._head_bytes += len(data)
         self._unset_keepalive_if_required()
+        self._received_bytes = len(data)
         try:
+            if self._in_head and self._head_bytes + len(data) > MAX_HEAD_BYTES:
+                data = self._parse_head(data)
+            self._head_bytes += len(data)
             self._parse(data)
         except HttpParserError:
-            self.logger.warning("Invalid HTTP request received.")
-            self.send_400_response("Invalid HTTP request received.")
+            error = self._refusal or MalformedHttpError("Invalid HTTP request received.")
+            if not isinstance(error, OverloadedError):
+                self.logger.warning(error.detail)
+            self._refuse(error)
             return
         if self._in_message and self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(
-                HeadersTooLargeError(f"The request headers exceed {MAX_HEAD_BYTES} bytes.")
-            )
+            self._refuse(_too_large())
 
     def on_message_begin(self) -> None:
         """Note that a head begins."""
@@ -85,11 +117,17 @@ class ProblemProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Note that the body follows; its trailers are not added to the headers."""
         self._stop_awaiting()
-        self._head_bytes = 0
+        may_be_large = self._uncounted_bytes + self._head_bytes > MAX_HEAD_BYTES
+        self._head_bytes = self._uncounted_bytes = 0
         self._ignores_upgrade = (
             self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         )
         if not self._ignores_upgrade:
+            self._check_head()
+            if may_be_large:
+                self._check_size()
+            self._in_head = False
+            self._heads += 1
             super().on_headers_complete()
             self.headers = []
 
@@ -101,13 +139,68 @@ class ProblemProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Note that only another head may follow."""
         self._in_message = False
+        self._in_head = True
         self._head_bytes = 0
+        # The next head may begin in the data that is being parsed, at an unknown place.
+        self._uncounted_bytes = self._received_bytes
         if not self._ignores_upgrade:
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Send a problem document instead of uvicorn's text."""
         self._refuse(MalformedHttpError(msg))
+
+    def _parse_head(self, data: bytes) -> bytes:
+        """Parse no more than a head may have; return the rest if a head ended in it."""
+        room = MAX_HEAD_BYTES - self._head_bytes
+        self._head_bytes = MAX_HEAD_BYTES
+        heads = self._heads
+        self._parse(data[:room])
+        if self._heads == heads:
+            self._reject(_too_large())
+        return data[room:]
+
+    def _check_head(self) -> None:
+        """Reject heads that a proxy in front could read in another way (RFC 9112)."""
+        if self._is_crowded:
+            self._reject(OverloadedError("The gateway has too many connections. Try again later."))
+        version = self.parser.get_http_version()
+        hosts = codings = 0
+        for name, value in self.headers:
+            if name == b"host":
+                hosts += 1
+                if value != self._host and not _HOST.fullmatch(value):
+                    self._reject(MalformedHttpError("The header Host is not a host."))
+                self._host = value
+            elif name == b"transfer-encoding":
+                codings += 1
+                if codings > 1 or value != b"chunked" or version == "1.0":
+                    self._check_coding(value, repeated=codings > 1 or version == "1.0")
+        if version not in _VERSIONS:
+            self._reject(MalformedHttpError(f"HTTP/{version} is not supported. Send HTTP/1.1."))
+        if hosts > 1 or (hosts == 0 and version == "1.1"):
+            self._reject(MalformedHttpError(f"One header Host is needed; there are {hosts}."))
+
+    def _check_size(self) -> None:
+        """Limit a head that began in the middle of received data, by what its fields have."""
+        fields = sum(len(name) + len(value) + 3 for name, value in self.headers)
+        if len(self.url) + fields > MAX_HEAD_BYTES:
+            self._reject(_too_large())
+
+    def _check_coding(self, value: bytes, *, repeated: bool) -> None:
+        codings = [each.strip() for each in value.lower().split(b",")]
+        if set(codings) != {b"chunked"}:
+            detail = (
+                "The only transfer coding that is supported is chunked. Send the body as it is."
+            )
+            self._reject(UnsupportedTransferCodingError(detail))
+        if repeated or len(codings) > 1:
+            self._reject(MalformedHttpError("A body is chunked once, and in HTTP/1.1 only."))
+
+    def _reject(self, error: GatewayError) -> NoReturn:
+        """Stop the parser; the error becomes the response."""
+        self._refusal = error
+        raise HttpParserError(error.detail)
 
     def _parse(self, data: bytes | memoryview) -> None:
         # A loop instead of recursion: one chunk of data may hold a thousand such requests.
@@ -141,9 +234,15 @@ class ProblemProtocol(HttpToolsProtocol):
             self._head_end = None
 
     def _refuse(self, error: GatewayError) -> None:
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._is_refused:
             return
-        responding = self.cycle is not None and self.cycle.response_started
-        if not responding or self.cycle.response_complete:
+        self._is_refused = True
+        is_idle = self.cycle is None or self.cycle.response_complete
+        if is_idle or not self.cycle.response_started:
             self.transport.write(_problem_bytes(error))
-        self.transport.close()
+        if is_idle and self.transport.can_write_eof():
+            self.transport.write_eof()
+            self._stop_awaiting()
+            self.loop.call_later(_LINGER_S, self.transport.close)
+        else:
+            self.transport.close()

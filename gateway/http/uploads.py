@@ -12,6 +12,7 @@ from gateway.errors import (
     ImageTooLargeError,
     InvalidRequestError,
     UnreadableImageError,
+    UnsupportedEncodingError,
 )
 from gateway.http.multipart import FIELD, HINT, Form, boundary_of, is_form
 
@@ -19,6 +20,7 @@ from gateway.http.multipart import FIELD, HINT, Form, boundary_of, is_form
 FORM_ALLOWANCE: Final = 1024 * 1024
 # Even an empty part costs time to parse.
 _MAX_PARTS: Final = 100
+_SHOWN_CHARACTERS: Final = 40
 
 
 class _OneFile:
@@ -54,7 +56,12 @@ def too_large(max_bytes: int) -> GatewayError:
 async def limited(
     request: Request, max_bytes: int, error: Callable[[], GatewayError]
 ) -> AsyncIterator[bytes]:
-    """Yield the chunks of a body; raise ``error()`` once more bytes are announced or received."""
+    """Yield the chunks of a body; raise ``error()`` once more bytes are announced or received.
+
+    Raises UnsupportedEncodingError for a compressed body.
+    """
+    if "Content-Encoding" in request.headers:
+        _check_coding(request)
     length = request.headers.get("Content-Length", "")
     if length.isdecimal() and int(length[:20]) > max_bytes:
         raise error()
@@ -64,6 +71,14 @@ async def limited(
         if received > max_bytes:
             raise error()
         yield chunk
+
+
+def _check_coding(request: Request) -> None:
+    coding = ", ".join(request.headers.getlist("Content-Encoding"))
+    if {each.strip().lower() for each in coding.split(",")} - {"", "identity"}:
+        raise UnsupportedEncodingError(
+            f"Content-Encoding {coding[:_SHOWN_CHARACTERS]!r} is not taken. Send the body as it is."
+        )
 
 
 async def _read_form(request: Request, max_bytes: int, image: Upload) -> None:
@@ -87,8 +102,8 @@ async def read_image(request: Request, max_bytes: int, image: Upload, *, raw: bo
     raw: whether a body that is not a form is accepted as the image itself.
 
     Stops reading at the first violation. Raises InvalidRequestError, ImageTooLargeError,
-    UnreadableImageError for an empty file, OverloadedError if the upload budget is spent, and
-    starlette's ClientDisconnect.
+    UnsupportedEncodingError for compressed bytes, UnreadableImageError for an empty file,
+    OverloadedError if the upload budget is spent, and starlette's ClientDisconnect.
     """
     read = _read_body if raw and not is_form(request) else _read_form
     await read(request, max_bytes, image)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.admission.cpu_pool import CpuPool
@@ -83,17 +83,27 @@ async def _is_gone() -> bool:
 
 
 class _BatchResponse(StreamingResponse):
-    """A response that sends the lines, then closes the batch, even if the client has left."""
+    """A response that sends the lines, then closes the batch, even if the client has left.
+
+    A client of HTTP/1.0, such as a proxy of nginx's default, knows no chunks: it gets all lines at
+    once, with their length.
+    """
 
     media_type = NDJSON
 
     def __init__(self, batch: Batch, stack: AsyncExitStack) -> None:
-        super().__init__(batch.lines(), headers=NOT_STORED)
+        self._lines = batch.lines()
+        super().__init__(self._lines, headers=NOT_STORED)
         self._stack = stack
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._stack:
-            await super().__call__(scope, receive, send)
+            if scope["http_version"] == "1.0":
+                body = b"".join([line async for line in self._lines])
+                whole = Response(body, media_type=NDJSON, headers=NOT_STORED)
+                await whole(scope, receive, send)
+            else:
+                await super().__call__(scope, receive, send)
 
 
 def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
@@ -108,6 +118,7 @@ def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
         responses=openapi.BATCH
         | problems(
             "invalid_request",
+            "unsupported_encoding",
             "image_too_large",
             "not_found",
             "overloaded",

@@ -24,8 +24,10 @@ from gateway.telemetry.stages import StageClock
 def prefers_json(request: Request) -> bool:
     """Whether the client prefers JSON to a PNG; raises NotAcceptableError if it accepts neither."""
     # Of equally good matches the last one wins, so a client without a preference gets the PNG.
+    # Media types have no case, and an empty header is none.
+    accepted = ", ".join(filter(str.strip, request.headers.getlist("Accept"))).lower() or "*/*"
     try:
-        best = mimeparse.best_match([JSON, PNG], request.headers.get("Accept", "*/*"))
+        best = mimeparse.best_match([JSON, PNG], accepted)
     except mimeparse.MimeTypeParseException:
         best = ""
     if not best:

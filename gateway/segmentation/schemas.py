@@ -40,7 +40,7 @@ class BatchLine(BaseModel):
     """What became of one image of a batch: a line of the answer."""
 
     index: int = Field(ge=0, description="Place of the file in the form, from 0.")
-    name: str = Field(description="The file's name in the form.")
+    name: str = Field(description="The file's name in the form; empty if it has none.")
     status: int = Field(description="The HTTP status that the image alone would have had.")
     result: "SegmentationResult | None" = Field(description="What was found, if it was 200.")
     problem: Problem | None = Field(description="What went wrong, if it was not.")

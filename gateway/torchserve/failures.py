@@ -156,7 +156,9 @@ def from_response(response: HasStatusAndBody) -> GatewayError:
     fields = _fields(response.content)
     code = fields.get("code")
     if isinstance(code, str) and code in HANDLER:
-        return HANDLER[code](str(fields.get("detail", "")))
+        # JSON may hold lone surrogates, which no response can carry.
+        detail = str(fields.get("detail", "")).encode("utf-8", "replace").decode()
+        return HANDLER[code](detail)
     kind, message = str(fields.get("type", "")), str(fields.get("message", ""))
     rule = next(rule for rule in TORCHSERVE if rule.matches(response.status_code, kind, message))
     if issubclass(rule.error, ModelUnavailableError):

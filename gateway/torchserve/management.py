@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import httpx
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
@@ -66,6 +68,8 @@ class _Description(BaseModel):
         return VersionStatus(self.version, len(ready), min(ready, default=None))
 
 
+# Names that headers and metrics can carry: TorchServe takes any from an archive.
+_SENDABLE: Final = re.compile(r"[!-~]+")
 _DESCRIPTIONS = TypeAdapter(list[_Description])
 
 
@@ -87,14 +91,17 @@ class ManagementClient:
     async def status(self, model: str) -> ModelStatus:
         """Return all versions of a model, and which of them is the default.
 
-        Raises NotFoundError if the model is not registered, ModelUnavailableError if TorchServe
-        does not respond.
+        Versions whose names no header can carry are left out. Raises NotFoundError if the model is
+        not registered, ModelUnavailableError if TorchServe does not respond.
         """
         # Two requests, because the list of all versions does not mark the default.
         default, everything = await asyncio.gather(
             self._describe(f"/models/{model}"), self._describe(f"/models/{model}/all")
         )
-        versions = sorted((each.status() for each in everything), key=lambda each: each.version)
+        if not _SENDABLE.fullmatch(default[0].version):
+            raise ModelUnavailableError("The default version has a name that cannot be sent.")
+        named = (each for each in everything if _SENDABLE.fullmatch(each.version))
+        versions = sorted((each.status() for each in named), key=lambda each: each.version)
         return ModelStatus(default[0].version, tuple(versions))
 
     async def labels(self, model: str, version: str) -> dict[int, str]:

@@ -14,6 +14,10 @@ class RejectedImageError(Exception):
     code: str
 
 
+class NotANumberError(Exception):
+    """The network computed NaN or infinity: its weights are broken, not the image."""
+
+
 class UnreadableImageError(RejectedImageError):
     """The bytes are not an image, or a damaged one."""
 

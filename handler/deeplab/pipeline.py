@@ -15,7 +15,7 @@ from deeplab.confidence import mean_confidence
 from deeplab.cpu_limit import cpu_limit
 from deeplab.decode import Decoded, decode
 from deeplab.engines import Engine
-from deeplab.errors import UnreadableImageError
+from deeplab.errors import NotANumberError, UnreadableImageError
 from deeplab.postprocess import count_classes
 from deeplab.prediction import Prediction
 from deeplab.preprocess import preprocess, upright
@@ -102,6 +102,7 @@ def segmentation_steps(
     """`segment` without the network, so that a caller can run it for several images at once.
 
     The stage "infer" lasts from the input's being ready to the arrival of its logits.
+    Raises NotANumberError for NaN or infinity among them.
     """
     clock = StageClock()
     with clock.stage("decode"):
@@ -111,6 +112,8 @@ def segmentation_steps(
     with clock.stage("infer"):
         logits = yield NetworkInput(pixels, math.prod(decoded.decoded_size))
     with clock.stage("postprocess"):
+        if not np.isfinite(logits).all():
+            raise NotANumberError("the network's logits are no numbers")
         prediction = Prediction(logits, pixels.shape[1:3], decoded.size, aligned=input_size.aligned)
         class_pixels = count_classes(prediction.mask)
         class_confidence = prediction.class_confidence() if options.confidence else {}

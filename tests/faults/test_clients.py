@@ -214,7 +214,7 @@ def test_requests_that_do_not_wait_for_the_answer_before(stack: Stack) -> None:
         ((b"Transfer-Encoding: chunked",), b"ffffffffffffffffffff\r\nx", {400}),
         ((b"Transfer-Encoding: chunked",), b"-1\r\nx\r\n0\r\n\r\n", {400}),
         ((b"Transfer-Encoding: chunked",), b"5\r\nhello\r\n0\r\n\r\n", {422}),
-        ((b"Transfer-Encoding: gzip",), b"x", {400, 422}),
+        ((b"Transfer-Encoding: gzip",), b"x", {501}),
         ((b"Content-Length: 2000000000",), b"x", {413}),
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, tuple) else "",

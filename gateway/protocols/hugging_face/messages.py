@@ -2,9 +2,10 @@
 
 import base64
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic.json_schema import SkipJsonSchema
 
 from gateway.errors import InvalidRequestError
 from gateway.http.json_body import BASE64, decode_base64, narrowed, parse
@@ -13,21 +14,19 @@ from gateway.segmentation.prediction import Prediction
 from gateway.segmentation.results import classes_of
 
 Share = Annotated[float, Field(ge=0, le=1)]
-_UNSUPPORTED: Final[Any] = Field(
-    default=None,
-    description="Means nothing here: each pixel belongs to one class.",
-    json_schema_extra=narrowed(type="null"),
-)
+# Parsed to be refused with an explanation. Not in the document: a property that can only be null
+# ends openapi-generator or breaks the code that it writes.
+_Refused = SkipJsonSchema[float | None]
 
 
 class HuggingFaceParameters(BaseModel):
-    """What a client may ask for beside the image."""
+    """What a client may ask for beside the image; thresholds of pixels and overlaps are refused."""
 
     threshold: Share | None = Field(
         default=None, description="Classes with a lower mean confidence are left out."
     )
-    mask_threshold: float | None = _UNSUPPORTED
-    overlap_mask_area_threshold: float | None = _UNSUPPORTED
+    mask_threshold: _Refused = None
+    overlap_mask_area_threshold: _Refused = None
     subtask: Literal["instance", "panoptic", "semantic"] | None = Field(
         default=None,
         description="The one that is offered.",

@@ -19,6 +19,7 @@ from gateway.protocols.label_studio.messages import (
 )
 
 _PROBLEMS: Final = problems(
+    "unsupported_encoding",
     "image_too_large",
     "not_found",
     "overloaded",

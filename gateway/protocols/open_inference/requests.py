@@ -1,9 +1,10 @@
 """Requests of the Open Inference Protocol, version 2."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from gateway.errors import InvalidRequestError
 from gateway.http.json_body import BASE64, decode_base64, narrowed, parse
@@ -18,20 +19,17 @@ OUTPUTS: Final[tuple[OutputName, ...]] = ("mask", "png", "classes")
 # Each element of a binary BYTES tensor is preceded by its length, little-endian.
 LENGTH_BYTES: Final = 4
 
-_NOT_OFFERED: Final[Any] = Field(
-    default=None, description="Not offered.", json_schema_extra=narrowed(type="null")
-)
+# Left out of the OpenAPI document, where a property that can only be null ends openapi-generator or
+# breaks the code that it writes: parsed to be refused, or only for bodies with binary tensors.
+_Whole = SkipJsonSchema[int | None]
+_Text = SkipJsonSchema[str | None]
 
 
 class OpenInferenceInputParameters(BaseModel):
-    """Where the image is, if not in the JSON."""
+    """Where the image is, if not in the JSON: with `binary_data_size`, behind it."""
 
-    binary_data_size: int | None = Field(
-        default=None,
-        description="Bytes of the tensor behind the JSON; not in a body that is JSON alone.",
-        json_schema_extra=narrowed(type="null"),
-    )
-    shared_memory_region: str | None = _NOT_OFFERED
+    binary_data_size: _Whole = None
+    shared_memory_region: _Text = None
 
 
 class OpenInferenceInput(BaseModel):
@@ -68,8 +66,8 @@ class OpenInferenceOutputParameters(BaseModel):
     """How a tensor is wanted."""
 
     binary_data: bool | None = Field(default=None, description="In binary, behind the JSON.")
-    classification: int | None = _NOT_OFFERED
-    shared_memory_region: str | None = _NOT_OFFERED
+    classification: _Whole = None
+    shared_memory_region: _Text = None
 
 
 class OpenInferenceOutput(BaseModel):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from ts.metrics.caching_metric import CachingMetric
 from ts.metrics.metric_type_enum import MetricTypes
@@ -16,6 +17,7 @@ from ts.metrics.metric_type_enum import MetricTypes
 from deeplab.prediction import Prediction
 from deeplab.render import RENDERS, FullSizeImage
 from deeplab.render_options import RenderOptions
+from deeplab.spec import Precision
 from segmentation_handler import SegmentationHandler
 from tests.unit.handler.files import EXAMPLES, encode, quarters
 from tests.unit.handler.worker import handle, statuses, worker_context
@@ -179,3 +181,39 @@ def test_the_pixel_limit_has_a_default(unpacked: Path) -> None:
     made.initialize(worker_context(unpacked))
     (body,), _ = handle(made, [{}], {"describe": "True"})
     assert json.loads(body)["max_pixels"] == 50_000_000
+
+
+class Computes:
+    """An engine whose logits have one odd value."""
+
+    name = "computes"
+    precision: Precision = "f32"
+    largest_batch = 1
+    aligned = True
+
+    def __init__(self, value: float) -> None:
+        self._value = value
+
+    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(1, h, w, 3) uint8 RGB -> (21, 5, 5) float32 logits."""
+        logits = np.zeros((21, 5, 5), dtype=np.float32)
+        logits[3, 2, 1] = self._value
+        return logits
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("render", RENDERS)
+def test_a_network_that_computes_no_numbers_is_unavailable(
+    unpacked: Path, monkeypatch: pytest.MonkeyPatch, value: float, render: str
+) -> None:
+    """No form of the result is made of NaN or infinity; the error names the version."""
+    made = SegmentationHandler()
+    monkeypatch.setattr(made, "_load_engine", lambda *_: Computes(value))
+    made.initialize(worker_context(unpacked))
+    options = {"X-Segserve-Form": json.dumps({"render": render, "confidence": True})}
+    (body,), context = handle(made, [{"body": PNG}], options)
+    assert statuses(context, 1) == [503]
+    assert json.loads(body) == {
+        "code": "model_unavailable",
+        "detail": "Version 1.0 answered with values that are no numbers. Choose another version.",
+    }

@@ -50,7 +50,8 @@ async def test_a_wrong_request_is_a_problem_document(
     ("path", "allowed"),
     [
         ("/segmentation", "POST"),
-        ("/docs", "GET"),
+        ("/docs", "GET, HEAD"),
+        ("/healthz", "GET, HEAD"),
     ],
 )
 async def test_a_405_names_the_allowed_methods(

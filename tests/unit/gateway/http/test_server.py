@@ -142,15 +142,19 @@ def test_what_is_not_http_is_a_problem_document_too(port: int, sent: bytes) -> N
     [
         (b"GET /nope HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", (404, "not_found")),
         (b"BREW / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", (400, "malformed_http")),
-        (b"TRACE /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", (405, "method_not_allowed")),
-        (b"OPTIONS * HTTP/1.1\r\nConnection: close\r\n\r\n", (404, "not_found")),
+        (
+            b"TRACE /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            (405, "method_not_allowed"),
+        ),
+        (b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", (404, "not_found")),
         (
             b"GET /nope HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\n"
             b"Upgrade: websocket\r\n\r\n",
             (404, "not_found"),
         ),
         (
-            b"GET /nope HTTP/1.1\r\nConnection: close\r\nX: " + b"x" * 10_000 + b"\r\n\r\n",
+            b"GET /nope HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            b"X: " + b"x" * 10_000 + b"\r\n\r\n",
             (404, "not_found"),
         ),
         (b"GET /nope?" + b"x" * 10_000 + b" HTTP/1.0\r\n\r\n", (404, "not_found")),
@@ -163,7 +167,7 @@ def test_an_odd_request_has_its_4xx(port: int, sent: bytes, expected: tuple[int,
     assert problem(talk(port, sent)) == expected
 
 
-@pytest.mark.parametrize("start", [b"GET /", b"GET / HTTP/1.1\r\nX: "])
+@pytest.mark.parametrize("start", [b"GET /", b"GET / HTTP/1.1\r\nHost: x\r\nX: "])
 def test_headers_without_end_are_cut_off(port: int, start: bytes) -> None:
     """Endless headers are refused, because the parser would buffer them all."""
     assert problem(talk(port, start, *[b"x" * 8192] * 8, b"x")) == (431, "headers_too_large")
@@ -171,7 +175,8 @@ def test_headers_without_end_are_cut_off(port: int, start: bytes) -> None:
 
 def test_a_later_head_without_end_is_cut_off_as_the_first(port: int) -> None:
     """The limit applies to every head of a connection, from its first byte."""
-    first, start = b"GET /healthz HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nX: "
+    first = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    start = b"GET / HTTP/1.1\r\nHost: x\r\nX: "
     sent = first, start + b"x" * (MAX_HEAD_BYTES - len(start)), b"x"
     responses = talk(port, *sent, pause_s=0.05)
     assert problem(responses[responses.rindex(b"HTTP/1.1 ") :]) == (431, "headers_too_large")
@@ -320,15 +325,18 @@ def test_a_long_upload_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
         assert parsed(_all(connection))[0] == 200
 
 
-UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
-SMUGGLED = b"GET /x HTTP/1.1\r\n\r\n"
+UPGRADE = (
+    b"Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    b"HTTP2-Settings: AAMAAABk\r\n"
+)
+SMUGGLED = b"GET /x HTTP/1.0\r\n\r\n"
 SIZED = b"POST /a HTTP/1.1\r\n" + UPGRADE + b"Content-Length: 19\r\n\r\n" + SMUGGLED
 CHUNKED = (
     b"POST /a HTTP/1.1\r\n" + UPGRADE + b"Transfer-Encoding: chunked\r\n\r\n"
     b"4\r\n" + SMUGGLED[:4] + b"\r\nf\r\n" + SMUGGLED[4:] + b"\r\n0\r\n\r\n"
 )
-LAST = b"GET /b HTTP/1.1\r\nConnection: close\r\n\r\n"
-NAMES = b"connection http2-settings "
+LAST = b"GET /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+NAMES = b"host connection http2-settings "
 
 
 @pytest.mark.parametrize(
@@ -358,16 +366,16 @@ def test_an_upgrade_costs_no_body(
     response = talk(echo, sent[:at], *rest, pause_s=0.03)
     expected = b"[POST /a|" + NAMES + framing + b"|" + SMUGGLED + b"]"
     assert expected in response
-    assert response.endswith(b"[GET /b|connection|]")
+    assert response.endswith(b"[GET /b|host connection|]")
     assert response.count(b"HTTP/1.1 200 OK") == 2
 
 
 def test_many_pipelined_upgrades_are_all_ignored(echo: int) -> None:
     """1200 pipelined requests with Upgrade do not exhaust the stack."""
-    request = b"GET /a HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    request = b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
     response = talk(echo, request * 1200 + LAST)
-    assert response.count(b"[GET /a|connection|]") == 1200
-    assert response.endswith(b"[GET /b|connection|]")
+    assert response.count(b"[GET /a|host connection|]") == 1200
+    assert response.endswith(b"[GET /b|host connection|]")
 
 
 def test_a_large_head_with_an_upgrade_is_limited_like_any_other(port: int) -> None:
@@ -380,7 +388,7 @@ def test_a_large_head_with_an_upgrade_is_limited_like_any_other(port: int) -> No
 
 def test_nothing_is_served_after_connect(port: int) -> None:
     """Data after CONNECT is not parsed as a request."""
-    response = talk(port, b"CONNECT /x HTTP/1.1\r\n\r\n", SMUGGLED, pause_s=0.03)
+    response = talk(port, b"CONNECT /x HTTP/1.1\r\nHost: x\r\n\r\n", SMUGGLED, pause_s=0.03)
     status, headers, _ = parsed(response)
     assert (status, headers["connection"]) == (404, "close")
     assert response.count(b"HTTP/1.1 ") == 1

@@ -11,6 +11,7 @@ from gateway.errors import (
     InvalidRequestError,
     OverloadedError,
     UnreadableImageError,
+    UnsupportedEncodingError,
 )
 from gateway.http.uploads import read_image
 from tests.unit.gateway.doubles import BOUNDARY, FORM_TYPE, form, part
@@ -20,6 +21,29 @@ pytestmark = pytest.mark.anyio
 LIMIT = 1000
 PHOTO = bytes(range(256)) + b"\r\n--" + BOUNDARY.encode()[:-1] + b"\r\n" + bytes(200)
 TEXT = 'form-data; name="note"'
+
+
+# What clients send after the field's name: Go and .NET without a name, .NET and urllib3 before 1.25
+# in RFC 5987's form, PHP and old browsers as raw bytes, Java as RFC 2047, Windows with its folders.
+FILE_NAMES = (
+    "",
+    ";",
+    '; filename=""',
+    "; filename*=UTF-8''c%C3%A4t.jpg",
+    "; filename*=utf-8''c%C3%A4t.jpg; size=3",
+    "; filename*=\"utf-8''c.jpg\"",
+    "; filename*=ISO-8859-1'en'c%E4t.jpg",
+    "; filename*=unicode_escape''%5Cud800.jpg",
+    "; filename*=",
+    "; filename*=%",
+    "; filename*0=a; filename*1=b.jpg",
+    "; filename=\"=?utf-8?B?w6QuanBn?=\"; filename*=utf-8''%C3%A4.jpg",
+    '; FileName="a b.jpg"',
+    '; filename="C:\\\\dir\\\\a.jpg"',
+    '; filename="a\\"b.jpg"',
+    '; filename="a;name=x.jpg"',
+    "; filename=a b.jpg",
+)
 
 
 class Upload:
@@ -78,6 +102,13 @@ async def test_the_file_arrives_whole_however_it_is_cut(size: int) -> None:
         form(part(PHOTO)).replace(b"image/jpeg", b"text/html"),
         form(part(PHOTO)).replace(b"Content-Disposition", b"content-disposition"),
         form(part(PHOTO)) + b"an epilogue",
+        *(form(part(PHOTO, f'form-data; name="file"{name}')) for name in FILE_NAMES),
+        *(
+            form(part(PHOTO)).replace(
+                b"Content-Type:", b"Content-Transfer-Encoding: %b\r\nContent-Type:" % encoding
+            )
+            for encoding in (b"binary", b"8bit", b"7bit", b"BINARY")
+        ),
     ],
 )
 async def test_fields_come_in_any_order_and_types_are_not_trusted(body: bytes) -> None:
@@ -92,16 +123,16 @@ async def test_fields_come_in_any_order_and_types_are_not_trusted(body: bytes) -
         (form(), FORM_TYPE, InvalidRequestError, "no field 'file'"),
         (form(part(b"x", TEXT)), FORM_TYPE, InvalidRequestError, "no field 'file'"),
         (
-            form(part(b"x", 'form-data; name="file"')),
+            form(part(b"photo.jpg", 'form-data; name="file"')),
             FORM_TYPE,
             InvalidRequestError,
-            "no file name",
+            "text without a file name",
         ),
         (
             form(part(b"", 'form-data; name="file"; filename=""')),
             FORM_TYPE,
-            InvalidRequestError,
-            "no file name",
+            UnreadableImageError,
+            "empty",
         ),
         (form(part(b"")), FORM_TYPE, UnreadableImageError, "empty"),
         (form(part(b"x"), part(b"y")), FORM_TYPE, InvalidRequestError, "more than one"),
@@ -224,3 +255,61 @@ async def test_an_empty_body_is_no_image() -> None:
     """An empty body is refused like an empty file."""
     with pytest.raises(UnreadableImageError, match="empty"):
         await Upload([b""], "image/jpeg").read(raw=True)
+
+
+@pytest.mark.parametrize(
+    "coding", ["gzip", "GZIP", "deflate", "br", "zstd", "identity, gzip", "x", "aws-chunked"]
+)
+@pytest.mark.parametrize(("raw", "kind"), [(False, FORM_TYPE), (True, FORM_TYPE), (True, "")])
+async def test_a_compressed_body_is_refused_unread(coding: str, raw: bool, kind: str) -> None:
+    """Its coding is named, whether the body is a form or the image: neither is malformed."""
+    upload = Upload([form(part(PHOTO))], kind)
+    upload.request.scope["headers"].append((b"content-encoding", coding.encode()))
+    with pytest.raises(UnsupportedEncodingError, match=f"'{coding}' is not taken") as caught:
+        await upload.read(raw=raw)
+    assert caught.value.headers == {"Accept-Encoding": "identity"}
+    assert upload.pieces_read == 0
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", "", "identity, identity"])
+async def test_no_coding_may_be_declared_too(coding: str) -> None:
+    """Identity is the coding of a body as it is."""
+    upload = Upload([form(part(PHOTO))])
+    upload.request.scope["headers"].append((b"content-encoding", coding.encode()))
+    assert await upload.read() == PHOTO
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Content-Transfer-Encoding: base64",
+        b"content-transfer-encoding: Quoted-Printable",
+        b"Content-Encoding: gzip",
+    ],
+)
+async def test_an_encoded_file_of_a_form_is_refused(header: bytes) -> None:
+    """The encoding is named; the handler would call the file unreadable."""
+    body = form(part(PHOTO)).replace(b"Content-Type:", header + b"\r\nContent-Type:")
+    with pytest.raises(UnsupportedEncodingError, match=header.decode().split(": ")[1]):
+        await Upload([body]).read()
+
+
+async def test_another_field_may_have_any_encoding() -> None:
+    """Only the file's matters."""
+    note = part(b"YQ==", TEXT).replace(b"Content-Type:", b"Content-Transfer-Encoding: base64\r\nA:")
+    assert await Upload([form(note, part(PHOTO))]).read() == PHOTO
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+@pytest.mark.parametrize("content", [b"photo.jpg", b"@photo.jpg\r\n", b"x" * 300])
+async def test_a_forgotten_sign_is_explained(content: bytes, size: int) -> None:
+    """Short text without a file name is what curl -F file=photo.jpg sends."""
+    body = form(part(content, 'form-data; name="file"'))
+    with pytest.raises(InvalidRequestError, match=r"curl -F file=@photo\.jpg"):
+        await Upload(pieces(body, size)).read()
+
+
+@pytest.mark.parametrize("content", [b"x" * 301, b"GIF89a\x01\x00", b"\xff\xd8\xff"])
+async def test_a_file_without_a_name_may_be_short(content: bytes) -> None:
+    """Every image has bytes that no text has."""
+    assert await Upload([form(part(content, 'form-data; name="file"'))]).read() == content

@@ -72,6 +72,28 @@ async def test_every_image_has_its_line(gateway: httpx.AsyncClient) -> None:
         assert line["result"]["request_id"] == response.headers["X-Request-ID"]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ("", ""),
+        ('; filename=""', ""),
+        ("; filename*=UTF-8''c%C3%A4t.jpg", "c\u00e4t.jpg"),
+        ("; filename*=iso-8859-1'de'c%E4t.jpg", "c\u00e4t.jpg"),
+        ("; filename=plain.jpg; filename*=utf-8''%E4%B8%AD.jpg", "\u4e2d.jpg"),
+        ("; filename*=utf-8''%FF%00", "\ufffd\x00"),
+        ("; filename*=unicode_escape''%5Cud800", "\\ud800"),
+        ('; filename="a*b.jpg"', "a*b.jpg"),
+    ],
+)
+async def test_a_file_has_the_name_that_its_client_means(
+    gateway: httpx.AsyncClient, parameters: str, name: str
+) -> None:
+    """RFC 5987's form is decoded; a file without a name is a file."""
+    body = form(part(b"\xff\xd8", f'form-data; name="file"{parameters}'))
+    (line,) = lines(await send(gateway, body))
+    assert (line["name"], line["status"]) == (name, 200)
+
+
 async def test_a_bad_image_harms_no_other(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
@@ -127,7 +149,7 @@ async def test_an_error_of_all_images_fails_the_request(
         (form(file(b"x"))[:-10], "closing boundary"),
         (b"no form", "malformed"),
         (form(*[file(b"x")] * 101), "more than 100 parts"),
-        (form(part(b"x", 'form-data; name="file"')), "no file name"),
+        (form(part(b"x", 'form-data; name="file"')), "without a file name"),
     ],
 )
 async def test_a_wrong_form_is_refused_as_a_whole(

@@ -116,6 +116,12 @@ async def test_json_has_more_on_request(gateway: httpx.AsyncClient) -> None:
         ("text/html, */*;q=0.1", "image/png"),
         ("application/json;q=0.9, image/png;q=0.8", "application/json"),
         ("application/*", "application/json"),
+        (" ", "image/png"),
+        ("Application/JSON", "application/json"),
+        # Java's HttpURLConnection, axios, Angular.
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", "image/png"),
+        ("application/json, text/plain, */*", "application/json"),
+        ("application/json; charset=utf-8", "application/json"),
     ],
 )
 async def test_accept_decides(gateway: httpx.AsyncClient, accept: str, kind: str) -> None:

@@ -56,15 +56,58 @@ async def test_any_name_that_an_archive_may_have_can_be_requested(
 
 
 class _OddTorchServe(TorchServeDouble):
-    """A foreign model with bytes in a header that aiohttp decodes to a lone surrogate."""
+    """A foreign model with one header."""
+
+    def __init__(self, name: str, value: str) -> None:
+        super().__init__()
+        self._headers = {name: value}
 
     async def post(self, *_: object) -> Response:
-        return Response(200, {"Server-Timing": "\udce9;dur=1"}, mask_png())
+        return Response(200, self._headers, mask_png())
 
 
-async def test_facts_that_cannot_be_passed_on_do_no_harm() -> None:
-    """Characters that our own headers cannot carry are replaced."""
-    assert (await _predict(_OddTorchServe())).timings == "?;dur=1"
+@pytest.mark.parametrize(
+    "timings",
+    [
+        "\udce9;dur=1",
+        "infer;dur=nan",
+        "infer;dur=inf",
+        "infer;dur=-1",
+        "infer;dur=1.2.3",
+        "infer;dur=1e999",
+        "infer;dur=" + "9" * 400,
+        "infer;dur=1\x01",
+        "infer;dur=1\r\nX: y",
+        "infer;dur=1\n",
+        "infer;dur=\u0661",
+    ],
+)
+async def test_timings_that_cannot_be_passed_on_are_left_out(timings: str) -> None:
+    """They are no part of the result, and the mask is sound."""
+    assert (await _predict(_OddTorchServe("Server-Timing", timings))).timings == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("X-Confidence", value)
+            for value in ("nan", "NaN", "inf", "-inf", "1.1", "-0.5", "1e-3", "0.5\x00", "0.5\n")
+        ),
+        *(
+            ("X-Class-Confidence", value)
+            for value in ("0=nan", "0=0.5,15=inf", "0=0.5,", "0=2", "x=0.5", "0=0.5\x01", "0")
+        ),
+        *(
+            ("X-Class-Pixels", value)
+            for value in ("0=nan", "0=-3", "0=1.5", "0=9,15=3\x7f", "0=9\r\nA: b", "\udce9", "0=")
+        ),
+    ],
+)
+async def test_a_result_whose_numbers_are_none_is_the_versions_fault(name: str, value: str) -> None:
+    """NaN, infinity, other text and control characters never become part of a response."""
+    with pytest.raises(ModelUnavailableError, match=r"^Version 1\.0 answered with values"):
+        await _predict(_OddTorchServe(name, value))
 
 
 async def test_the_options_are_sent_along(torchserve: TorchServeDouble) -> None:

@@ -152,7 +152,7 @@ async def test_a_model_that_sends_no_mask_is_unavailable(
 async def test_a_compressed_body_is_refused(gateway: httpx.AsyncClient) -> None:
     """A compressed body is refused, because its size cannot be bounded on arrival."""
     response = await gateway.post(PATH, content=b"x", headers={"Content-Encoding": "gzip"})
-    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_encoding")
 
 
 async def test_a_request_that_cannot_wait_is_refused_before_it_is_read(

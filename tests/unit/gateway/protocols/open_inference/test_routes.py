@@ -86,7 +86,7 @@ def test_tritons_client_infers_in_json(
         ({"model_version": "9"}, "[404] deeplabv3 has no version 9. It has: 1.0."),
         (
             {"request_compression_algorithm": "gzip"},
-            "[422] Content-Encoding 'gzip' is not taken. Send the body as it is.",
+            "[415] Content-Encoding 'gzip' is not taken. Send the body as it is.",
         ),
     ],
 )
