@@ -159,6 +159,7 @@ def test_the_description_lists_the_models_facts(handler: SegmentationHandler) ->
     facts = json.loads(body)
     assert sorted(facts) == [
         "architecture",
+        "busy_workers",
         "engine",
         "image_formats",
         "labels",
@@ -169,6 +170,7 @@ def test_the_description_lists_the_models_facts(handler: SegmentationHandler) ->
     ]
     assert facts["labels"]["15"] == "person"
     assert facts["max_pixels"] == 1_000_000
+    assert facts["busy_workers"] == []
     assert facts["image_formats"] == ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"]
     assert len(facts["sha256"]) == 64
 
