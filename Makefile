@@ -93,7 +93,7 @@ bench-quick: $(VENV)/bench.stamp  ## the same with one short round of the bundle
 	@$(BIN)/segserve bench --quick
 
 clean:  ## remove the environment, the archives and what runs left behind
-	rm -rf $(VENV) .cache .run model_store/*.mar model_store/*.building
+	rm -rf $(VENV) .cache .run model_store/*.mar model_store/*.mar.damaged model_store/*.building
 
 $(VENV)/packages.stamp: $(RUN_PARTS:%=$(REQ)/%.txt) $(REQ)/constraints.txt
 	@echo "Installing the packages into $(VENV) (a few minutes the first time)"

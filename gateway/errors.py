@@ -19,7 +19,9 @@ GatewayError
 |-- TooManyRequestsError    429 too_many_requests, with Retry-After
 |-- OverloadedError         503 overloaded, with Retry-After
 |-- ModelUnavailableError   503 model_unavailable, with Retry-After
-|   `-- NoWorkerFreeError   (TorchServe does not say which of these two it means)
+|   `-- JobLostError        (another worker or version may compute it)
+|       |-- NoWorkerFreeError   (overloaded or model_unavailable: TorchServe does not say)
+|       `-- WorkerDiedError
 |-- DeadlineExceededError   504 deadline_exceeded
 `-- InternalError           500 internal_error
 """
@@ -165,8 +167,16 @@ class ModelUnavailableError(GatewayError):
     retry_after_s = 3
 
 
-class NoWorkerFreeError(ModelUnavailableError):
+class JobLostError(ModelUnavailableError):
+    """TorchServe did not compute a job; another worker or version may."""
+
+
+class NoWorkerFreeError(JobLostError):
     """TorchServe accepted no job: its queue is full, or the version has no worker."""
+
+
+class WorkerDiedError(JobLostError):
+    """The worker ended while it computed: it crashed, or was scaled down."""
 
 
 class DeadlineExceededError(GatewayError):

@@ -151,6 +151,8 @@ class SegmentationHandler:
             "sha256": self._spec.sha256,
             "image_formats": list(FORMATS),
             "max_pixels": self._max_pixels,
+            # Their process ids: the version commands end no worker that is computing.
+            "busy_workers": [int(name) for name in self._workers.busy_others()],
         }
 
 

@@ -1,20 +1,16 @@
 """``segserve build``: the archive of a model."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import click
 
-from scripts.archives.archive import MODEL
+from scripts.archives.archive import MODEL, DamagedArchiveError, check_identity
 from scripts.archives.paths import MODEL_STORE
+from scripts.archives.signals import ending_cleanly
 from scripts.cli.command import Command
 from scripts.cli.errors import reporting
 from scripts.cli.model_options import model_options, version_option
-from scripts.cli.options import FILE, option
+from scripts.cli.options import FILE, Name, option
 from scripts.export.model_options import ModelFlags
 
 EPILOG = """\b
@@ -30,9 +26,15 @@ Examples:
 @click.command(cls=Command, epilog=EPILOG)
 @model_options
 @version_option()
-@option("--name", default=MODEL, help="Name of the model, as TorchServe will know it.")
+@option(
+    "--name",
+    type=Name("model"),
+    default=MODEL,
+    help="Name of the model, as TorchServe will know it.",
+)
 @option("--store", type=FILE, default=MODEL_STORE, help="Folder of the archives.")
-@option("--force", is_flag=True, help="Build even if nothing changed.")
+@option("--force", is_flag=True, help="Build even if nothing changed, and overwrite any archive.")
+@option("--keep", is_flag=True, help="Leave an archive of another origin as it is, without error.")
 @option(
     "--export-only",
     type=FILE,
@@ -45,36 +47,54 @@ def build(
     name: str,
     store: Path,
     force: bool,
+    keep: bool,
     export_only: Path | None,
 ) -> None:
     """Build the archive of a model, if an input changed.
 
     Exports the network, compares it with the original on twelve photographs, and packs it with
     all that a worker needs into one file. Where the masks differ on too many pixels, nothing is
-    written.
+    written. An archive of other weights, labels or export options is never overwritten unasked.
     """
     from scripts.export.build_archive import ArchiveError
     from scripts.export.export_check import ExportCheckError
     from scripts.export.export_model import ExportError
+    from scripts.export.fingerprint import OtherOriginError
     from scripts.networks.checkpoints import CheckpointError
     from scripts.networks.torchvision_weights import DownloadError
 
-    failures = (CheckpointError, DownloadError, ExportError, ExportCheckError, ArchiveError)
-    with reporting(*failures, OSError), _ending_cleanly():
+    failures = (
+        ArchiveError,
+        CheckpointError,
+        DamagedArchiveError,
+        DownloadError,
+        ExportCheckError,
+        ExportError,
+        OtherOriginError,
+    )
+    with reporting(*failures, OSError), ending_cleanly():
         if export_only is None:
-            _build(model_flags, name, version, store, force=force)
+            _build(model_flags, name, version, store, force=force, keep=keep)
         else:
             _export(model_flags, export_only)
 
 
-def _build(flags: ModelFlags, name: str, version: str, store: Path, *, force: bool) -> None:
+def _build(
+    flags: ModelFlags, name: str, version: str, store: Path, *, force: bool, keep: bool
+) -> None:
     from scripts.export import build_archive
-    from scripts.export.fingerprint import Archive
+    from scripts.export.fingerprint import Archive, OtherOriginError
 
     archive = Archive(flags.choice, flags.target, name, version, store)
-    built = build_archive.build(archive, force=force)
+    try:
+        done = "built" if build_archive.build(archive, force=force) else "is up to date"
+    except OtherOriginError as exc:
+        if not keep:
+            raise
+        check_identity(archive.path, name, version)
+        done = f"{exc.difference} and is kept as it is"
     size = archive.path.stat().st_size / 1e6
-    click.echo(f"{archive.path} {'built' if built else 'is up to date'} ({size:.1f} MB)")
+    click.echo(f"{archive.path} {done} ({size:.1f} MB)")
 
 
 def _export(flags: ModelFlags, folder: Path) -> None:
@@ -84,17 +104,3 @@ def _export(flags: ModelFlags, folder: Path) -> None:
     checkpoint = checkpoints.load_checkpoint(flags.choice)
     result = export_model.export(checkpoint, flags.target, folder)
     click.echo(export_model.describe(checkpoint, result))
-
-
-@contextmanager
-def _ending_cleanly() -> Iterator[None]:
-    """Turn SIGTERM into an exception, so that temporary folders are removed."""
-    before = signal.signal(signal.SIGTERM, _end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)

@@ -6,7 +6,7 @@ import click
 
 from scripts.cli.command import Command
 from scripts.cli.errors import reporting
-from scripts.cli.options import FILE, GATEWAY, gateway_options, option
+from scripts.cli.options import FILE, GATEWAY, VERSION, gateway_options, option
 from scripts.networks.architectures import ARCHITECTURES
 
 EPILOG = """\b
@@ -22,7 +22,9 @@ Examples:
 @option("--data", type=FILE, required=True, help="Folder in Pascal VOC's layout.")
 @option("--names", type=FILE, help="File of names, one a line: measure these pictures only.")
 @gateway_options
-@option("--version", help="Version behind the gateway. [default: its default version]")
+@option(
+    "--version", type=VERSION, help="Version behind the gateway. [default: its default version]"
+)
 @option("--archive", type=FILE, help="Measure a .mar file, without a gateway.")
 @option("--weights", type=FILE, help="Measure a checkpoint, without a gateway.")
 @option(

@@ -12,7 +12,7 @@ from segserve_client.models.segment_render import SegmentRender
 
 from scripts.cli.command import Command
 from scripts.cli.errors import CommandError, StoppedError, reporting, say
-from scripts.cli.options import FILE, GATEWAY, gateway_options, option
+from scripts.cli.options import FILE, GATEWAY, VERSION, gateway_options, option
 from scripts.prediction.images import Found, ImageFile, find_images
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ Examples:
 @click.argument("images", nargs=-1, required=True, help="Files, folders, or patterns in quotes.")
 @option("--out", type=FILE, required=True, help="Folder for the results; made if it is not there.")
 @gateway_options
-@option("--version", help="Version of the model. [default: the gateway's]")
+@option("--version", type=VERSION, help="Version of the model. [default: the gateway's]")
 @option("--render", type=click.Choice(RENDERS), default="colour", help="What the PNGs show.")
 @option("--palette", type=click.Choice(PALETTES), default="seed", help="Colours of the classes.")
 @option("--classes", help="Names or ids with commas between; all else is background.")

@@ -50,4 +50,6 @@ def serve(model_flags: ModelFlags, version: str, **settings: Any) -> None:
     from scripts.launch.supervisor import ServeError, serve
 
     with reporting(ServeError, PreflightError, prefix="cannot run: "):
-        serve(Settings(**settings), version, model_flags.arguments)
+        # An archive that is there is served as it is, unless the model was chosen for this start.
+        kept = ["--keep"] if model_flags == ModelFlags() else []
+        serve(Settings(**settings), version, [*model_flags.arguments, *kept])

@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 import click
 
+from scripts.archives.signals import ending_cleanly
 from scripts.cli.command import Group
 from scripts.cli.errors import reporting
-from scripts.cli.options import option
+from scripts.cli.options import VERSION, option
 from scripts.cli.settings_options import serve_settings
-from scripts.launch.management import ManagementClient, ManagementError
-from scripts.launch.settings import SettingError, Settings
+from scripts.launch.management import ManagementClient
+from scripts.launch.settings import MOST_WORKERS, SettingError, Settings
 
 EPILOG = """\b
 Examples:
@@ -44,7 +45,7 @@ def list_command() -> None:
 @click.argument("archive", help="A .mar file: a path, or a name in the model store.")
 @option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MOST_WORKERS),
     help="Worker processes of the version. [default: as many as SEGSERVE_SERVE_WORKERS]",
 )
 def add_command(archive: str, workers: int | None) -> None:
@@ -52,14 +53,14 @@ def add_command(archive: str, workers: int | None) -> None:
     from scripts.launch.versions import add
 
     _carry_out(
-        lambda management, settings: add(
-            management, archive, settings.model_store, workers or settings.workers
-        )
+        lambda management, settings: add(management, archive, workers or settings.workers, settings)
     )
 
 
 @versions.command("default", epilog="\b\nExample:\n  segserve versions default 1.1")
-@click.argument("version", help="The version that answers requests without a version.")
+@click.argument(
+    "version", type=VERSION, help="The version that answers requests without a version."
+)
 def default_command(version: str) -> None:
     """Make a version the default; refused where it has no worker that is ready."""
     from scripts.launch.versions import make_default
@@ -68,17 +69,19 @@ def default_command(version: str) -> None:
 
 
 @versions.command("scale", epilog="\b\nExample:\n  segserve versions scale 1.1 4")
-@click.argument("version", help="A version that is loaded.")
-@click.argument("workers", type=click.IntRange(min=0), help="Its number of worker processes.")
+@click.argument("version", type=VERSION, help="A version that is loaded.")
+@click.argument(
+    "workers", type=click.IntRange(0, MOST_WORKERS), help="Its number of worker processes."
+)
 def scale_command(version: str, workers: int) -> None:
     """Set a version's number of workers; the default version keeps one at least."""
     from scripts.launch.versions import scale
 
-    _carry_out(lambda management, _: scale(management, version, workers))
+    _carry_out(lambda management, settings: scale(management, version, workers, settings))
 
 
 @versions.command("remove", epilog="\b\nExample:\n  segserve versions remove 1.0")
-@click.argument("version", help="A version that is loaded and is not the default.")
+@click.argument("version", type=VERSION, help="A version that is loaded and is not the default.")
 def remove_command(version: str) -> None:
     """Unload a version; its archive stays in the model store."""
     from scripts.launch.versions import remove
@@ -89,9 +92,9 @@ def remove_command(version: str) -> None:
 def _carry_out(operation: Operation) -> None:
     """Run one operation against the running TorchServe and print its result."""
     from scripts.archives.archive import MODEL
-    from scripts.launch.versions import VersionError
+    from scripts.launch.versions import FAILURES
 
-    with reporting(VersionError, ManagementError, SettingError):
+    with reporting(*FAILURES, SettingError), ending_cleanly():
         settings = serve_settings(click.get_current_context())
         url = f"http://{settings.torchserve_host}:{settings.management_port}"
         management = ManagementClient(url, MODEL, tokens=settings.tokens_file)

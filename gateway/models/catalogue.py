@@ -113,6 +113,18 @@ class Catalogue:
             "Send the image again in a few seconds, or choose another version."
         )
 
+    async def is_withdrawn(self, version: str) -> bool:
+        """Return whether another version is the default now, or this one has fewer workers.
+
+        Both are changes by a command; a worker that crashed is still counted as wanted.
+        """
+        before = self._known.find(version) if self._known else None
+        now = await self.refresh()
+        after = now.find(version)
+        if now.default_version != version or after is None:
+            return True
+        return before is not None and after.wanted < before.wanted
+
     async def labels(self, version: str) -> dict[int, str]:
         """Return class id -> name of a version, cached until the version is loaded again.
 

@@ -14,7 +14,13 @@ from starlette.requests import ClientDisconnect, Request
 
 from gateway.admission.slots import Admission
 from gateway.admission.upload_budget import Upload, UploadBudget
-from gateway.errors import DeadlineExceededError, GatewayError, NotFoundError, NoWorkerFreeError
+from gateway.errors import (
+    DeadlineExceededError,
+    GatewayError,
+    JobLostError,
+    NotFoundError,
+    NoWorkerFreeError,
+)
 from gateway.http.json_body import base64_limit, read_json_body
 from gateway.http.uploads import read_image
 from gateway.models.catalogue import Catalogue, default_may_change
@@ -188,21 +194,39 @@ class Pipeline:
         return Prediction(target, response, labels, clock.seconds)
 
     async def _send(self, job: _Job) -> tuple[Target, Mapping[int, str], PredictResponse]:
-        """Send a job to the version in its options, or to the default version."""
-        version = job.options.version
-        try:
-            return await self._send_once(job)
-        except NotFoundError as exc:
-            if version is not None:
-                raise await self._catalogue.unknown(version) from exc
-        # The default version was removed after its name was read: there is a new one now.
-        await self._catalogue.refresh()
-        with default_may_change(version):
-            return await self._send_once(job)
+        """Send a job to the version in its options, or to the default version.
 
-    async def _send_once(self, job: _Job) -> tuple[Target, Mapping[int, str], PredictResponse]:
+        A job without a version is sent again, once, if a command took the version or its worker.
+        """
+        named = job.options.version
+        version = await self._catalogue.resolve(named)
+        try:
+            return await self._send_once(job, version)
+        except NotFoundError as exc:
+            if named is not None:
+                raise await self._catalogue.unknown(named) from exc
+            # The default version was removed after its name was read: there is a new one now.
+            await self._catalogue.refresh()
+        except JobLostError as exc:
+            # Not after a crash: an image that crashes one worker would crash a second one.
+            if named is not None or not await self._catalogue.is_withdrawn(version):
+                raise await self._reported(exc, version) from exc
+        with default_may_change(named):
+            return await self._send_once(job, await self._catalogue.resolve(named))
+
+    async def _reported(self, lost: JobLostError, version: str) -> GatewayError:
+        """Return the error for a job that was not computed."""
+        if not isinstance(lost, NoWorkerFreeError):
+            return lost
+        refusal = await self._catalogue.refusal(version)
+        refusal.headers.update(lost.headers)
+        return refusal
+
+    async def _send_once(
+        self, job: _Job, version: str
+    ) -> tuple[Target, Mapping[int, str], PredictResponse]:
         options = job.options
-        target = Target(self._catalogue.model, await self._catalogue.resolve(options.version))
+        target = Target(self._catalogue.model, version)
         labels = await self._catalogue.labels(target.version) if options.needs_labels else {}
         handler_json = to_handler_json(options, labels)
         request = PredictRequest(job.client.request_id, handler_json, job.expires)
@@ -217,10 +241,6 @@ class Pipeline:
                 job.clock.record("queue", waited_s)
                 with job.clock.stage("infer"):
                     return await self._inference.predict(target, job.image, request)
-        except NoWorkerFreeError as exc:
-            refusal = await self._catalogue.refusal(target.version)
-            refusal.headers.update(model_headers(target.model, target.version))
-            raise refusal from exc
         except GatewayError as error:
             error.headers.update(model_headers(target.model, target.version))
             raise

@@ -19,6 +19,7 @@ from gateway.errors import (
     TooManyPixelsError,
     UnreadableImageError,
     UnsupportedFormatError,
+    WorkerDiedError,
 )
 
 logger = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ TORCHSERVE: Final = (
         message="has no worker to serve",
     ),
     Rule(
-        ModelUnavailableError,
+        WorkerDiedError,
         f"The model's worker stopped while it computed, and is being restarted. {_AGAIN}",
         message="Worker died",
     ),

@@ -20,11 +20,13 @@ class VersionStatus:
     """A registered version.
 
     workers: number of ready workers. loaded_at: when the oldest of them started.
+    wanted: number of workers that it was given; TorchServe restarts one that dies.
     """
 
     version: str
     workers: int
     loaded_at: datetime | None
+    wanted: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class _Metadata(BaseModel):
 class _Description(BaseModel):
     version: str = Field(alias="modelVersion")
     workers: list[_Worker] = Field(default_factory=list)
+    wanted: int = Field(default=0, alias="minWorkers")
     metadata: _Metadata | None = Field(default=None, alias="customizedMetadata")
 
     @field_validator("metadata", mode="before")
@@ -65,7 +68,7 @@ class _Description(BaseModel):
 
     def status(self) -> VersionStatus:
         ready = [worker.start_time for worker in self.workers if worker.status == "READY"]
-        return VersionStatus(self.version, len(ready), min(ready, default=None))
+        return VersionStatus(self.version, len(ready), min(ready, default=None), self.wanted)
 
 
 # Names that headers and metrics can carry: TorchServe takes any from an archive.

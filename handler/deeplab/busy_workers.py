@@ -1,4 +1,4 @@
-"""Count of the other busy workers of the same version, by file locks.
+"""The other busy workers of the same version, by file locks.
 
 Each worker holds a lock on a file of its own while it processes an image. The system releases the
 locks of a worker that dies, so a dead worker stops counting after ``PAUSE_NS`` at the latest.
@@ -32,23 +32,36 @@ class BusyWorkers:
         self._own_lock = self._own_path.open("wb", buffering=0)
         self._others: list[FileIO] = []
         self._known_mtime_ns = 0
+        self._depth = 0  # images in hand: those of a batch are processed in turns
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Count as busy for the duration of the block."""
-        fcntl.flock(self._own_lock, fcntl.LOCK_EX)
+        """Count as busy for the duration of the block; blocks may overlap."""
+        if self._depth == 0:
+            fcntl.flock(self._own_lock, fcntl.LOCK_EX)
+        self._depth += 1
         try:
             yield
         finally:
-            with suppress(OSError):  # a full disk must not fail an image
-                self._own_lock.seek(0)
-                self._own_lock.write(time.monotonic_ns().to_bytes(8))
-            fcntl.flock(self._own_lock, fcntl.LOCK_UN)
+            self._depth -= 1
+            if self._depth == 0:
+                self._release()
+
+    def _release(self) -> None:
+        with suppress(OSError):  # a full disk must not fail an image
+            self._own_lock.seek(0)
+            self._own_lock.write(time.monotonic_ns().to_bytes(8))
+        fcntl.flock(self._own_lock, fcntl.LOCK_UN)
 
     def count_others(self) -> int:
         """Number of other workers that process an image now or finished one less than 4 ms ago."""
         self._refresh_others()
         return sum(map(_is_busy, self._others))
+
+    def busy_others(self) -> list[str]:
+        """Names of the workers that ``count_others`` counts."""
+        self._refresh_others()
+        return [Path(str(file.name)).stem for file in self._others if _is_busy(file)]
 
     def _refresh_others(self) -> None:
         """Reopen the lock files of the others if the folder has changed.

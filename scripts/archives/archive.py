@@ -8,6 +8,7 @@ from pathlib import Path
 MODEL, DEFAULT_VERSION = "deeplabv3", "1.0"
 MANIFEST = "MAR-INF/MANIFEST.json"
 PROVENANCE = "provenance.json"
+LABELS = "deeplab/labels.json"
 
 # What zipfile raises on damaged archives, found by flipping every byte of one.
 ZIP_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
@@ -23,6 +24,37 @@ def file_name(model: str, version: str) -> str:
     One file for each version: to unregister one must not touch another.
     """
     return f"{model}-{version}.mar"
+
+
+def split_name(archive: str) -> tuple[str, str]:
+    """(model, version) of an archive's file name; versions may hold hyphens. Empty for others."""
+    stem = archive.removesuffix(".mar")
+    if stem == archive:
+        return "", ""
+    if stem.startswith(f"{MODEL}-"):
+        return MODEL, stem.removeprefix(f"{MODEL}-")
+    name, _, version = stem.rpartition("-")
+    return name, version
+
+
+def read_identity(path: Path) -> tuple[str, str]:
+    """(model name, version) from an archive's manifest. FileNotFoundError if there is no file.
+
+    Raises DamagedArchiveError for anything else.
+    """
+    model = read_facts(path, MANIFEST).get("model")
+    if not isinstance(model, dict) or not {"modelName", "modelVersion"} <= model.keys():
+        raise DamagedArchiveError(f"{path} is not a model archive (its manifest names no version)")
+    return str(model["modelName"]), str(model["modelVersion"])
+
+
+def check_identity(path: Path, model: str, version: str) -> None:
+    """Raise DamagedArchiveError for an archive that holds another model or version than named."""
+    found = read_identity(path)
+    if found != (model, version):
+        raise DamagedArchiveError(
+            f"{path} holds {' '.join(found)}: name it {file_name(*found)}, or take it away"
+        )
 
 
 def read_facts(path: Path, member: str) -> dict[str, object]:

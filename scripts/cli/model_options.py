@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from scripts.archives.archive import DEFAULT_VERSION
-from scripts.cli.options import FILE, Function, shared
+from scripts.cli.options import FILE, VERSION, Function, shared
 from scripts.export.model_options import DEVICES, PRECISIONS, ModelFlags
 from scripts.networks.architectures import ARCHITECTURES
 
@@ -70,4 +70,10 @@ def model_options(function: Function) -> Any:
 
 def version_option(**attributes: Any) -> Callable[[Function], Function]:
     """--version of the model that is built."""
-    return shared("--version", default=DEFAULT_VERSION, help="Version of the model.", **attributes)
+    return shared(
+        "--version",
+        type=VERSION,
+        default=DEFAULT_VERSION,
+        help="Version of the model.",
+        **attributes,
+    )

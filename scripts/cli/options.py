@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from scripts.archives.names import InvalidNameError, check_name
 from scripts.archives.paths import ROOT
 from scripts.cli.config import FILE_NAME, configure
 from scripts.cli.errors import say
@@ -75,6 +76,21 @@ def warn_of_former_names(ctx: click.Context) -> None:
         say(f"{renamed}; the old name still works")
 
 
+class Name(click.ParamType[str]):
+    """The name of a version, or of a model, that the gateway's API takes."""
+
+    def __init__(self, what: str = "version"):
+        self.name = what
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name. Raises BadParameter for one that no client could ask for."""
+        try:
+            return check_name(str(value), self.name)
+        except InvalidNameError as exc:
+            self.fail(str(exc), param, ctx)
+
+
+VERSION = Name()
 option = partial(click.option, cls=Option)
 
 

@@ -24,7 +24,10 @@ from scripts.export.fingerprint import (
     HANDLER,
     LIBRARIES,
     Archive,
+    check_origin,
     fingerprint_of,
+    is_sound,
+    origin_of,
     recorded_fingerprint,
 )
 from scripts.export.model_options import ExportTarget
@@ -40,24 +43,34 @@ class ArchiveError(RuntimeError):
 
 
 def build(archive: Archive, *, force: bool = False) -> bool:
-    """Build the archive unless it is up to date; True if it was built. Writes atomically."""
+    """Build the archive unless it is up to date; True if it was built. Writes atomically.
+
+    Raises OtherOriginError rather than overwrite an archive of another origin, unless forced. A
+    damaged one is set aside.
+    """
     fingerprint = fingerprint_of(archive)
-    if not force and recorded_fingerprint(archive.path) == fingerprint:
-        return False
+    if not force:
+        if recorded_fingerprint(archive.path) == fingerprint:
+            return False
+        check_origin(archive)
     checkpoint = load_checkpoint(archive.choice)
     archive.store.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=archive.store, suffix=".building") as folder:
         root = Path(folder) / "root"
         result = export(checkpoint, archive.target, root / "network")
         print(describe(checkpoint, result))
-        _stage(root, checkpoint, result, fingerprint)
+        _stage(root, checkpoint, result, archive, fingerprint)
         operations = _write_operations(archive.target, Path(folder))
         packed = _pack(archive, root, operations, Path(folder))
+        if not force and archive.path.exists() and not is_sound(archive.path):
+            archive.path.replace(archive.path.with_name(f"{archive.path.name}.damaged"))
         packed.replace(archive.path)
     return True
 
 
-def _stage(root: Path, checkpoint: Checkpoint, result: Export, fingerprint: str) -> None:
+def _stage(
+    root: Path, checkpoint: Checkpoint, result: Export, archive: Archive, fingerprint: str
+) -> None:
     """Lay out the archive's content below ``root``."""
     shutil.copytree(
         HANDLER / "deeplab", root / "deeplab", ignore=shutil.ignore_patterns("__pycache__")
@@ -67,6 +80,7 @@ def _stage(root: Path, checkpoint: Checkpoint, result: Export, fingerprint: str)
     (root / "model.json").write_text(result.spec.to_json())
     provenance = {
         "fingerprint": fingerprint,
+        "origin": origin_of(archive),
         "built": datetime.now(UTC).isoformat(timespec="seconds"),
         "architecture": checkpoint.architecture,
         "weights": {"origin": checkpoint.origin, "sha256": checkpoint.sha256},

@@ -7,7 +7,14 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from scripts.archives.archive import PROVENANCE, DamagedArchiveError, file_name, read_facts
+from scripts.archives.archive import (
+    LABELS,
+    MANIFEST,
+    PROVENANCE,
+    DamagedArchiveError,
+    file_name,
+    read_facts,
+)
 from scripts.archives.digests import file_sha256
 from scripts.archives.paths import ROOT
 from scripts.export.export_check import photographs
@@ -34,6 +41,86 @@ class Archive:
     def path(self) -> Path:
         """The archive's place in the model store."""
         return self.store / file_name(self.name, self.version)
+
+
+class OtherOriginError(ValueError):
+    """There is an archive of the same name that was made of something else.
+
+    difference: what differs, in words.
+    """
+
+    def __init__(self, path: Path, difference: str) -> None:
+        super().__init__(
+            f"{path} {difference} and is not overwritten: take another --version, or --force"
+        )
+        self.difference = difference
+
+
+def origin_of(archive: Archive) -> dict[str, object]:
+    """The inputs that the caller chose; code and libraries are left out.
+
+    An archive of the same origin may be built again at any time, others may exist only once.
+    """
+    choice = archive.choice
+    weights = _weights(choice)
+    return {
+        "weights": file_sha256(weights) if weights else f"published for {choice.architecture}",
+        "labels": _plain_labels((choice.labels or VOC_LABELS).read_text()),
+        "target": asdict(archive.target),
+    }
+
+
+def check_origin(archive: Archive) -> None:
+    """Raise OtherOriginError if a sound archive of another origin has this archive's place."""
+    try:
+        provenance = read_facts(archive.path, PROVENANCE)
+    except (FileNotFoundError, DamagedArchiveError):
+        if is_sound(archive.path):
+            raise OtherOriginError(archive.path, "was not built by Segserve") from None
+        return
+    wanted, recorded = origin_of(archive), _recorded_origin(archive.path, provenance)
+    differing = [name for name, value in recorded.items() if value != wanted[name]]
+    if differing:
+        words = [_WORDS[name] for name in differing]
+        raise OtherOriginError(archive.path, f"was built with other {' and '.join(words)}")
+
+
+def is_sound(path: Path) -> bool:
+    """Whether there is an undamaged model archive, by Segserve or not."""
+    try:
+        read_facts(path, MANIFEST)
+    except (FileNotFoundError, DamagedArchiveError):
+        return False
+    return True
+
+
+_WORDS = {"weights": "weights", "labels": "labels", "target": "options of the export"}
+
+
+def _recorded_origin(path: Path, provenance: dict[str, object]) -> dict[str, object]:
+    """The origin in an archive; of one by a former version, the part that it recorded."""
+    recorded = provenance.get("origin")
+    if isinstance(recorded, dict):
+        return {name: recorded.get(name) for name in _WORDS}
+    weights = provenance.get("weights")
+    facts = weights if isinstance(weights, dict) else {}
+    published = str(facts.get("origin", "")).startswith("published by")
+    digest = f"published for {provenance.get('architecture')}" if published else facts.get("sha256")
+    return {"weights": digest, "labels": read_facts(path, LABELS)}
+
+
+def _plain_labels(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:  # the checkpoint's reader says what is wrong
+        return None
+
+
+def _weights(choice: ModelChoice) -> Path | None:
+    """The file of the weights; None for those that are fetched."""
+    if choice.weights is not None:
+        return choice.weights
+    return BUNDLED_WEIGHTS if choice.architecture in (None, BUNDLED) else None
 
 
 def fingerprint_of(archive: Archive) -> str:
@@ -73,7 +160,6 @@ def _input_files(choice: ModelChoice) -> Iterator[Path]:
     yield from build_code()
     yield from photographs()
     yield choice.labels or VOC_LABELS
-    if choice.weights is not None:
-        yield choice.weights
-    elif choice.architecture is None or choice.architecture == BUNDLED:
-        yield BUNDLED_WEIGHTS
+    weights = _weights(choice)
+    if weights is not None:
+        yield weights

@@ -14,9 +14,21 @@ class ManagementError(RuntimeError):
     """TorchServe refused or is not reachable; the text says what to do."""
 
 
+class ConflictError(ManagementError):
+    """The version is registered already."""
+
+
+class SilentError(ManagementError):
+    """TorchServe did not answer in time."""
+
+
 @dataclass(frozen=True)
 class Version:
-    """One version of the model as TorchServe holds it."""
+    """One version of the model as TorchServe holds it.
+
+    workers: how many it was given. pids: the process ids of those that are there, in the order in
+    which they were started; the last ones are ended first. pending: requests in the queue.
+    """
 
     version: str
     archive: str
@@ -24,6 +36,7 @@ class Version:
     workers: int
     ready: int
     pending: int
+    pids: tuple[int, ...] = ()
 
 
 def authorization(tokens: Path | None, api: str) -> dict[str, str]:
@@ -76,10 +89,27 @@ class ManagementClient:
         have = ", ".join(each.version for each in known) or "none"
         raise ManagementError(f"there is no version {name}; there are: {have}")
 
-    def register(self, archive: str, workers: int) -> None:
-        """Load an archive of the model store and wait until its workers are up."""
-        query = {"url": archive, "initial_workers": workers, "synchronous": "true"}
-        self._call("POST", "/models", query)
+    def register(self, archive: str) -> None:
+        """Load an archive of the model store, without workers. Raises ConflictError.
+
+        Workers are started by ``scale``: until they are up, it would stay unknown whether this
+        call registered the version or another one did.
+        """
+        self._call("POST", "/models", {"url": archive, "initial_workers": 0})
+
+    def busy_workers(self, version: str, timeout_s: float) -> set[int] | None:
+        """Process ids of the workers that compute; None if the archive's handler does not say.
+
+        The first free worker answers. Raises SilentError if none is within ``timeout_s``.
+        """
+        path = f"/models/{self._model}/{version}"
+        answer = self._send("GET", path, {"customized": "true"}, timeout_s)
+        try:
+            facts = answer.json()[0]["customizedMetadata"]
+            facts = json.loads(facts) if isinstance(facts, str) else facts
+            return {int(pid) for pid in facts["busy_workers"]}
+        except (ValueError, KeyError, TypeError, IndexError):
+            return None
 
     def unregister(self, version: str) -> None:
         """Forget a version; its archive stays in the model store."""
@@ -95,7 +125,7 @@ class ManagementClient:
         self._call("PUT", f"/models/{self._model}/{version}", query)
 
     def _default_version(self) -> str | None:
-        answer = self._send("GET", f"/models/{self._model}", None)
+        answer = self._send("GET", f"/models/{self._model}")
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
         facts: list[dict[str, Any]] = _checked(answer).json()
@@ -104,13 +134,17 @@ class ManagementClient:
     def _call(self, method: str, path: str, query: dict[str, Any] | None = None) -> httpx.Response:
         return _checked(self._send(method, path, query))
 
-    def _send(self, method: str, path: str, query: dict[str, Any] | None) -> httpx.Response:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any] | None = None,
+        timeout_s: float = SYNCHRONOUS_S,
+    ) -> httpx.Response:
         try:
-            return self._http.request(method, path, params=query)
+            return self._http.request(method, path, params=query, timeout=timeout_s)
         except httpx.TimeoutException as exc:
-            raise ManagementError(
-                f"TorchServe did not answer within {SYNCHRONOUS_S:.0f} s"
-            ) from exc
+            raise SilentError(f"TorchServe did not answer within {timeout_s:.0f} s") from exc
         except httpx.HTTPError as exc:
             url = self._http.base_url
             raise ManagementError(
@@ -131,7 +165,8 @@ def _checked(answer: httpx.Response) -> httpx.Response:
             "TorchServe refused the token: run this as the user who started TorchServe, and with "
             "the same SEGSERVE_SERVE_RUN_DIR"
         )
-    raise ManagementError(f"TorchServe answered {answer.status_code}: {message}")
+    kind = ConflictError if answer.status_code == httpx.codes.CONFLICT else ManagementError
+    raise kind(f"TorchServe answered {answer.status_code}: {message}")
 
 
 def _version(facts: dict[str, Any], default: str) -> Version:
@@ -143,6 +178,7 @@ def _version(facts: dict[str, Any], default: str) -> Version:
         workers=int(facts["minWorkers"]),
         ready=sum(worker["status"] == "READY" for worker in workers),
         pending=int(facts.get("jobQueueStatus", {}).get("pendingRequests", 0)),
+        pids=tuple(int(worker.get("pid", 0)) for worker in workers),
     )
 
 

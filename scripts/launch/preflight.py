@@ -1,9 +1,13 @@
 """Start-up checks: free ports and memory."""
 
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.launch.settings import Settings
+
+WORKER_MB = 300  # of a worker that is not running yet, where there is none to compare with
+CGROUP = Path("/sys/fs/cgroup")
 
 
 class PreflightError(RuntimeError):
@@ -56,11 +60,52 @@ def why_not_usable(host: str, port: int) -> str | None:
     return None
 
 
+def check_memory_of_workers(settings: Settings, count: int, like: Iterable[int]) -> None:
+    """Raise PreflightError unless there is memory for more workers.
+
+    like: process ids of workers that run. With SEGSERVE_SERVE_MIN_MEMORY_MB=0 nothing is checked.
+    """
+    available = available_memory_mb()
+    if available is None or settings.min_memory_mb == 0:
+        return
+    each = max((memory_of_mb(pid) or 0 for pid in like), default=0) or WORKER_MB
+    if count * each > available:
+        raise PreflightError(
+            f"{count} more workers need about {count * each} MB of memory, {available} MB are "
+            "free: take fewer, remove a version, or set SEGSERVE_SERVE_MIN_MEMORY_MB=0"
+        )
+
+
+def memory_of_mb(pid: int) -> int | None:
+    """Memory of a process, its share of what it shares included, in MB; None if unknown."""
+    try:
+        rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(row.split()[1]) // 1024 for row in rows if row.startswith("Pss:")), None)
+
+
 def available_memory_mb() -> int | None:
-    """Memory available without swapping, in MB; None where the system does not report it."""
+    """Memory available without swapping, in MB; None where the system does not report it.
+
+    In a container with a limit, what is left of the limit, if that is less.
+    """
     try:
         rows = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
         return None
     kilobytes = next((row.split()[1] for row in rows if row.startswith("MemAvailable:")), None)
-    return None if kilobytes is None else int(kilobytes) // 1024
+    if kilobytes is None:
+        return None
+    left = _left_of_the_limit_mb(CGROUP)
+    return int(kilobytes) // 1024 if left is None else min(int(kilobytes) // 1024, left)
+
+
+def _left_of_the_limit_mb(group: Path) -> int | None:
+    """What the container's limit leaves, in MB; file caches count as free. None without one."""
+    try:
+        limit, used = ((group / f"memory.{name}").read_text() for name in ("max", "current"))
+        rows = dict(row.split() for row in (group / "memory.stat").read_text().splitlines())
+        return (int(limit) - int(used) + int(rows["inactive_file"])) // 2**20
+    except (OSError, ValueError, KeyError):  # "max" is no number: no limit
+        return None

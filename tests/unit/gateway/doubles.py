@@ -83,6 +83,7 @@ def describe(version: str, workers: int, metadata: Any = None) -> dict[str, Any]
     return {
         "modelName": "deeplabv3",
         "modelVersion": version,
+        "minWorkers": workers + 1,
         "workers": [worker] * workers + [loading],
         "customizedMetadata": metadata,
     }

@@ -86,6 +86,17 @@ def test_a_full_disk_fails_no_image(tmp_path: Path) -> None:
     assert theirs.count_others() == 0
 
 
+def test_a_worker_is_busy_until_the_last_image_of_its_batch(tmp_path: Path) -> None:
+    """The images of a batch are processed in turns; the busy ones are known by name."""
+    ours, theirs = (BusyWorkers(tmp_path / "working", name) for name in ("7", "8"))
+    assert ours.busy_others() == []
+    with theirs.busy():
+        with theirs.busy():
+            assert ours.busy_others() == ["8"]
+        time.sleep(2 * PAUSE_NS / 1e9)
+        assert ours.busy_others() == ["8"]
+
+
 @pytest.mark.parametrize("age_s", [0, 3600])
 def test_a_worker_that_starts_later_is_counted(tmp_path: Path, age_s: int) -> None:
     """Also immediately after the last count, which the folder's mtime may not show."""

@@ -161,6 +161,7 @@ def test_the_description_lists_the_models_facts(handler: SegmentationHandler) ->
     facts = json.loads(body)
     assert sorted(facts) == [
         "architecture",
+        "busy_workers",
         "engine",
         "image_formats",
         "labels",
@@ -171,6 +172,7 @@ def test_the_description_lists_the_models_facts(handler: SegmentationHandler) ->
     ]
     assert facts["labels"]["15"] == "person"
     assert facts["max_pixels"] == 1_000_000
+    assert facts["busy_workers"] == []
     assert facts["image_formats"] == ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"]
     assert len(facts["sha256"]) == 64
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.launch import drain
 from scripts.versions import versions
 from tests.stack import free_ports
 from tests.unit.scripts.commands import command
@@ -59,16 +60,18 @@ def test_a_command_does_what_its_name_says_and_nothing_else(
 ) -> None:
     """Above all, only remove removes."""
     monkeypatch.setenv("SEGSERVE_SERVE_MODEL_STORE", str(tmp_path))
+    monkeypatch.setenv("SEGSERVE_SERVE_WORKERS", "2")
+    monkeypatch.setattr(drain, "GATEWAYS_S", 0.0)
     with zipfile.ZipFile(tmp_path / "deeplabv3-1.2.mar", "w") as file:
         manifest = {"model": {"modelName": "deeplabv3", "modelVersion": "1.2"}}
         file.writestr("MAR-INF/MANIFEST.json", json.dumps(manifest))
     assert main([name, *COMMANDS[name]]) == 0
     expected = {
         "list": [],
-        "add": ["POST /models?"],
+        "add": ["POST /models?", "PUT /models/deeplabv3/1.2?min_worker=2"],
         "default": ["PUT /models/deeplabv3/1.1/set-default"],
         "scale": ["PUT /models/deeplabv3/1.1?min_worker=3"],
-        "remove": ["DELETE /models/deeplabv3/1.1"],
+        "remove": ["PUT /models/deeplabv3/1.1?min_worker=0", "DELETE /models/deeplabv3/1.1"],
     }[name]
     changes = server.changes()
     assert len(changes) == len(expected)
@@ -82,7 +85,21 @@ def test_an_unknown_command_changes_nothing(name: str, server: TorchServeDouble)
     assert server.calls == []
 
 
-@pytest.mark.parametrize("workers", ["0", "-1", "many"])
+@pytest.mark.parametrize("command", [["default"], ["scale"], ["remove"]])
+@pytest.mark.parametrize("version", ["", "1.0?x=1", "1%2e5", "all", "../1.0", "1.0\n"])
+def test_a_name_that_is_none_is_refused_before_anything_is_asked(
+    command: list[str],
+    version: str,
+    server: TorchServeDouble,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In TorchServe's path it would mean another version."""
+    assert main([*command, version, *(["1"] if command == ["scale"] else [])]) == 2
+    assert "is no name of a version" in capsys.readouterr().err
+    assert server.calls == []
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "257", "many"])
 def test_a_version_is_not_added_without_workers(workers: str, server: TorchServeDouble) -> None:
     """0 would mean the default number."""
     assert main(["add", "deeplabv3-1.2.mar", "--workers", workers]) == 2

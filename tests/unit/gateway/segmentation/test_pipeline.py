@@ -172,6 +172,68 @@ async def test_a_default_version_that_was_just_removed_is_looked_up_again(
     assert (response.status_code, response.headers["X-Model-Version"]) == (200, "2.0")
 
 
+WORKER_DIED = {"code": 500, "type": "InternalServerException", "message": "Worker died."}
+
+
+def losing(torchserve: TorchServeDouble, lost: httpx.Response, **change: object) -> None:
+    """Let the first job be lost, in the moment in which a command changes the versions."""
+
+    async def predict(request: httpx.Request) -> httpx.Response:
+        if len(torchserve.predictions) > 2:  # the first job made the gateway know the versions
+            return mask_response()
+        for name, value in change.items():
+            setattr(torchserve, name, value)
+        return lost
+
+    torchserve.predict = predict
+
+
+NEW_DEFAULT = {"versions": {"1.0": 0, "2.0": 1}, "default": "2.0"}
+FEWER_WORKERS = {"versions": {"1.0": 1}}
+
+
+@pytest.mark.parametrize(
+    ("lost", "change", "version"),
+    [
+        (json_response(500, WORKER_DIED), NEW_DEFAULT, "2.0"),
+        (json_response(503, NO_WORKER), NEW_DEFAULT, "2.0"),
+        (json_response(500, WORKER_DIED), FEWER_WORKERS, "1.0"),
+    ],
+    ids=["worker ended", "no worker left", "scaled down"],
+)
+async def test_a_job_that_a_command_lost_is_sent_again(
+    gateway: httpx.AsyncClient,
+    torchserve: TorchServeDouble,
+    lost: httpx.Response,
+    change: dict[str, object],
+    version: str,
+) -> None:
+    """A client that named no version notices neither a roll-back nor a change of workers."""
+    assert (await send(gateway)).status_code == 200
+    losing(torchserve, lost, **change)
+    response = await send(gateway)
+    assert (response.status_code, response.headers["X-Model-Version"]) == (200, version)
+    assert len(torchserve.predictions) == 3
+
+
+@pytest.mark.parametrize(
+    ("params", "change"), [({}, {}), ({"version": "1.0"}, NEW_DEFAULT)], ids=["crash", "named"]
+)
+async def test_a_job_is_not_sent_again_after_a_crash_or_to_another_version_than_named(
+    gateway: httpx.AsyncClient,
+    torchserve: TorchServeDouble,
+    params: dict[str, str],
+    change: dict[str, object],
+) -> None:
+    """An image that crashes a worker would crash the next one too."""
+    assert (await send(gateway)).status_code == 200
+    losing(torchserve, json_response(500, WORKER_DIED), **change)
+    response = await send(gateway, params=params)
+    assert (response.status_code, response.json()["code"]) == (503, "model_unavailable")
+    assert response.headers["X-Model-Version"] == "1.0"
+    assert len(torchserve.predictions) == 2
+
+
 async def test_a_default_version_that_stays_missing_is_unavailable(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:

@@ -15,6 +15,7 @@ from gateway.errors import (
     TooManyPixelsError,
     UnreadableImageError,
     UnsupportedFormatError,
+    WorkerDiedError,
 )
 from gateway.torchserve.failures import HANDLER, from_response, from_transport
 from tests.unit.gateway.doubles import NO_WORKER, json_response, refused
@@ -92,8 +93,8 @@ def test_the_handlers_verdict_is_passed_on(
         (503, NO_WORKER["type"], NO_WORKER["message"], NoWorkerFreeError),
         (503, "InternalServerException", "Prediction failed", ModelUnavailableError),
         (503, "InternalServerException", "Invalid model predict output", ModelUnavailableError),
-        (500, "InternalServerException", "Worker died.", ModelUnavailableError),
-        (507, "InternalServerException", "Worker died.", ModelUnavailableError),
+        (500, "InternalServerException", "Worker died.", WorkerDiedError),
+        (507, "InternalServerException", "Worker died.", WorkerDiedError),
         (507, "InternalServerException", "Out of memory", ModelUnavailableError),
         (500, "NullPointerException", "", ModelUnavailableError),
         (400, "BadRequestException", "Parameter", ModelUnavailableError),

@@ -28,7 +28,7 @@ async def test_versions_default_and_ready_workers_are_read(torchserve: TorchServ
     torchserve.versions, torchserve.default = {"2.0": 0, "1.0": 2}, "2.0"
     started = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
     assert await management(torchserve).status("deeplabv3") == ModelStatus(
-        "2.0", (VersionStatus("1.0", 2, started), VersionStatus("2.0", 0, None))
+        "2.0", (VersionStatus("1.0", 2, started, 3), VersionStatus("2.0", 0, None, 1))
     )
 
 

@@ -18,8 +18,8 @@ def _built(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> list[str]:
     """The flags of the model that `segserve build` would build."""
     built: list[str] = []
 
-    def build(flags: object, name: str, version: str, store: Path, *, force: bool) -> None:
-        built.extend([*flags.arguments, name, version, str(store), str(force)])  # type: ignore[attr-defined]  # ModelFlags
+    def build(flags: object, name: str, version: str, store: Path, **flag: bool) -> None:
+        built.extend([*flags.arguments, name, version, str(store), str(flag["force"])])  # type: ignore[attr-defined]  # ModelFlags
 
     monkeypatch.setattr("scripts.build._build", build)
     assert command(*arguments)([]) == 0

@@ -2,8 +2,10 @@
 
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,9 +15,15 @@ from deeplab.torch_engine import LARGEST_BATCH
 from scripts.archives.digests import file_sha256
 from scripts.export import build_archive
 from scripts.export.build_archive import ArchiveError, build
-from scripts.export.fingerprint import HANDLER, Archive, fingerprint_of, recorded_fingerprint
+from scripts.export.fingerprint import (
+    HANDLER,
+    Archive,
+    OtherOriginError,
+    fingerprint_of,
+    recorded_fingerprint,
+)
 from scripts.export.model_options import ExportTarget
-from scripts.networks.architectures import BUNDLED_WEIGHTS, ModelChoice
+from scripts.networks.architectures import BUNDLED_WEIGHTS, VOC_LABELS, ModelChoice
 from tests.unit.tiny import LABELS, tiny_checkpoint
 
 pytestmark = pytest.mark.slow
@@ -91,6 +99,82 @@ def test_a_damaged_archive_is_built_again(tiny: Archive) -> None:
     damaged[len(damaged) // 2] ^= 0xFF
     tiny.path.write_bytes(damaged)
     assert recorded_fingerprint(tiny.path) is None
+    assert build(tiny)
+    assert recorded_fingerprint(tiny.path) == fingerprint_of(tiny)
+
+
+def test_a_damaged_archive_is_set_aside(tiny: Archive) -> None:
+    """Its bytes may be all that is left of somebody's archive."""
+    tiny.store.mkdir()
+    tiny.path.write_bytes(b"half an archive")
+    assert build(tiny)
+    assert _only(tiny.store) == ["tiny-2.0.mar", "tiny-2.0.mar.damaged"]
+    assert tiny.path.with_name("tiny-2.0.mar.damaged").read_bytes() == b"half an archive"
+
+
+def _changed(path: Path, member: str, change: Callable[[dict[str, Any]], object]) -> bytes:
+    """Change a JSON member of an archive, or leave it out; returns the archive's bytes."""
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    facts = json.loads(members[member])
+    members[member] = json.dumps(facts).encode() if change(facts) is not False else b""
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members.items():
+            if content:
+                file.writestr(name, content)
+    return path.read_bytes()
+
+
+OTHERS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "other weights": (lambda facts: facts["origin"].update(weights="x"), "with other weights"),
+    "other labels": (lambda facts: facts["origin"].update(labels={}), "with other labels"),
+    "other options": (
+        lambda facts: facts["origin"].update(target={}),
+        "with other options of the export",
+    ),
+    "of a former version": (
+        lambda facts: (facts.pop("origin"), facts["weights"].update(sha256="x")),
+        "with other weights",
+    ),
+    "not ours": (lambda _: False, "was not built by Segserve"),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_an_archive_of_another_origin_is_never_overwritten_unasked(
+    tiny: Archive, other: str
+) -> None:
+    """The line says what differs; --force overwrites."""
+    build(tiny)
+    change, words = OTHERS[other]
+
+    def changed(facts: dict[str, Any]) -> object:
+        facts["fingerprint"] = "of former code"
+        return change(facts)
+
+    before = _changed(tiny.path, "provenance.json", changed)
+    with pytest.raises(OtherOriginError, match=words):
+        build(tiny)
+    assert tiny.path.read_bytes() == before
+    assert _only(tiny.store) == ["tiny-2.0.mar"]
+    assert build(tiny, force=True)
+
+
+@pytest.mark.parametrize("is_recorded", [True, False], ids=["recorded", "of a former version"])
+def test_an_archive_of_the_same_origin_follows_the_code(tiny: Archive, is_recorded: bool) -> None:
+    """It can be built again at any time, so nothing is lost."""
+    build(tiny)
+
+    def age(facts: dict[str, Any]) -> None:
+        facts["fingerprint"] = "of former code"
+        if not is_recorded:
+            del facts["origin"]
+            facts["weights"]["sha256"] = file_sha256(BUNDLED_WEIGHTS)
+
+    _changed(tiny.path, "provenance.json", age)
+    if not is_recorded:
+        labels = json.loads(VOC_LABELS.read_text())
+        _changed(tiny.path, "deeplab/labels.json", lambda facts: facts.update(labels))
     assert build(tiny)
     assert recorded_fingerprint(tiny.path) == fingerprint_of(tiny)
 

@@ -18,8 +18,12 @@ def _management(handler: Callable[[httpx.Request], httpx.Response]) -> Managemen
 def test_versions_have_what_the_commands_show() -> None:
     """The default, the number of workers, and the archive."""
     assert TorchServeDouble(pending=[3]).management().versions() == [
-        Version("1.0", "deeplabv3-1.0.mar", default=True, workers=2, ready=2, pending=3),
-        Version("1.1", "deeplabv3-1.1.mar", default=False, workers=1, ready=1, pending=3),
+        Version(
+            "1.0", "deeplabv3-1.0.mar", default=True, workers=2, ready=2, pending=3, pids=(100, 101)
+        ),
+        Version(
+            "1.1", "deeplabv3-1.1.mar", default=False, workers=1, ready=1, pending=3, pids=(100,)
+        ),
     ]
 
 
@@ -50,8 +54,8 @@ def test_a_version_that_is_not_there_is_refused_with_those_that_are() -> None:
     ("call", "sent"),
     [
         (
-            lambda server: server.register("deeplabv3-1.2.mar", 3),
-            "POST /models?url=deeplabv3-1.2.mar&initial_workers=3&synchronous=true",
+            lambda server: server.register("deeplabv3-1.2.mar"),
+            "POST /models?url=deeplabv3-1.2.mar&initial_workers=0",
         ),
         (lambda server: server.unregister("1.1"), "DELETE /models/deeplabv3/1.1"),
         (lambda server: server.set_default("1.1"), "PUT /models/deeplabv3/1.1/set-default"),

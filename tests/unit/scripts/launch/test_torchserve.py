@@ -1,5 +1,6 @@
 """TorchServe's configuration: private, and consistent with the gateway."""
 
+import json
 import os
 import re
 import stat
@@ -149,6 +150,14 @@ def test_large_pieces_of_memory_go_back_unless_the_environment_says_otherwise(
     assert found["PATH"] == os.environ["PATH"]
 
 
+@pytest.mark.parametrize("version", ["1.0-rc.1", "a-b-c"])
+def test_a_version_with_hyphens_gets_its_workers(settings: Settings, version: str) -> None:
+    """The API takes such names, so the start does too."""
+    models = properties(settings, [f"deeplabv3-{version}.mar"])["models"]
+    facts = {"marName": f"deeplabv3-{version}.mar", "minWorkers": 2, "maxWorkers": 2}
+    assert json.loads(models) == {"deeplabv3": {version: facts}}
+
+
 @pytest.mark.parametrize(
     ("archive", "words"),
     [
@@ -157,6 +166,8 @@ def test_large_pieces_of_memory_go_back_unless_the_environment_says_otherwise(
         ("model.mar", "must be named like"),
         ("../deeplabv3-1.0.mar", "must be named like"),
         ("deeplabv3-1.0.zip", "must be named like"),
+        ("deeplabv3-all.mar", "must be named like"),
+        ("deeplabv3-1.0 x.mar", "must be named like"),
     ],
 )
 def test_archives_that_cannot_be_served_are_refused(

@@ -1,5 +1,7 @@
 """A TorchServe double: a real management API without workers."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +19,9 @@ class TorchServeDouble:
 
     starts: whether workers of a newly registered version start.
     pending: requests in the queue at each question, the last number from then on.
+    busy: workers that compute at each customised description, the last ones from then on.
+    conflicts: whether another command registers each version just before.
+    on_scale: called before workers are started or ended.
     """
 
     versions: dict[str, int] = field(default_factory=lambda: dict(TWO))
@@ -24,6 +29,9 @@ class TorchServeDouble:
     starts: bool = True
     ready: bool = True
     pending: list[int] = field(default_factory=lambda: [0])
+    busy: list[list[int]] = field(default_factory=lambda: [[]])
+    conflicts: bool = False
+    on_scale: Callable[[], object] = lambda: None
     calls: list[str] = field(default_factory=list)
 
     def management(self) -> ManagementClient:
@@ -41,6 +49,8 @@ class TorchServeDouble:
         match request.method, parts:
             case "GET", [name] | [name, "all"]:
                 return self._describe(name, every=parts[-1] == "all")
+            case "GET", [_, version]:
+                return self._describe_one(version)
             case "POST", []:
                 return self._register(dict(request.url.params))
             case "DELETE", [_, version]:
@@ -50,8 +60,7 @@ class TorchServeDouble:
                 self.default = version
                 return httpx.Response(200, json={"status": "default"})
             case _:
-                self.versions[parts[1]] = int(request.url.params["min_worker"])
-                return httpx.Response(200, json={"status": "scaled"})
+                return self._scale(parts[1], int(request.url.params["min_worker"]))
 
     def _describe(self, name: str, *, every: bool) -> httpx.Response:
         if name != MODEL or not self.versions:
@@ -60,8 +69,16 @@ class TorchServeDouble:
         waiting = self.pending.pop(0) if len(self.pending) > 1 else self.pending[0]
         return httpx.Response(200, json=[self._facts(each, waiting) for each in names])
 
+    def _describe_one(self, version: str) -> httpx.Response:
+        busy = self.busy.pop(0) if len(self.busy) > 1 else self.busy[0]
+        metadata = json.dumps({"busy_workers": busy})
+        return httpx.Response(
+            200, json=[{**self._facts(version, 0), "customizedMetadata": metadata}]
+        )
+
     def _facts(self, version: str, waiting: int) -> dict[str, Any]:
         workers = self.versions[version]
+        running = [{"id": str(9000 + n), "pid": 100 + n} for n in range(workers)]
         status = "READY" if self.ready else "LOADING"
         return {
             "modelName": MODEL,
@@ -73,17 +90,26 @@ class TorchServeDouble:
             "batchSize": 1,
             "maxBatchDelay": 0,
             "loadedAtStartup": True,
-            "workers": [{"id": str(9000 + n), "status": status} for n in range(workers)],
+            "workers": [{**worker, "status": status} for worker in running],
             "jobQueueStatus": {"remainingCapacity": 100 - waiting, "pendingRequests": waiting},
         }
 
     def _register(self, query: dict[str, str]) -> httpx.Response:
         version = query["url"].removesuffix(".mar").split("-", 1)[1]
+        if self.conflicts:
+            self.versions[version] = 2
+        if version in self.versions:
+            message = f"Model version {version} is already registered for model {MODEL}"
+            return _error(409, "ConflictStatusException", message)
         self.versions[version] = int(query["initial_workers"])
-        if not self.starts:
-            self.versions[version] = 0
-            return _error(500, "InternalServerException", "Failed to start workers for model")
         return httpx.Response(200, json={"status": "registered"})
+
+    def _scale(self, version: str, workers: int) -> httpx.Response:
+        self.on_scale()
+        if not self.starts and workers > self.versions[version]:
+            return _error(500, "InternalServerException", "Failed to start workers for model")
+        self.versions[version] = workers
+        return httpx.Response(200, json={"status": "scaled"})
 
 
 def _error(code: int, kind: str, message: str) -> httpx.Response:
