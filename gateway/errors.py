@@ -16,6 +16,7 @@ GatewayError
 |-- HeadersTooLargeError    431 headers_too_large
 |-- TooManyRequestsError    429 too_many_requests, with Retry-After
 |-- OverloadedError         503 overloaded, with Retry-After
+|-- SourceUnavailableError  503 source_unavailable, with Retry-After
 |-- ModelUnavailableError   503 model_unavailable, with Retry-After
 |   `-- NoWorkerFreeError   (TorchServe does not say which of these two it means)
 |-- DeadlineExceededError   504 deadline_exceeded
@@ -139,6 +140,13 @@ class OverloadedError(GatewayError):
 
     status, code, title = 503, "overloaded", "The service is overloaded"
     retry_after_s = 1
+
+
+class SourceUnavailableError(GatewayError):
+    """The server from which images are fetched does not respond, or refuses the gateway."""
+
+    status, code, title = 503, "source_unavailable", "The source of the images is not available"
+    retry_after_s = 3
 
 
 class ModelUnavailableError(GatewayError):
