@@ -34,7 +34,9 @@ from gateway.openapi.version import VERSION
 from gateway.operations import health, metrics
 from gateway.protocols.hugging_face import routes as hugging_face
 from gateway.protocols.label_studio import routes as label_studio
+from gateway.protocols.label_studio.addresses import origin_of
 from gateway.protocols.label_studio.annotator import Annotator
+from gateway.protocols.label_studio.images import Images
 from gateway.protocols.open_inference import routes as open_inference
 from gateway.protocols.open_inference import routes_models as open_inference_models
 from gateway.route_policy import ADMINISTRATION, policy_of
@@ -99,12 +101,16 @@ def create_app(
         limits=httpx.Limits(keepalive_expiry=_KEEPALIVE_S),
     )
     serving = _build_serving(settings, inference, client, counts, tracing)
+    images = _label_studio_images(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with client, _watched_loop(counts, tracing):
+        async with client, loop_lag.watched(counts.lag):
             yield
+        await asyncio.to_thread(tracing.close)
         await inference.close()
+        if images is not None:
+            await images.close()
 
     app = Gateway(
         title=description.TITLE,
@@ -123,7 +129,7 @@ def create_app(
     cache = KeyCache(store) if requires_keys(settings) else None
     _add_middleware(app, settings, cache, counts, tracing)
     _add_segmentation(app, serving)
-    _add_protocols(app, settings, serving)
+    _add_protocols(app, settings, serving, images)
     _add_administration(app, serving.catalogue, counts, store, cache)
     return app
 
@@ -199,11 +205,21 @@ def _add_segmentation(app: FastAPI, serving: _Serving) -> None:
     _include(app, routes_batch.routes(serving.pipeline, serving.pool))
 
 
-def _add_protocols(app: FastAPI, settings: Settings, serving: _Serving) -> None:
+def _label_studio_images(settings: Settings) -> Images | None:
+    """Return the client of the Label Studio server, if the settings name one."""
+    url, key = settings.label_studio_url, settings.label_studio_api_key
+    if url is None or key is None:
+        return None
+    return Images(origin_of(url), key.get_secret_value(), settings.connect_timeout_s)
+
+
+def _add_protocols(
+    app: FastAPI, settings: Settings, serving: _Serving, images: Images | None
+) -> None:
     _include(app, hugging_face.routes(serving.pipeline, serving.pool))
     _include(app, open_inference.routes(serving.pipeline, serving.pool))
     _include(app, open_inference_models.routes(serving.catalogue))
-    annotator = Annotator(serving.pipeline, serving.catalogue, serving.budget, serving.pool)
+    annotator = Annotator(serving.pipeline, serving.catalogue, serving.budget, serving.pool, images)
     _include(app, label_studio.routes(annotator, settings.model))
 
 
@@ -233,14 +249,3 @@ def _server_spans(tracing: Tracing) -> TelemetryConfig:
         "auto_configure": False,
         "exclude": lambda scope: policy_of(scope["path"]).probe,
     }
-
-
-@asynccontextmanager
-async def _watched_loop(counts: Metrics, tracing: Tracing) -> AsyncIterator[None]:
-    """Measure the event loop's lag while the block runs; afterwards export the last spans."""
-    watch = asyncio.create_task(loop_lag.watch(counts.lag))
-    try:
-        yield
-    finally:
-        watch.cancel()
-        await asyncio.to_thread(tracing.close)

@@ -18,6 +18,7 @@ GatewayError
 |-- UnsupportedTransferCodingError  501 unsupported_transfer_coding
 |-- TooManyRequestsError    429 too_many_requests, with Retry-After
 |-- OverloadedError         503 overloaded, with Retry-After
+|-- SourceUnavailableError  503 source_unavailable, with Retry-After
 |-- ModelUnavailableError   503 model_unavailable, with Retry-After
 |   `-- JobLostError        (another worker or version may compute it)
 |       |-- NoWorkerFreeError   (overloaded or model_unavailable: TorchServe does not say)
@@ -158,6 +159,13 @@ class OverloadedError(GatewayError):
 
     status, code, title = 503, "overloaded", "The service is overloaded"
     retry_after_s = 1
+
+
+class SourceUnavailableError(GatewayError):
+    """The server from which images are fetched does not respond, or refuses the gateway."""
+
+    status, code, title = 503, "source_unavailable", "The source of the images is not available"
+    retry_after_s = 3
 
 
 class ModelUnavailableError(GatewayError):

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.rate import Rate
@@ -14,6 +14,11 @@ MIB = 1024 * 1024
 _ROOT = Path(__file__).resolve().parent.parent
 # The first parts of the gateway's paths.
 _OWN_PATHS = {"segmentation", "v1", "v2", "docs", "openapi.json", "healthz", "readyz", "metrics"}
+# A host, a port, and the path of a server that is not at the root; no user, query or dots.
+_SERVER = re.compile(
+    r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?(/[a-z0-9_~-]+)*/?", re.IGNORECASE
+)
+_KEY = re.compile(r"[A-Za-z0-9._-]+")
 _ORIGIN = re.compile(r"\*|https?://[^/\s,*]+")
 
 
@@ -22,7 +27,10 @@ class Settings(BaseSettings):
 
     # Error messages do not repeat a rejected value: it could be a password.
     model_config = SettingsConfigDict(
-        env_prefix="SEGSERVE_GATEWAY_", frozen=True, hide_input_in_errors=True
+        env_prefix="SEGSERVE_GATEWAY_",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
     )
 
     host: str = Field(
@@ -140,7 +148,28 @@ class Settings(BaseSettings):
         description="Origins, separated by commas, whose pages may ask; * is any, empty is none.",
     )
 
-    @field_validator("rate_limit", "limits_url", "published_host", "root_path", mode="before")
+    label_studio_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SEGSERVE_GATEWAY_LABEL_STUDIO_URL", "LABEL_STUDIO_URL"),
+        description="Label Studio's address, the only one from which images of tasks are fetched.",
+    )
+    label_studio_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices(
+            "SEGSERVE_GATEWAY_LABEL_STUDIO_API_KEY", "LABEL_STUDIO_API_KEY"
+        ),
+        description="A key of Label Studio: a legacy token, or a personal access token.",
+    )
+
+    @field_validator(
+        "rate_limit",
+        "limits_url",
+        "published_host",
+        "root_path",
+        "label_studio_url",
+        "label_studio_api_key",
+        mode="before",
+    )
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return value or None
@@ -179,6 +208,26 @@ class Settings(BaseSettings):
         for each in proxies:
             ipaddress.ip_network(each)
         return proxies
+
+    @field_validator("label_studio_url")
+    @classmethod
+    def _is_server(cls, value: str | None) -> str | None:
+        if value and not _SERVER.fullmatch(value):
+            raise ValueError("the address is a scheme, a host and a port: http://127.0.0.1:8080")
+        return value
+
+    @field_validator("label_studio_api_key")
+    @classmethod
+    def _is_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not _KEY.fullmatch(value.get_secret_value()):
+            raise ValueError("a key has letters, digits, '.', '_' and '-' only")
+        return value
+
+    @model_validator(mode="after")
+    def _server_has_key(self) -> Self:
+        if self.label_studio_url and not self.label_studio_api_key:
+            raise ValueError("label_studio_url needs label_studio_api_key")
+        return self
 
     @model_validator(mode="after")
     def _one_image_fits(self) -> Self:

@@ -38,6 +38,7 @@ _DETAILS: Final = {
     "too_many_requests": "600/minute is the limit. Send it again in 12 seconds.",
     "not_found": "deeplabv3 has no version 9.9. It has: 1.0.",
     "overloaded": "Too many requests are waiting. Send the image again shortly.",
+    "source_unavailable": "Label Studio at http://127.0.0.1:8080 does not respond.",
     "model_unavailable": "The model's worker stopped while it computed, and is being restarted.",
     "deadline_exceeded": "No answer after 30 seconds. Try again later.",
 }

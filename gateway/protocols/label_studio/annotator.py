@@ -13,8 +13,12 @@ from gateway.admission.upload_budget import Upload, UploadBudget
 from gateway.errors import GatewayError, NotFoundError, OverloadedError
 from gateway.http.json_body import read_json_body
 from gateway.models.catalogue import Catalogue, default_may_change
+from gateway.protocols.label_studio.fetching import Fetching
+from gateway.protocols.label_studio.images import Images
 from gateway.protocols.label_studio.label_config import LabelConfig
 from gateway.protocols.label_studio.messages import (
+    ImagePath,
+    TaskImage,
     Tasks,
     check_project,
     document,
@@ -35,18 +39,28 @@ _MAX_PROJECT_BYTES: Final = 1024 * 1024
 
 @dataclass(frozen=True)
 class _Task:
-    """A task: an upload with its image, later with its prediction; or the error of the image."""
+    """A task: an upload with its image, later with its prediction.
+
+    image: None if the upload has it, otherwise its path or its error.
+    """
 
     upload: Upload
-    error: GatewayError | None
+    image: ImagePath | GatewayError | None
 
 
 class Annotator:
     """A service that predicts Label Studio's tasks."""
 
     def __init__(
-        self, pipeline: Pipeline, catalogue: Catalogue, budget: UploadBudget, pool: CpuPool
+        self,
+        pipeline: Pipeline,
+        catalogue: Catalogue,
+        budget: UploadBudget,
+        pool: CpuPool,
+        images: Images | None,
     ) -> None:
+        """Create the service. images: the server from which images are fetched, if there is one."""
+        self._images = images
         self._pipeline = pipeline
         self._catalogue = catalogue
         self._budget = budget
@@ -77,12 +91,18 @@ class Annotator:
             target = Target(self._catalogue.model, await self._catalogue.resolve(version))
             options = SegmentationOptions(version=target.version, render="labels", facts=True)
             client, version_shown = client_of(request), version_name(target)
-            run = _Run(self._pipeline, self._pool, client, options, config, version_shown)
+            fetching = self._fetching()
+            run = _Run(self._pipeline, self._pool, client, options, config, version_shown, fetching)
             with default_may_change(version):
                 await self._pipeline.check(options)
                 await run.predict_all(tasks)
             predictions = (task.upload.take_out() for task in tasks)
             return target, document(predictions, version_shown)
+
+    def _fetching(self) -> Fetching | None:
+        if self._images is None:
+            return None
+        return Fetching(self._images, self._pipeline, self._budget)
 
     async def _receive(self, request: Request, max_bytes: int, body: Upload) -> None:
         async with self._pipeline.receiving(body):
@@ -91,13 +111,15 @@ class Annotator:
     async def _read(self, request: Request, stack: ExitStack) -> tuple[LabelConfig, list[_Task]]:
         with self._budget.upload() as body:
             await self._receive(request, self._budget.max_bytes, body)
-            decode = partial(read_tasks, max_image_bytes=self._pipeline.max_image_bytes)
+            origin = None if self._images is None else self._images.origin
+            limit = self._pipeline.max_image_bytes
+            decode = partial(read_tasks, max_image_bytes=limit, origin=origin)
             message: Tasks = await self._pool.decode_body(body, decode)
         return message.config, [self._to_task(image, stack) for image in message.images]
 
-    def _to_task(self, image: bytes | GatewayError, stack: ExitStack) -> _Task:
+    def _to_task(self, image: TaskImage, stack: ExitStack) -> _Task:
         upload = stack.enter_context(self._budget.upload())
-        if isinstance(image, GatewayError):
+        if not isinstance(image, bytes):
             return _Task(upload, image)
         upload.fill(image)
         return _Task(upload, None)
@@ -114,6 +136,7 @@ class _Run:
         options: SegmentationOptions,
         config: LabelConfig,
         version: str,
+        fetching: Fetching | None,
     ) -> None:
         self._pipeline = pipeline
         self._pool = pool
@@ -121,6 +144,7 @@ class _Run:
         self._options = options
         self._config = config
         self._version = version
+        self._fetching = fetching
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def predict_all(self, tasks: list[_Task]) -> None:
@@ -135,10 +159,10 @@ class _Run:
 
     async def _one(self, task: _Task) -> None:
         try:
-            if task.error is not None:
-                raise task.error
+            if isinstance(task.image, GatewayError):
+                raise task.image
             async with self._slots:
-                prediction = await self._predict(task.upload)
+                prediction = await self._receive_and_predict(task)
         except GatewayError as exc:
             # Errors of the version or the service affect the whole request.
             if exc.status >= 500 or isinstance(exc, NotFoundError):
@@ -146,9 +170,15 @@ class _Run:
             prediction = failed_prediction(exc, self._version).model_dump_json().encode()
         _replace(task.upload, prediction)
 
-    async def _predict(self, image: Upload) -> bytes:
+    async def _receive_and_predict(self, task: _Task) -> bytes:
         if await self._client.is_gone():  # Label Studio's timeout may pass during many tasks
             raise ClientDisconnect
+        if not isinstance(task.image, ImagePath) or self._fetching is None:
+            return await self._predict(task.upload)
+        async with self._fetching.image(task.image.path) as image:
+            return await self._predict(image)
+
+    async def _predict(self, image: Upload) -> bytes:
         clock = self._pipeline.clock()
         prediction = await self._pipeline.predict(self._client, image, self._options, clock)
         image.clear()

@@ -1,4 +1,4 @@
-"""Label Studio's tasks and predictions: images in data URIs, and a brush region for each class."""
+"""Label Studio's tasks and predictions: an image in, and a brush region for each class out."""
 
 import re
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from gateway.errors import GatewayError, InvalidRequestError, UnreadableImageError
 from gateway.http.json_body import decode_base64, parse
 from gateway.masks.grey_png import decode_mask
+from gateway.protocols.label_studio.addresses import Origin, path_of
 from gateway.protocols.label_studio.brush import brush_rle
 from gateway.protocols.label_studio.label_config import LabelConfig, read_label_config
 from gateway.segmentation.options import casefolded
@@ -20,9 +21,12 @@ from gateway.segmentation.prediction import Prediction
 from gateway.segmentation.results import ClassRow, classes_of
 from gateway.torchserve.inference import Target
 
-# Label Studio sends all selected tasks in one request. At fifty images per second on two cores,
-# more would exceed the usual timeouts of proxies.
-MAX_TASKS: Final = 250
+# Label Studio sends all selected tasks in one request, and waits 100 seconds for the response.
+MAX_TASKS: Final = 1000
+_HINTS: Final = {
+    True: "Nothing is fetched from other addresses: SEGSERVE_GATEWAY_LABEL_STUDIO_URL is not set.",
+    False: "Nothing is fetched from other addresses than those of the Label Studio server.",
+}
 # The scheme, a media type with parameters, and the marker of base64.
 _DATA_URI: Final = re.compile(r"data:[^,]{0,256};base64,", re.IGNORECASE)
 
@@ -37,7 +41,8 @@ class LabelStudioTasks(BaseModel):
     """Tasks to predict, and how their project labels."""
 
     tasks: list[LabelStudioTask] = Field(
-        max_length=MAX_TASKS, description="Tasks whose images are data URIs."
+        max_length=MAX_TASKS,
+        description="Tasks whose images are data URIs, or files of the configured Label Studio.",
     )
     label_config: str = Field(description="The project's labelling configuration, in XML.")
 
@@ -104,18 +109,34 @@ class LabelStudioPredictions(BaseModel):
 
 
 @dataclass(frozen=True)
+class ImagePath:
+    """The path of an image on the Label Studio server."""
+
+    path: str
+
+
+TaskImage = bytes | ImagePath | GatewayError
+
+
+@dataclass(frozen=True)
 class Tasks:
-    """The tasks of a request: for each, its image or the error of the image."""
+    """The tasks of a request: for each, its image, the image's path, or the image's error."""
 
     config: LabelConfig
-    images: list[bytes | GatewayError]
+    images: list[TaskImage]
 
 
-def read_tasks(body: bytes, max_image_bytes: int) -> Tasks:
-    """Parse a request; raises InvalidRequestError for errors that do not belong to one task."""
+def read_tasks(body: bytes, max_image_bytes: int, origin: Origin | None = None) -> Tasks:
+    """Parse a request; raises InvalidRequestError for errors that do not belong to one task.
+
+    origin: the Label Studio server whose files may be fetched; None if there is none.
+    """
     message = parse(body, LabelStudioTasks)
     config = read_label_config(message.label_config)
-    return Tasks(config, [_image_of(task, config, max_image_bytes) for task in message.tasks])
+    values = (task.data.get(config.field) for task in message.tasks)
+    return Tasks(
+        config, [_image_of(each, config.field, max_image_bytes, origin) for each in values]
+    )
 
 
 def check_project(body: bytes) -> None:
@@ -125,21 +146,22 @@ def check_project(body: bytes) -> None:
         read_label_config(config)
 
 
-def _image_of(task: LabelStudioTask, config: LabelConfig, max_bytes: int) -> bytes | GatewayError:
+def _image_of(value: object, field: str, max_bytes: int, origin: Origin | None) -> TaskImage:
     try:
-        return _image(task.data.get(config.field), config.field, max_bytes)
+        if isinstance(value, str) and (start := _DATA_URI.match(value)):
+            return _decoded(value[start.end() :], field, max_bytes)
+        if isinstance(value, str) and origin and not value.lower().startswith("data:"):
+            return ImagePath(path_of(value, origin))
     except GatewayError as exc:
         return exc
+    return InvalidRequestError(
+        f"The task's data has no image at {field[:64]!r} that is a data URI "
+        f"(data:image/jpeg;base64,...). {_HINTS[origin is None]}"
+    )
 
 
-def _image(uri: object, field: str, max_bytes: int) -> bytes:
-    start = _DATA_URI.match(uri) if isinstance(uri, str) else None
-    if start is None or not isinstance(uri, str):
-        raise InvalidRequestError(
-            f"The task's data has no image at {field[:64]!r} that is a data URI "
-            "(data:image/jpeg;base64,...). Nothing is fetched from other addresses."
-        )
-    image = decode_base64(uri[start.end() :], f"The image at {field[:64]!r}", max_bytes)
+def _decoded(text: str, field: str, max_bytes: int) -> bytes:
+    image = decode_base64(text, f"The image at {field[:64]!r}", max_bytes)
     if not image:
         raise UnreadableImageError("The image is empty. Send an image.")
     return image

@@ -23,6 +23,7 @@ _PROBLEMS: Final = problems(
     "image_too_large",
     "not_found",
     "overloaded",
+    "source_unavailable",
     "model_unavailable",
     "deadline_exceeded",
     invalid_request="The labelling configuration is not well-formed XML.",
@@ -68,7 +69,9 @@ def routes(annotator: Annotator, model: str) -> APIRouter:
     async def label_studio_predict(
         request: Request, version: Annotated[str | None, VERSION] = None
     ) -> Response:
-        """Takes up to 250 tasks whose images are data URIs; nothing is fetched from elsewhere.
+        """Takes up to 1000 tasks. Images are data URIs, or files of the configured Label Studio.
+
+        Nothing is fetched from elsewhere.
 
         Each class for which the configuration's BrushLabels have a label becomes a region. A
         task whose image cannot be segmented gets an empty result and the reason in `error`.

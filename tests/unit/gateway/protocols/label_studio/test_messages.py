@@ -11,9 +11,11 @@ from label_studio_sdk.converter.brush import decode_rle
 from label_studio_sdk.label_interface.interface import LabelInterface
 
 from gateway.errors import GatewayError, ImageTooLargeError, InvalidRequestError
+from gateway.protocols.label_studio.addresses import origin_of
 from gateway.protocols.label_studio.label_config import read_label_config
 from gateway.protocols.label_studio.messages import (
     MAX_TASKS,
+    ImagePath,
     LabelStudioPredictions,
     check_project,
     document,
@@ -62,11 +64,36 @@ def test_images_are_taken_from_data_uris(uri: str) -> None:
     ],
 )
 def test_a_bad_image_is_its_own_tasks_fault(image: object, code: str) -> None:
-    """Other tasks keep their images; nothing is ever fetched."""
+    """Other tasks keep their images; without a server nothing is ever fetched."""
     first, bad, last = read_tasks(body(URI, image, URI), 7).images
     assert (first, last) == (b"a photo", b"a photo")
     assert isinstance(bad, GatewayError)
     assert bad.code == code
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("/data/upload/1/a.jpg", "/data/upload/1/a.jpg"),
+        ("http://studio.test/data/upload/1/a.jpg", "/data/upload/1/a.jpg"),
+        (URI, b"a photo"),
+        ("http://other.test/data/upload/1/a.jpg", "invalid_request"),
+        ("data:text/plain,abc", "invalid_request"),
+        (None, "invalid_request"),
+    ],
+)
+def test_with_a_server_its_files_are_images_too(image: object, expected: object) -> None:
+    """Data URIs are taken as before, and are never addresses."""
+    (read,) = read_tasks(body(image), 100, origin_of("http://studio.test")).images
+    shown = {ImagePath: "path", InvalidRequestError: "code"}.get(type(read))
+    assert (getattr(read, shown) if shown else read) == expected
+
+
+def test_without_a_server_the_setting_is_named() -> None:
+    """The reason of a task names what to set."""
+    (bad,) = read_tasks(body("/data/upload/1/a.jpg"), 100).images
+    assert isinstance(bad, InvalidRequestError)
+    assert "SEGSERVE_GATEWAY_LABEL_STUDIO_URL" in bad.detail
 
 
 def test_a_task_without_the_field_says_so() -> None:
@@ -78,9 +105,9 @@ def test_a_task_without_the_field_says_so() -> None:
 
 
 def test_the_number_of_tasks_is_bounded() -> None:
-    """A request may have 250 tasks."""
-    assert len(read_tasks(body(*[URI] * MAX_TASKS), 100).images) == 250
-    with pytest.raises(InvalidRequestError, match="tasks: List should have at most 250 items"):
+    """A request may have 1000 tasks."""
+    assert len(read_tasks(body(*[URI] * MAX_TASKS), 100).images) == 1000
+    with pytest.raises(InvalidRequestError, match="tasks: List should have at most 1000 items"):
         read_tasks(body(*[URI] * (MAX_TASKS + 1)), 100)
 
 

@@ -52,7 +52,7 @@ async def test_setup_returns_the_version(gateway: httpx.AsyncClient) -> None:
         (f"{SETUP}?version=9", {}, 404),
         (f"{PREDICT}?version=9", tasks(URI), 404),
         (PREDICT, tasks() | {"tasks": None}, 422),
-        (PREDICT, tasks(*[URI] * 251), 422),
+        (PREDICT, tasks(*[URI] * 1001), 422),
         (PREDICT, tasks() | {"label_config": "<"}, 422),
     ],
 )
