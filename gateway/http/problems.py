@@ -6,8 +6,14 @@ from typing import Final
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from gateway.errors import GatewayError
+from gateway.http.response_headers import (
+    add_request_id,
+    add_security_headers,
+    new_request_id,
+)
 
 PROBLEM_JSON = "application/problem+json"
 # Routes of the Open Inference Protocol, whose clients read the text from the member `error`.
@@ -66,3 +72,15 @@ def render(error: GatewayError, request_id: str) -> Response:
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response
+
+
+def render_bytes(error: GatewayError) -> bytes:
+    """Return the last response of a connection, for what never became a request."""
+    identity = new_request_id()
+    response = render(error, identity)
+    headers = response.raw_headers
+    add_request_id(headers, identity)
+    headers.append((b"connection", b"close"))
+    add_security_headers(headers)
+    lines = [name + b": " + value + b"\r\n" for name, value in headers]
+    return b"".join((STATUS_LINE[error.status], *lines, b"\r\n", bytes(response.body)))

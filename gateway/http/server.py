@@ -8,7 +8,7 @@ import re
 from typing import ClassVar, Final, NoReturn
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.admission.descriptors import DescriptorLimit
 from gateway.errors import (
@@ -18,12 +18,7 @@ from gateway.errors import (
     OverloadedError,
     UnsupportedTransferCodingError,
 )
-from gateway.http.problems import render
-from gateway.http.response_headers import (
-    add_request_id,
-    add_security_headers,
-    new_request_id,
-)
+from gateway.http.problems import render_bytes
 
 # Of a head, of a chunk header, or of the trailers.
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -34,17 +29,6 @@ _LINGER_S: Final = 2.0
 _VERSIONS: Final = ("1.0", "1.1")
 # A name, an IPv4 address or a bracketed IPv6 address, and a port; RFC 9110 allows an empty one.
 _HOST: Final = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[\w.~:%-]+\])(?::\d*)?")
-
-
-def _problem_bytes(error: GatewayError) -> bytes:
-    identity = new_request_id()
-    response = render(error, identity)
-    headers = response.raw_headers
-    add_request_id(headers, identity)
-    headers.append((b"connection", b"close"))
-    add_security_headers(headers)
-    lines = [name + b": " + value + b"\r\n" for name, value in headers]
-    return b"".join((STATUS_LINE[error.status], *lines, b"\r\n", bytes(response.body)))
 
 
 def _too_large() -> GatewayError:
@@ -73,6 +57,7 @@ class ProblemProtocol(HttpToolsProtocol):
     _head_end: asyncio.TimerHandle | None = None
     _refusal: GatewayError | None = None
     _is_refused = False
+    _delayed: GatewayError | None = None
     _is_crowded = False
     _descriptors: ClassVar = DescriptorLimit()
 
@@ -145,6 +130,13 @@ class ProblemProtocol(HttpToolsProtocol):
         self._uncounted_bytes = self._received_bytes
         if not self._ignores_upgrade:
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Refuse what followed the request, in its turn."""
+        super().on_response_complete()
+        if self._delayed is not None and self.cycle.response_complete:
+            self._is_refused = False
+            self._refuse(self._delayed)
 
     def send_400_response(self, msg: str) -> None:
         """Send a problem document instead of uvicorn's text."""
@@ -237,9 +229,12 @@ class ProblemProtocol(HttpToolsProtocol):
         if self.transport.is_closing() or self._is_refused:
             return
         self._is_refused = True
+        if self._in_head and self.cycle is not None and not self.cycle.response_complete:
+            self._delayed = error  # it concerns the next request: this one has its response first
+            return
         is_idle = self.cycle is None or self.cycle.response_complete
         if is_idle or not self.cycle.response_started:
-            self.transport.write(_problem_bytes(error))
+            self.transport.write(render_bytes(error))
         if is_idle and self.transport.can_write_eof():
             self.transport.write_eof()
             self._stop_awaiting()

@@ -153,6 +153,28 @@ def test_the_second_of_two_pipelined_heads_is_limited_too(port: int) -> None:
     assert problem(responses[responses.rindex(b"HTTP/1.1 ") :]) == (431, "headers_too_large")
 
 
+@pytest.mark.parametrize(
+    ("bad", "expected"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", (400, "malformed_http")),
+        (b"\x00\x00\r\n\r\n", (400, "malformed_http")),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", None),
+        (head_of(MAX_HEAD_BYTES + 1000), (431, "headers_too_large")),
+    ],
+    ids=["no host", "no HTTP", "a coding", "a large head"],
+)
+@pytest.mark.parametrize("count", [1, 3])
+def test_requests_before_a_bad_one_have_their_responses_first(
+    port: int, bad: bytes, expected: tuple[int, str] | None, count: int
+) -> None:
+    """Responses are in the order of the pipelined requests, the refusal is the last."""
+    good = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    responses = talk(port, good * count + bad)
+    assert responses.count(b"HTTP/1.1 200 OK") == count
+    last = problem(responses[responses.rindex(b"HTTP/1.1 ") :])
+    assert last == (expected or (501, "unsupported_transfer_coding"))
+
+
 def test_a_client_that_sends_on_reads_its_refusal(port: int) -> None:
     """A refused client that has more to send gets the response, not a reset connection."""
     response = talk(port, b"GET / HTTP/1.1\r\nA: \x00\r\n", bytes(2**20), pause_s=0.05)
