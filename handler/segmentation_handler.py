@@ -63,8 +63,8 @@ class SegmentationHandler:
         self._workers = BusyWorkers(root / "working", str(os.getpid()))
         self._engine = self._load_engine(root / "network", device, threads)
         self._identity = {
-            "X-Model": context.manifest["model"]["modelName"],
-            "X-Model-Version": context.manifest["model"]["modelVersion"],
+            "X-Model": _header_value(context.manifest["model"]["modelName"]),
+            "X-Model-Version": _header_value(context.manifest["model"]["modelVersion"]),
         }
         # At INFO TorchServe's worker logs two lines per request, and nothing else from here on. Its
         # server discards one. The other wakes the server to update its metric PredictionTime, which
@@ -154,6 +154,11 @@ class SegmentationHandler:
             # Their process ids: the version commands end no worker that is computing.
             "busy_workers": [int(name) for name in self._workers.busy_others()],
         }
+
+
+def _header_value(text: str) -> str:
+    """Printable ASCII: another character would end the connection instead of the header."""
+    return "".join(char if " " <= char <= "~" else "?" for char in text)
 
 
 def _headers(context: Any, index: int) -> dict[str, str]:

@@ -219,3 +219,14 @@ def test_a_network_that_computes_no_numbers_is_unavailable(
         "code": "model_unavailable",
         "detail": "Version 1.0 answered with values that are no numbers. Choose another version.",
     }
+
+
+def test_a_version_with_control_characters_is_still_one_header(unpacked: Path) -> None:
+    """They would end the connection, so that no image of that version got an answer."""
+    context = worker_context(unpacked)
+    context.manifest = {"model": {"modelName": "deeplabv3", "modelVersion": "5.0\r\nX: ü"}}
+    made = SegmentationHandler()
+    made.initialize(context)
+    _, answered = handle(made, [{"body": PNG}])
+    assert statuses(answered, 1) == [200]
+    assert answered.get_response_headers(0)["X-Model-Version"] == "5.0??X: ?"
