@@ -19,7 +19,7 @@ site = $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("pureli
 further = $(if $($(1)),--$(2) "$($(1))")
 needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
 
-.PHONY: help setup run test-fast test check test-browser test-schema test-generators test-telemetry test-compose fuzz openapi client evaluate train bench bench-quick clean
+.PHONY: help setup run test-fast test check test-browser test-label-studio test-schema test-generators test-telemetry test-compose fuzz openapi client evaluate train bench bench-quick clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ check: $(VENV)/test.stamp  ## lint, types, spelling
 
 test-browser: $(VENV)/test.stamp  ## the page in a real browser (needs chromium)
 	@$(BIN)/python -m pytest tests/browser
+
+test-label-studio: $(VENV)/test.stamp .cache/label-studio/environment/installed  ## a real Label Studio, pre-annotated (needs chromium)
+	@$(BIN)/python -m pytest tests/label_studio
 
 test-schema: $(VENV)/test.stamp  ## thousands of generated requests, and answers as the OpenAPI document says
 	@$(BIN)/python -m pytest tests/schema
@@ -124,6 +127,13 @@ $(VENV)/run.stamp: $(VENV)/packages.stamp docs/openapi.json deploy/client.yaml p
 	@$(PIP) --no-deps --upgrade --target .cache/generators/python -r $(REQ)/generators.txt
 	@cp tests/generators/package.json .cache/generators
 	@cd .cache/generators && npm install --silent --no-audit --no-fund --no-package-lock
+	@touch $@
+
+# Its packages contradict the product's.
+.cache/label-studio/environment/installed: $(REQ)/label-studio.txt | $(VENV)/packages.stamp
+	@echo "Installing Label Studio into .cache/label-studio (a few minutes the first time)"
+	@$(BIN)/python -m venv --clear .cache/label-studio/environment
+	@.cache/label-studio/environment/bin/python -m pip install --quiet --disable-pip-version-check -r $(REQ)/label-studio.txt
 	@touch $@
 
 $(VENV)/train.stamp: $(VENV)/run.stamp $(REQ)/train.txt

@@ -69,8 +69,8 @@ class LabelStudioDouble:
         if kind == "Token":
             return token == LEGACY_KEY
         self._uses[token] = self._uses.get(token, 0) + 1
-        is_latest = token == f"access.token.{self.refreshes}"
-        return kind == "Bearer" and is_latest and self._uses[token] <= self.valid_for
+        issued = {f"access.token.{number + 1}" for number in range(self.refreshes)}
+        return kind == "Bearer" and token in issued and self._uses[token] <= self.valid_for
 
 
 async def _endless(chunk: bytes, pause_s: float) -> AsyncIterator[bytes]:
