@@ -27,6 +27,15 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         partial.unlink(missing_ok=True)
 
 
+@contextmanager
+def reporting_failed_writes(path: Path) -> Iterator[None]:
+    """Turn the RuntimeErrors of torch and OpenVINO over a full disk into an OSError with a name."""
+    try:
+        yield
+    except RuntimeError as exc:
+        raise _named(exc, path) from exc
+
+
 def _sync_folder(folder: Path) -> None:
     """Flush the folder's entries, so that the new name survives a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -54,6 +54,21 @@ def build(archive: Archive, *, force: bool = False) -> bool:
             return False
         check_origin(archive)
     checkpoint = load_checkpoint(archive.choice)
+    try:
+        _build(archive, checkpoint, fingerprint, force=force)
+    except OSError as exc:
+        raise ArchiveError(f"{archive.path} cannot be written: {_reason(exc)}") from exc
+    return True
+
+
+def _reason(exc: OSError) -> str:
+    """The system's words, of the first file where a folder was copied."""
+    if isinstance(exc, shutil.Error):
+        return str(exc.args[0][0][2])
+    return f"{exc.strerror} ({exc.filename})" if exc.strerror else str(exc)
+
+
+def _build(archive: Archive, checkpoint: Checkpoint, fingerprint: str, *, force: bool) -> None:
     archive.store.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=archive.store, suffix=".building") as folder:
         root = Path(folder) / "root"
@@ -65,7 +80,6 @@ def build(archive: Archive, *, force: bool = False) -> bool:
         if not force and archive.path.exists() and not is_sound(archive.path):
             archive.path.replace(archive.path.with_name(f"{archive.path.name}.damaged"))
         packed.replace(archive.path)
-    return True
 
 
 def _stage(

@@ -7,6 +7,7 @@ from pathlib import Path
 from torch.export import ExportedProgram
 
 from deeplab.engines import import_openvino
+from scripts.archives.atomic_write import reporting_failed_writes
 
 PRECISE_CONVOLUTIONS = 2
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
@@ -19,7 +20,8 @@ def write_ir(program: ExportedProgram, path: Path) -> None:
         # torch warns about its own code when OpenVINO copies the program.
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
         model = ov.convert_model(program)
-    ov.save_model(model, path, compress_to_fp16=True)
+    with reporting_failed_writes(path):
+        ov.save_model(model, path, compress_to_fp16=True)
     keep_first_convolutions_precise(path)
 
 

@@ -17,6 +17,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from deeplab.engines import import_openvino
 from deeplab.preprocess import network_size
 from deeplab.spec import InputSize
+from scripts.archives.atomic_write import reporting_failed_writes
 from scripts.export.export_check import photographs
 from scripts.export.openvino_ir import CONVOLUTIONS, PRECISE_CONVOLUTIONS
 
@@ -48,7 +49,8 @@ def write_int8(source: Path, target: Path, wanted: InputSize, *, per_channel: bo
             ignored_scope=nncf.IgnoredScope(names=first),
             advanced_parameters=_ranges(per_channel=per_channel),
         )
-    ov.save_model(quantised, target, compress_to_fp16=True)
+    with reporting_failed_writes(target):
+        ov.save_model(quantised, target, compress_to_fp16=True)
 
 
 def calibration(wanted: InputSize) -> Iterator[NDArray[np.uint8]]:

@@ -16,6 +16,7 @@ from torch.fx.experimental.optimization import fuse
 
 from deeplab.spec import Precision
 from deeplab.torch_engine import LARGEST_BATCH
+from scripts.archives.atomic_write import reporting_failed_writes
 from scripts.export.graphs import LogitsGraph
 
 DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfloat16}
@@ -51,7 +52,8 @@ def write_program(
     free = {0: Dim("batch", min=1, max=LARGEST_BATCH), **axes}
     whole = ProgramGraph(graph, DTYPES[precision]).eval()
     program = torch.export.export(whole, (example,), dynamic_shapes=(free,))
-    torch.export.save(program, path)
+    with reporting_failed_writes(path):
+        torch.export.save(program, path)
 
 
 def _prepared(network: nn.Module, dtype: torch.dtype) -> nn.Module:

@@ -3,6 +3,7 @@
 import io
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -35,9 +36,10 @@ def eight_a_second(stack: Stack) -> Iterator[list["Future[Outcome]"]]:
     picture, done, outcomes = large_photograph(), threading.Event(), list["Future[Outcome]"]()
 
     def send() -> Outcome:
+        began = time.strftime("%H:%M:%S")
         answer = httpx.post(f"{stack.gateway_url}/v1/segment", content=picture, timeout=60.0)
         served = answer.headers.get("X-Model-Version", "")
-        return answer.status_code, served if answer.is_success else answer.text
+        return answer.status_code, served if answer.is_success else f"{began} {answer.text}"
 
     def clock(pool: ThreadPoolExecutor) -> None:
         while not done.wait(EVERY_S):
@@ -64,6 +66,7 @@ def roll(stack: Stack, archive: Path, rounds: int) -> list[Outcome]:
                 ("remove", "2.0"),
             ):
                 done = stack.versions(*command)
+                print(time.strftime("%H:%M:%S"), *command, done.stdout, done.stderr, end="")
                 assert (done.returncode, done.stderr) == (0, ""), command
             (stack.model_store / "deeplabv3-2.0.mar").unlink()
     return [outcome.result() for outcome in outcomes]

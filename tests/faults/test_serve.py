@@ -142,6 +142,27 @@ def test_archive_that_cannot_be_loaded_is_reported(tmp_path: Path) -> None:
     assert "cannot serve the archive" in complaint(output)
 
 
+def test_an_archive_of_another_origin_is_served_as_it_is(tmp_path: Path) -> None:
+    """A start without the options of its model does not replace it; one line says so."""
+    archive = tmp_path / "deeplabv3-1.0.mar"
+    with zipfile.ZipFile(bundled_archive()) as old, zipfile.ZipFile(archive, "w") as new:
+        for name in old.namelist():
+            if name != "provenance.json":
+                new.writestr(name, old.read(name))
+    before = archive.read_bytes()
+    store = {"SEGSERVE_SERVE_MODEL_STORE": str(tmp_path), "SEGSERVE_SERVE_UI": "false"}
+    with started(tmp_path / "run", **store) as stack:
+        wait_until_ready(stack)
+        said = [line for line in stack.output.splitlines() if "is kept as it is" in line]
+    assert len(said) == 1
+    assert "was not built by Segserve" in said[0]
+    status, output = outcome(tmp_path / "chosen", **store, SEGSERVE_PRECISION="fp32")
+    assert status == 1
+    assert "is not overwritten: take another --version, or --force" in output
+    assert complaint(output)
+    assert archive.read_bytes() == before
+
+
 def test_damaged_archive_is_built_again(tmp_path: Path) -> None:
     """A truncated archive is detected and rebuilt without manual work."""
     archive = Path(shutil.copy(bundled_archive(), tmp_path))

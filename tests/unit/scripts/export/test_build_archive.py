@@ -1,6 +1,8 @@
 """The archive builder: complete archives, rebuilt only when an input changed."""
 
+import errno
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -194,6 +196,28 @@ def test_a_failing_archiver_leaves_what_was_there(
         build(tiny)
     assert tiny.path.read_bytes() == b"the archive before"
     assert _only(tiny.store) == ["tiny-2.0.mar"]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError(errno.ENOSPC, "No space left on device", "network.bin"),
+        shutil.Error([("a", "b", "[Errno 28] No space left on device: 'a' -> 'b'")]),
+    ],
+    ids=["a file", "a folder"],
+)
+def test_a_full_disk_is_one_line(
+    tiny: Archive, monkeypatch: pytest.MonkeyPatch, failure: OSError
+) -> None:
+    """It names the archive, and no build folder is left."""
+
+    def export(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(build_archive, "export", export)
+    with pytest.raises(ArchiveError, match=r"tiny-2\.0\.mar cannot be written: .*No space left"):
+        build(tiny)
+    assert _only(tiny.store) == []
 
 
 def test_the_bundled_archive_names_its_weights(archive: Path) -> None:
