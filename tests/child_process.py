@@ -2,6 +2,7 @@
 
 import multiprocessing
 import resource
+import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -40,3 +41,8 @@ def _call_limited(max_bytes: int, function: Callable[[], R]) -> R:
     sys.dont_write_bytecode = True  # a module imported from here on would be cached cut short
     limit_file_size(max_bytes)
     return function()
+
+
+def interruptible() -> None:
+    """Let SIGINT end a child, also in a shell's background, where it is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

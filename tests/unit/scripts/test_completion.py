@@ -61,7 +61,7 @@ def _completed(environment: Mapping[str, str], line: str) -> list[str]:
         ("segserve versions ", ["list", "add", "default", "scale", "remove"]),
         ("segserve prepare f", ["filter-pseudo-labels"]),
         ("segserve predict --re", ["--render", "--resume"]),
-        ("segserve predict --render c", ["colour", "cutout", "confidence"]),
+        ("segserve predict --render c", ["colour", "confidence", "cutout"]),
         ("segserve serve --device ", ["auto", "cpu", "cuda"]),
         ("segserve serve --gateway", ["--gateway-port"]),
         ("segserve train --model deeplabv3_m", ["deeplabv3_mobilenet_v3_large"]),

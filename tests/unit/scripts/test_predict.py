@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks.setup.ports import free_ports
 from scripts.archives.paths import ROOT
+from tests.child_process import interruptible
 from tests.unit.scripts.commands import command
 from tests.unit.scripts.gateway_double import GatewayDouble, gateway_double
 
@@ -285,6 +286,7 @@ def _start(gateway: GatewayDouble, folder: Path, *flags: str, errors: int) -> St
         stdout=subprocess.PIPE,
         stderr=errors,
         text=True,
+        preexec_fn=interruptible,
     )
 
 
