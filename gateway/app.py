@@ -183,9 +183,7 @@ def _add_middleware(
     app.add_middleware(Telemetry, metrics=counts, is_traced=tracing.provider is not None)
     app.add_middleware(ResponseHeaders)
     if settings.trusted_proxies or settings.root_path:
-        app.add_middleware(
-            Proxies, trusted=settings.trusted_proxies, prefix=settings.root_path or ""
-        )
+        app.add_middleware(Proxies, trusted=settings.trusted_proxies, prefix=settings.root_path)
 
 
 def _include(app: FastAPI, router: APIRouter) -> None:

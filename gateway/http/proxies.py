@@ -13,15 +13,15 @@ class Proxies:
     """ASGI middleware: apply the headers of trusted proxies, and remove the path prefix.
 
     trusted: addresses and networks whose X-Forwarded-For, -Proto and -Prefix are believed.
-    prefix: the path under which a proxy publishes the gateway, such as /segserve; empty for none.
+    prefix: the path under which a proxy publishes the gateway, such as /segserve.
     """
 
-    def __init__(self, app: ASGIApp, trusted: tuple[str, ...], prefix: str) -> None:
+    def __init__(self, app: ASGIApp, trusted: tuple[str, ...], prefix: str | None) -> None:
         # uvicorn and Starlette describe the same interface by different types.
         forwarded = ProxyHeadersMiddleware(cast("Any", app), list(trusted))
         self._trusted = forwarded.trusted_hosts
         self._app: ASGIApp = cast("Any", forwarded) if trusted else app
-        self._prefix = prefix
+        self._prefix = prefix or ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on as a client without a proxy would have sent it."""

@@ -45,7 +45,7 @@ COMMANDS = {
 def server(monkeypatch: pytest.MonkeyPatch) -> TorchServeDouble:
     """The TorchServe double that every command connects to."""
     double = TorchServeDouble()
-    monkeypatch.setattr("scripts.versions.ManagementClient", lambda *_: double.management())
+    monkeypatch.setattr("scripts.versions.ManagementClient", lambda *_, **__: double.management())
     return double
 
 

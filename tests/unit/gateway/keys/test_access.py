@@ -143,7 +143,7 @@ async def test_without_required_keys_administration_is_for_the_command(
         response = await _sent_from(unprotected, "127.0.0.1", host, method, path)
         if path.startswith("/v1/admin"):
             assert response.status_code == 403
-            assert "segserve keys" in response.json()["detail"]
+            assert method == "HEAD" or "segserve keys" in response.json()["detail"]
         else:
             assert response.status_code in REACHED
 
