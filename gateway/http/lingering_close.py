@@ -9,6 +9,9 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.errors import ModelUnavailableError
+from gateway.http.problems import render
+
 # Timeouts between two chunks of the discarded body, and in total.
 IDLE_S: Final = 2.0
 _TOTAL_S: Final = 30.0
@@ -27,7 +30,7 @@ class LingeringClose:
             await self._app(scope, receive, send)
             return
         unread = _announces_body(scope)
-        lingers = False
+        lingers = started = False
 
         async def noting_receive() -> Message:
             nonlocal unread
@@ -36,8 +39,9 @@ class LingeringClose:
             return message
 
         async def lingering_send(message: Message) -> None:
-            nonlocal lingers
+            nonlocal lingers, started
             if message["type"] == "http.response.start":
+                started = True
                 lingers = unread and message["status"] >= 400
                 if lingers:
                     message["headers"] = [*message["headers"], (b"connection", b"close")]
@@ -47,7 +51,14 @@ class LingeringClose:
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
-        await self._app(scope, noting_receive, lingering_send)
+        try:
+            await self._app(scope, noting_receive, lingering_send)
+        except asyncio.CancelledError:
+            # uvicorn cancels what has not ended in the time to stop, and sends a plain 500.
+            if started:
+                raise
+            error = ModelUnavailableError("The gateway is stopping. Send the request again.")
+            await render(error, scope["state"]["request_id"])(scope, receive, send)
 
 
 def _announces_body(scope: Scope) -> bool:

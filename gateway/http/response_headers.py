@@ -1,14 +1,10 @@
 """Headers of every response: the request id and the security headers."""
 
-import asyncio
 import random
 import re
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from gateway.errors import ModelUnavailableError
-from gateway.http.problems import render
 
 CONTENT_SECURITY_POLICY: Final = "Content-Security-Policy"
 
@@ -68,22 +64,11 @@ class ResponseHeaders:
         identity = request_id(scope)
         scope.setdefault("state", {})["request_id"] = identity
 
-        started = False
-
         async def send_with_headers(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 message["headers"] = headers = list(message["headers"])
                 add_security_headers(headers)
                 add_request_id(headers, identity)
             await send(message)
 
-        try:
-            await self._app(scope, receive, send_with_headers)
-        except asyncio.CancelledError:
-            # uvicorn cancels what has not ended in the time to stop, and sends a plain 500.
-            if started:
-                raise
-            error = ModelUnavailableError("The gateway is stopping. Send the request again.")
-            await render(error, identity)(scope, receive, send_with_headers)
+        await self._app(scope, receive, send_with_headers)
