@@ -1,6 +1,5 @@
 """A gateway process before a fake TorchServe, which answers at once: the gateway alone."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,8 +30,7 @@ def gateway_alone(torchserve: str, root: Path = ROOT) -> Iterator[tuple[str, Run
     port = free_ports(1)[0]
     url = f"http://127.0.0.1:{port}"
     env = {
-        **environment(),
-        "PYTHONPATH": f"{root}{os.pathsep}{root / 'handler'}",
+        **environment(root),
         "SEGSERVE_GATEWAY_PORT": str(port),
         "SEGSERVE_GATEWAY_INFERENCE_URL": torchserve,
         "SEGSERVE_GATEWAY_MANAGEMENT_URL": torchserve,

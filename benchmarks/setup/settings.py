@@ -17,6 +17,6 @@ WORKERS = f"{PREFIX}WORKERS"  # processes that segment
 LOAD = f"{PREFIX}LOAD"  # a JSON file that describes the load
 
 
-def environment() -> dict[str, str]:
-    """This process's environment with the checkout on PYTHONPATH."""
-    return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'handler'}"}
+def environment(root: Path = ROOT) -> dict[str, str]:
+    """This process's environment with a checkout on PYTHONPATH, by default this one."""
+    return {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'handler'}"}
