@@ -7,12 +7,12 @@ import json
 import logging
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from deeplab import deadlines
 from deeplab.batches import ItemSteps, run_batch, warm_up
 from deeplab.busy_workers import BusyWorkers
 from deeplab.decode import MAX_PIXELS
@@ -37,7 +37,6 @@ logger = logging.getLogger(__name__)
 BODY_FIELDS = ("body", "data", "file")  # TorchServe's names for a raw body, ours for a form's part
 
 RENDER_OPTIONS_HEADER = "x-segserve-form"  # JSON: deeplab/render_options.py
-DEADLINE_HEADER = "x-segserve-deadline"  # Unix time in seconds after which the client has given up
 MAX_ANSWER_BYTES = 67_000_000
 
 
@@ -60,6 +59,7 @@ class SegmentationHandler:
         device = "cpu" if gpu is None else f"cuda:{gpu}"
         threads = int(os.environ.get("SEGSERVE_HANDLER_THREADS") or operations.get("threads", 0))
         torch.set_num_threads(1)  # torch only resizes images; the engine has its own threads
+        self._deadlines = deadlines.Deadlines()
         self._workers = BusyWorkers(root / "working", str(os.getpid()))
         self._engine = self._load_engine(root / "network", device, threads)
         self._identity = {
@@ -86,11 +86,14 @@ class SegmentationHandler:
         If the engine takes batches, images of one size go through it together.
         """
         items = [self._respond(index, item, context) for index, item in enumerate(data)]
+        self._deadlines.begin()
         try:
             return run_batch(items, self._engine, self._max_pixels)
         except DeviceLostError as exc:
             # TorchServe starts another worker, whose device works.
             sys.exit(f"the CUDA device is lost to this worker: {exc}")
+        finally:
+            self._deadlines.end()
 
     def _respond(self, index: int, item: dict[str, Any], context: Any) -> ItemSteps:
         if context.get_request_header(index, "describe") == "True":
@@ -103,7 +106,7 @@ class SegmentationHandler:
             detail = "No picture was sent: it belongs in the request's body, as image/*."
             return _error_response(context, index, 422, "invalid_request", detail)
         headers = _headers(context, index)
-        if _is_late(headers):
+        if self._deadlines.is_late(headers.get(deadlines.HEADER)):
             detail = "The deadline passed before the model's turn. Send the picture again later."
             return _error_response(context, index, 504, "deadline_exceeded", detail)
         try:
@@ -165,13 +168,6 @@ def _headers(context: Any, index: int) -> dict[str, str]:
     """The item's request headers, with their names in lower case."""
     headers = context.get_all_request_header(index)
     return {str(name).lower(): str(value) for name, value in headers.items()}
-
-
-def _is_late(headers: dict[str, str]) -> bool:
-    try:
-        return float(headers[DEADLINE_HEADER]) < time.time()
-    except (KeyError, ValueError):
-        return False
 
 
 def _render_options(headers: dict[str, str]) -> RenderOptions:

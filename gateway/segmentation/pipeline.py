@@ -54,7 +54,7 @@ def client_of(request: Request) -> Client:
 
 @dataclass(slots=True)
 class _Job:
-    """An image to predict. expires: Unix time in seconds of the deadline."""
+    """An image to predict. expires: the deadline in seconds on the monotonic clock."""
 
     client: Client
     image: Upload
@@ -183,7 +183,7 @@ class Pipeline:
         """Predict a received image; raises GatewayError or ClientDisconnect."""
         self._catalogue.check_model(options.model)
         limit = self._settings.deadline_s
-        job = _Job(client, image, options, clock, time.time() + limit)
+        job = _Job(client, image, options, clock, time.monotonic() + limit)
         try:
             async with asyncio.timeout(limit):
                 target, labels, response = await self._send(job)

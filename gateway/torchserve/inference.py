@@ -2,6 +2,8 @@
 
 import logging
 import re
+import time
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +23,8 @@ from gateway.torchserve.transport import Response, Timeouts, Tokens, Transport
 
 logger = logging.getLogger(__name__)
 
+# Names this process's monotonic clock to the handler.
+_SENDER: Final = uuid.uuid4().hex
 _W3C: Final = TraceContextTextMapPropagator()
 
 
@@ -52,7 +56,7 @@ class PredictRequest:
     """The metadata of a request; the image is separate.
 
     options: the handler's render options in JSON; None for its plain mask.
-    expires: Unix time in seconds at which the gateway's deadline passes.
+    expires: when the gateway's deadline passes, in seconds on its monotonic clock.
     """
 
     request_id: str
@@ -123,11 +127,13 @@ class InferenceClient:
             return await self._send(target, image, request)
 
     async def _send(self, target: Target, image: Upload, request: PredictRequest) -> Response:
+        # Seconds left, because the clock of the handler's machine may show another time of day.
+        now = time.monotonic()
         headers = {
             "Content-Type": "application/octet-stream",
             "Content-Length": str(image.size),
             "X-Request-ID": request.request_id,
-            "X-Segserve-Deadline": f"{request.expires:.3f}",
+            "X-Segserve-Timeout": f"{request.expires - now:.3f}; sender={_SENDER}; sent={now:.3f}",
             **self._tokens.headers("inference"),
         }
         if request.options is not None:

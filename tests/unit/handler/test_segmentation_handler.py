@@ -120,13 +120,21 @@ def test_a_response_that_is_too_large_for_torchserve_is_rejected(unpacked: Path)
 
 
 @pytest.mark.parametrize(
-    ("deadline", "status"), [("1.5", 504), ("99999999999", 200), ("soon", 200), ("nan", 200)]
+    ("timeout", "status"),
+    [
+        ("-0.5", 504),
+        ("30", 200),
+        ("30; sender=a; sent=12.5", 200),
+        ("soon", 200),
+        ("nan", 200),
+        ("30; sender=a; sent=-1", 200),
+    ],
 )
 def test_nothing_is_computed_after_the_deadline(
-    handler: SegmentationHandler, deadline: str, status: int
+    handler: SegmentationHandler, timeout: str, status: int
 ) -> None:
-    """The client has given up by then; a deadline that is not a number counts as none."""
-    (body,), context = handle(handler, [{"body": PNG}], {"X-Segserve-Deadline": deadline})
+    """The client has given up by then; a timeout in another format counts as none."""
+    (body,), context = handle(handler, [{"body": PNG}], {"X-Segserve-Timeout": timeout})
     assert statuses(context, 1) == [status]
     assert (status == 200) == (not body.startswith(b"{"))
 

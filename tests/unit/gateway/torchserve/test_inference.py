@@ -1,5 +1,8 @@
 """The client of the inference API."""
 
+import re
+import time
+
 import aiohttp
 import httpx
 import pytest
@@ -26,7 +29,9 @@ async def _predict(
         inference = InferenceClient(
             torchserve, "http://127.0.0.1:8080/", Timeouts(connect_s=5, read_s=5)
         )
-        return await inference.predict(target, image, PredictRequest("an-id", options, 1234.5678))
+        return await inference.predict(
+            target, image, PredictRequest("an-id", options, time.monotonic() + 30)
+        )
 
 
 @pytest.mark.parametrize("size", [1, 1000, 1_000_000])
@@ -42,7 +47,12 @@ async def test_the_image_is_sent_raw_to_an_explicit_version(
     assert sent.headers["Content-Length"] == str(size)
     assert "Transfer-Encoding" not in sent.headers
     assert sent.headers["X-Request-ID"] == "an-id"
-    assert sent.headers["X-Segserve-Deadline"] == "1234.568"
+    timeout = sent.headers["X-Segserve-Timeout"]
+    match = re.fullmatch(r"(\S+); sender=(\w+); sent=(\S+)", timeout)
+    assert match, timeout
+    left, _, since = match.groups()
+    assert 29 < float(left) <= 30
+    assert abs(float(since) - time.monotonic()) < 1
     assert "X-Segserve-Form" not in sent.headers
 
 
