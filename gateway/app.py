@@ -1,22 +1,19 @@
 """Composition root: build each part once and wire the parts together; start nothing."""
 
 import asyncio
-import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
-from fastapi import APIRouter, FastAPI
-from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
 from gateway.admission.cpu_pool import CpuPool
 from gateway.admission.slots import Admission
 from gateway.admission.upload_budget import UploadBudget
-from gateway.document import completion, description
+from gateway.application import Gateway
+from gateway.document import description
 from gateway.document.docs_page import add_documentation
 from gateway.http.cors import Cors
 from gateway.http.exception_handlers import HANDLERS
@@ -30,6 +27,7 @@ from gateway.keys.quotas import Quotas, Rates
 from gateway.keys.store import KeyStore
 from gateway.models import routes as models
 from gateway.models.catalogue import Catalogue
+from gateway.models.readiness import Readiness
 from gateway.openapi.version import VERSION
 from gateway.operations import health, metrics
 from gateway.protocols.hugging_face import routes as hugging_face
@@ -48,7 +46,7 @@ from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.middleware import Telemetry
 from gateway.telemetry.stages import Stages
 from gateway.telemetry.tracing import Tracing
-from gateway.torchserve.inference import InferenceClient
+from gateway.torchserve.inference import InferenceClient, Liveness
 from gateway.torchserve.management import ManagementClient
 from gateway.torchserve.transport import AiohttpTransport, Timeouts, Tokens, Transport
 
@@ -56,29 +54,12 @@ from gateway.torchserve.transport import AiohttpTransport, Timeouts, Tokens, Tra
 _KEEPALIVE_S = 30.0
 
 
-class Gateway(FastAPI):
-    """A FastAPI application with our additions to its OpenAPI document."""
-
-    def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document, built on the first call."""
-        if self.openapi_schema is None:
-            self.openapi_schema = completion.complete(
-                get_openapi(
-                    title=self.title,
-                    version=self.version,
-                    description=self.description,
-                    routes=self.routes,
-                    tags=self.openapi_tags,
-                )
-            )
-        return self.openapi_schema
-
-
 @dataclass(frozen=True)
 class _Serving:
     """The parts shared by all routes that run the model."""
 
     catalogue: Catalogue
+    liveness: Liveness
     budget: UploadBudget
     pool: CpuPool
     pipeline: Pipeline
@@ -129,8 +110,9 @@ def create_app(
     cache = KeyCache(store) if requires_keys(settings) else None
     _add_middleware(app, settings, cache, counts, tracing)
     _add_segmentation(app, serving)
-    _add_protocols(app, settings, serving, images)
-    _add_administration(app, serving.catalogue, counts, store, cache)
+    readiness = Readiness(serving.catalogue, serving.liveness, settings.unresponsive_s, app.state)
+    _add_protocols(app, settings, serving, readiness, images)
+    _add_administration(app, serving.catalogue, readiness, counts, store, cache)
     return app
 
 
@@ -142,7 +124,7 @@ def _build_serving(
     tracing: Tracing,
 ) -> _Serving:
     """Build the pipeline and its dependencies."""
-    tokens = Tokens(settings.torchserve_tokens)
+    tokens, liveness = Tokens(settings.torchserve_tokens), Liveness()
     timeouts = Timeouts(connect_s=settings.connect_timeout_s, read_s=settings.deadline_s)
     catalogue = Catalogue(
         ManagementClient(
@@ -157,12 +139,12 @@ def _build_serving(
     pipeline = Pipeline(
         settings,
         catalogue,
-        InferenceClient(inference, settings.inference_url, timeouts, tokens),
+        InferenceClient(inference, settings.inference_url, timeouts, tokens, liveness),
         admission,
         budget,
         Stages(counts, tracing, catalogue.remembered_labels),
     )
-    return _Serving(catalogue, budget, CpuPool(), pipeline)
+    return _Serving(catalogue, liveness, budget, CpuPool(), pipeline)
 
 
 def _add_middleware(
@@ -186,21 +168,10 @@ def _add_middleware(
         app.add_middleware(Proxies, trusted=settings.trusted_proxies, prefix=settings.root_path)
 
 
-def _include(app: FastAPI, router: APIRouter) -> None:
-    """Add the routes of a router, with HEAD for every GET (RFC 9110), which FastAPI leaves out."""
-    # Twins instead of a second method: the OpenAPI document does not repeat each operation.
-    for route in [each for each in router.routes if isinstance(each, APIRoute)]:
-        if "GET" in (route.methods or ()):
-            head = copy.copy(route)
-            head.methods, head.include_in_schema = {"HEAD"}, False
-            router.routes.append(head)
-    app.include_router(router)
-
-
 def _add_segmentation(app: FastAPI, serving: _Serving) -> None:
-    _include(app, routes_drop_in.routes(serving.pipeline))
-    _include(app, routes_segment.routes(serving.pipeline, serving.pool))
-    _include(app, routes_batch.routes(serving.pipeline, serving.pool))
+    app.include_router(routes_drop_in.routes(serving.pipeline))
+    app.include_router(routes_segment.routes(serving.pipeline, serving.pool))
+    app.include_router(routes_batch.routes(serving.pipeline, serving.pool))
 
 
 def _label_studio_images(settings: Settings) -> Images | None:
@@ -212,27 +183,32 @@ def _label_studio_images(settings: Settings) -> Images | None:
 
 
 def _add_protocols(
-    app: FastAPI, settings: Settings, serving: _Serving, images: Images | None
+    app: FastAPI,
+    settings: Settings,
+    serving: _Serving,
+    readiness: Readiness,
+    images: Images | None,
 ) -> None:
-    _include(app, hugging_face.routes(serving.pipeline, serving.pool))
-    _include(app, open_inference.routes(serving.pipeline, serving.pool))
-    _include(app, open_inference_models.routes(serving.catalogue))
+    app.include_router(hugging_face.routes(serving.pipeline, serving.pool))
+    app.include_router(open_inference.routes(serving.pipeline, serving.pool))
+    app.include_router(open_inference_models.routes(serving.catalogue, readiness))
     annotator = Annotator(serving.pipeline, serving.catalogue, serving.budget, serving.pool, images)
-    _include(app, label_studio.routes(annotator, settings.model))
+    app.include_router(label_studio.routes(annotator, settings.model))
 
 
 def _add_administration(
     app: FastAPI,
     catalogue: Catalogue,
+    readiness: Readiness,
     counts: Metrics,
     store: KeyStore,
     cache: KeyCache | None,
 ) -> None:
     """Add the routes for models, probes, metrics, keys and the documentation."""
-    _include(app, models.routes(catalogue))
-    _include(app, health.routes(catalogue))
-    _include(app, metrics.routes(counts, catalogue))
-    _include(app, keys.routes(store, cache))
+    app.include_router(models.routes(catalogue))
+    app.include_router(health.routes(catalogue.model, readiness))
+    app.include_router(metrics.routes(counts, catalogue, readiness))
+    app.include_router(keys.routes(store, cache))
     add_documentation(app)
 
 

@@ -94,6 +94,11 @@ class Settings(BaseSettings):
     management_timeout_s: float = Field(
         default=5.0, gt=0, description="Seconds to wait for an answer of the management API."
     )
+    unresponsive_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="Seconds without an answer of any worker that was asked; then /readyz is 503.",
+    )
     drain_s: float = Field(
         default=1.0,
         ge=0,

@@ -15,6 +15,8 @@ from gateway.torchserve.management import ManagementClient, ModelStatus, Version
 _WAIT_S: Final = 0.5
 # Seconds after a request during which the list is refreshed in the background.
 REFRESH_WINDOW_S: Final = 10.0
+# Longer than TorchServe needs to replace a worker that hangs.
+_HANGING_S: Final = 90.0
 # Share of the time to live after which the background refresh starts.
 _REFRESH_AT: Final = 0.8
 
@@ -138,6 +140,10 @@ class Catalogue:
             if known is None:
                 raise
             return known.labels
+
+    async def ask_worker(self, version: str) -> None:
+        """Return when a worker of a version has answered; raises ModelUnavailableError."""
+        await self._management.labels(self.model, version, _HANGING_S)
 
     def remembered_labels(self, version: str) -> dict[int, str]:
         """Return the cached labels without a query; empty if they are not cached."""

@@ -1,16 +1,14 @@
 """Probes: liveness of the process and readiness of the model."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
-from gateway.errors import ModelUnavailableError
-from gateway.models.catalogue import Catalogue
+from gateway.models.readiness import Readiness as ModelReadiness
 from gateway.openapi.problems import problems
 from gateway.operations.schemas import Health, Readiness
-from gateway.operations.shutdown import is_stopping
 
 
-def routes(catalogue: Catalogue) -> APIRouter:
-    """The probes for a catalogue."""
+def routes(model: str, readiness: ModelReadiness) -> APIRouter:
+    """The probes for a model."""
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz", summary="Is the gateway alive?", response_description="It is.")
@@ -21,25 +19,14 @@ def routes(catalogue: Catalogue) -> APIRouter:
     @router.get(
         "/readyz",
         summary="Does the model answer?",
-        response_description="The default version has workers that are ready.",
+        response_description="The default version has workers that answer.",
         responses=problems("model_unavailable"),
     )
-    async def ready(request: Request) -> Readiness:
-        """Asks TorchServe for the workers of the default version."""
-        if is_stopping(request.app):
-            raise ModelUnavailableError("The gateway is stopping.")
-        status = await catalogue.status()
-        default = status.find(status.default_version)
-        if default is None or default.workers == 0:
-            raise ModelUnavailableError(
-                f"Version {status.default_version} of {catalogue.model} "
-                "has no worker that is ready."
-            )
+    async def ready() -> Readiness:
+        """Asks TorchServe for the workers of the default version, and a worker for an answer."""
+        default = await readiness.check()
         return Readiness(
-            status="ready",
-            model=catalogue.model,
-            version=default.version,
-            workers=default.workers,
+            status="ready", model=model, version=default.version, workers=default.workers
         )
 
     return router

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from gateway.errors import GatewayError
 from gateway.models.catalogue import Catalogue
+from gateway.models.readiness import Readiness
 from gateway.operations.openapi import METRICS
 from gateway.telemetry.metrics import CONTENT_TYPE, Metrics
 
@@ -24,7 +25,7 @@ class MetricsResponse(Response):
     media_type = CONTENT_TYPE
 
 
-async def _update_workers(metrics: Metrics, catalogue: Catalogue) -> None:
+async def _update_workers(metrics: Metrics, catalogue: Catalogue, readiness: Readiness) -> None:
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             status = await catalogue.status()
@@ -32,10 +33,19 @@ async def _update_workers(metrics: Metrics, catalogue: Catalogue) -> None:
         metrics.workers(catalogue.model, False, {})
         return
     workers = {known.version: known.workers for known in status.versions}
-    metrics.workers(catalogue.model, workers.get(status.default_version, 0) > 0, workers)
+    metrics.workers(catalogue.model, await _is_ready(readiness), workers)
     with suppress(GatewayError, TimeoutError):  # the next scrape retries a busy worker
         async with asyncio.timeout(_TIMEOUT_S):
             await _cache_labels(catalogue, workers)
+
+
+async def _is_ready(readiness: Readiness) -> bool:
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            await readiness.check()
+    except (GatewayError, TimeoutError):
+        return False
+    return True
 
 
 async def _cache_labels(catalogue: Catalogue, workers: Mapping[str, int]) -> None:
@@ -45,7 +55,7 @@ async def _cache_labels(catalogue: Catalogue, workers: Mapping[str, int]) -> Non
             await catalogue.labels(version)
 
 
-def routes(metrics: Metrics, catalogue: Catalogue) -> APIRouter:
+def routes(metrics: Metrics, catalogue: Catalogue, readiness: Readiness) -> APIRouter:
     """The route /metrics."""
     router = APIRouter(tags=["health"])
 
@@ -58,7 +68,7 @@ def routes(metrics: Metrics, catalogue: Catalogue) -> APIRouter:
     )
     async def get_metrics() -> Response:
         """Requests, stages, errors, queue, buffers, what the masks show, and the process."""
-        await _update_workers(metrics, catalogue)
+        await _update_workers(metrics, catalogue, readiness)
         return MetricsResponse(await run_in_threadpool(metrics.exposition))
 
     return router

@@ -14,11 +14,6 @@ from starlette.applications import Starlette
 _READ_S: Final = 0.5
 
 
-def is_stopping(app: Starlette) -> bool:
-    """Whether the server has been asked to stop."""
-    return bool(getattr(app.state, "is_stopping", False))
-
-
 class DrainingServer(uvicorn.Server):
     """uvicorn's server, which serves on for some seconds after the first signal to stop.
 
@@ -35,7 +30,7 @@ class DrainingServer(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; at a second signal stop."""
         if self._stops_at is None and getattr(self, "servers", []):
-            self._app.state.is_stopping = True
+            self._app.state.is_stopping = True  # models/readiness.py reads it
             self._stops_at = time.monotonic() + self._drain_s
             self._captured_signals.append(signal.Signals(sig))
         else:

@@ -69,7 +69,7 @@ class Metrics:
     def _add_model_metrics(self) -> None:
         gauge = partial(Gauge, registry=self.registry)
         self._ready = gauge(
-            "segserve_model_ready", "1 if the default version has a worker ready.", ("model",)
+            "segserve_model_ready", "1 if the default version has workers that answer.", ("model",)
         )
         self._workers = gauge(
             "segserve_ready_workers", "Workers that are ready, as TorchServe has them.", _VERSION

@@ -152,6 +152,12 @@ class HasStatusAndBody(Protocol):
     def content(self) -> bytes: ...
 
 
+def is_from_handler(response: HasStatusAndBody) -> bool:
+    """Whether a worker answered, and not TorchServe in its place."""
+    code = _fields(response.content).get("code")
+    return isinstance(code, str) and code in HANDLER
+
+
 def from_response(response: HasStatusAndBody) -> GatewayError:
     """Return the error for a response other than 200, from the handler or from TorchServe."""
     fields = _fields(response.content)

@@ -1,7 +1,5 @@
 """Client of TorchServe's inference API."""
 
-import logging
-import re
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -17,30 +15,20 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from yarl import URL
 
 from gateway.admission.upload_budget import Upload
-from gateway.errors import ModelUnavailableError
-from gateway.torchserve.failures import from_response, from_transport
+from gateway.torchserve.failures import from_response, from_transport, is_from_handler
+from gateway.torchserve.handler_headers import (
+    CLASS_CONFIDENCE,
+    CLASS_PIXELS,
+    CONFIDENCE,
+    numbers,
+    timings,
+)
 from gateway.torchserve.transport import Response, Timeouts, Tokens, Transport
-
-logger = logging.getLogger(__name__)
 
 # Names this process's monotonic clock to the handler.
 _SENDER: Final = uuid.uuid4().hex
+_NEVER: Final = float("-inf")
 _W3C: Final = TraceContextTextMapPropagator()
-
-
-def _pairs(value: str) -> re.Pattern[str]:
-    pair = rf"\d{{1,3}}+={value}"
-    return re.compile(rf"{pair}(?:,{pair})*+", re.ASCII)
-
-
-# The handler's headers as they may be passed on: neither NaN nor infinity, no control character.
-# Possessive, which takes two thirds of the time.
-_SHARE: Final = r"(?:0(?:\.\d{1,9}+)?+|1(?:\.0{1,9}+)?+)"
-_CONFIDENCE: Final = re.compile(_SHARE, re.ASCII)
-_CLASS_PIXELS: Final = _pairs(r"\d{1,12}+")
-_CLASS_CONFIDENCE: Final = _pairs(_SHARE)
-_TIMING: Final = r"\w++;dur=\d{1,9}+(?:\.\d{1,9}+)?+"
-_TIMINGS: Final = re.compile(rf"{_TIMING}(?:, {_TIMING})*+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -82,12 +70,85 @@ class PredictResponse:
     class_confidence: str
 
 
+@dataclass(slots=True)
+class _Version:
+    """The questions to a version's workers. silent_since: None while none waits."""
+
+    waiting: int = 0
+    silent_since: float | None = None
+    answered_at: float = _NEVER
+
+
+class Question:
+    """A block in which a worker is to answer; `answered` notes that it did."""
+
+    __slots__ = ("_is_answered", "_name", "_versions")
+
+    def __init__(self, versions: dict[str, _Version], name: str) -> None:
+        self._versions = versions
+        self._name = name
+        self._is_answered = False
+
+    def answered(self) -> None:
+        """Note an answer, also one that refuses the image."""
+        self._is_answered = True
+
+    def __enter__(self) -> "Question":
+        version = self._versions.setdefault(self._name, _Version())
+        version.waiting += 1
+        if version.silent_since is None:
+            version.silent_since = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        version = self._versions[self._name]
+        version.waiting -= 1
+        if self._is_answered:
+            version.answered_at = version.silent_since = time.monotonic()
+        if not version.waiting:
+            version.silent_since = None
+            if version.answered_at == _NEVER:  # a client may invent any number of versions
+                del self._versions[self._name]
+
+
+class Liveness:
+    """The answers of all versions' workers, to images and to probes.
+
+    TorchServe itself reports a worker that hangs as ready for a minute.
+    """
+
+    def __init__(self) -> None:
+        self._versions: dict[str, _Version] = {}
+
+    def question(self, version: str) -> Question:
+        """A question to one of a version's workers."""
+        return Question(self._versions, version)
+
+    def silent_s(self, version: str) -> float:
+        """Return the seconds for which questions have waited and none was answered."""
+        known = self._versions.get(version)
+        if known is None or known.silent_since is None:
+            return 0.0
+        return time.monotonic() - known.silent_since
+
+    def seconds_since_answer(self, version: str) -> float:
+        """Return the seconds since the last answer; infinity before the first."""
+        known = self._versions.get(version)
+        return time.monotonic() - known.answered_at if known else float("inf")
+
+
 class InferenceClient:
     """A client of the inference API."""
 
     def __init__(
-        self, transport: Transport, url: str, timeouts: Timeouts, tokens: Tokens | None = None
+        self,
+        transport: Transport,
+        url: str,
+        timeouts: Timeouts,
+        tokens: Tokens | None = None,
+        liveness: Liveness | None = None,
     ) -> None:
+        self._liveness = liveness or Liveness()
         self._transport = transport
         self._tokens = tokens or Tokens(None)
         self._url = url.rstrip("/")
@@ -101,18 +162,22 @@ class InferenceClient:
         Raises GatewayError: the handler's error for the image, a failure of TorchServe, or
         ModelUnavailableError for confidences and counts that are none.
         """
-        try:
-            response = await self._post(target, image, request)
-        except (aiohttp.ClientError, TimeoutError) as exc:
-            raise from_transport(exc) from exc
+        with self._liveness.question(target.version) as question:
+            try:
+                response = await self._post(target, image, request)
+            except (aiohttp.ClientError, TimeoutError) as exc:
+                raise from_transport(exc) from exc
+            if response.status_code == HTTPStatus.OK or is_from_handler(response):
+                question.answered()
         if response.status_code != HTTPStatus.OK:
             raise from_response(response)
+        version = target.version
         return PredictResponse(
             png=response.content,
-            class_pixels=_fact(response, target, "X-Class-Pixels", _CLASS_PIXELS),
-            timings=_timings(response),
-            confidence=_fact(response, target, "X-Confidence", _CONFIDENCE),
-            class_confidence=_fact(response, target, "X-Class-Confidence", _CLASS_CONFIDENCE),
+            class_pixels=numbers(response, version, "X-Class-Pixels", CLASS_PIXELS),
+            timings=timings(response),
+            confidence=numbers(response, version, "X-Confidence", CONFIDENCE),
+            class_confidence=numbers(response, version, "X-Class-Confidence", CLASS_CONFIDENCE),
         )
 
     async def _post(self, target: Target, image: Upload, request: PredictRequest) -> Response:
@@ -155,24 +220,6 @@ async def _body(image: Upload) -> AsyncIterator[bytes | bytearray]:
     """Yield the image in blocks, so that no layer below copies it; it no longer grows."""
     for block in image.blocks:
         yield block
-
-
-def _fact(response: Response, target: Target, name: str, pattern: re.Pattern[str]) -> str:
-    """Return a header with numbers, empty if it is missing; raises ModelUnavailableError."""
-    value = response.headers.get(name, "")
-    if value and not pattern.fullmatch(value):
-        logger.warning("version %s answered with %s: %.100r", target.version, name, value)
-        raise ModelUnavailableError(
-            f"Version {target.version} answered with values that are no numbers. "
-            "Choose another version."
-        )
-    return value
-
-
-def _timings(response: Response) -> str:
-    """Return the worker's stages; empty if they are missing or unreadable: they are no result."""
-    value = response.headers.get("Server-Timing", "")
-    return value if _TIMINGS.fullmatch(value) else ""
 
 
 def trace_context() -> dict[str, str]:

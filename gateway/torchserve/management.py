@@ -107,16 +107,23 @@ class ManagementClient:
         versions = sorted((each.status() for each in named), key=lambda each: each.version)
         return ModelStatus(default[0].version, tuple(versions))
 
-    async def labels(self, model: str, version: str) -> dict[int, str]:
-        """Return class id -> name from the version's archive; occupies a worker for a moment."""
-        description = (await self._describe(f"/models/{model}/{version}?customized=true"))[0]
+    async def labels(
+        self, model: str, version: str, timeout_s: float | None = None
+    ) -> dict[int, str]:
+        """Return class id -> name from the version's archive; occupies a worker for a moment.
+
+        timeout_s: another timeout than the client's. Raises ModelUnavailableError or NotFoundError.
+        """
+        path = f"/models/{model}/{version}?customized=true"
+        description = (await self._describe(path, timeout_s))[0]
         if description.metadata is None:
             raise ModelUnavailableError("The model does not say which classes it knows.")
         return description.metadata.labels
 
-    async def _describe(self, path: str) -> list[_Description]:
+    async def _describe(self, path: str, timeout_s: float | None = None) -> list[_Description]:
+        timeout = self._timeout if timeout_s is None else httpx.Timeout(timeout_s)
         try:
-            response = await self._get(self._url + path)
+            response = await self._get(self._url + path, timeout)
         except httpx.TimeoutException as exc:
             # Not a 504: the deadline of the client's own request has not passed.
             raise ModelUnavailableError("The inference server is silent. Try again later.") from exc
@@ -134,13 +141,13 @@ class ManagementClient:
             raise ModelUnavailableError("TorchServe describes no version of the model.")
         return descriptions
 
-    async def _get(self, url: str) -> httpx.Response:
+    async def _get(self, url: str, timeout: httpx.Timeout) -> httpx.Response:
         try:
-            return await self._send(url)
+            return await self._send(url, timeout)
         except (httpx.RemoteProtocolError, httpx.ReadError):
             # TorchServe closed a kept-alive connection just as it was taken from the pool.
-            return await self._send(url)
+            return await self._send(url, timeout)
 
-    async def _send(self, url: str) -> httpx.Response:
+    async def _send(self, url: str, timeout: httpx.Timeout) -> httpx.Response:
         headers = self._tokens.headers("management")
-        return await self._client.get(url, headers=headers, timeout=self._timeout)
+        return await self._client.get(url, headers=headers, timeout=timeout)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import httpx
 import numpy as np
@@ -75,6 +75,28 @@ def seconds_until_served(stack: Stack) -> float:
     return float("inf")
 
 
+def readiness(stack: Stack) -> httpx.Response:
+    """The gateway's readiness."""
+    return httpx.get(f"{stack.gateway_url}/readyz", timeout=10)
+
+
+def resume(processes: list[psutil.Process]) -> None:
+    """Let suspended processes go on."""
+    for process in processes:
+        process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def suspended(processes: list[psutil.Process]) -> Iterator[None]:
+    """The block in which processes hang."""
+    try:
+        for process in processes:
+            process.send_signal(signal.SIGSTOP)
+        yield
+    finally:
+        resume(processes)
+
+
 @pytest.mark.parametrize("victims", [1, 2])
 def test_killed_workers_harm_only_what_they_had_in_hand(stack: Stack, victims: int) -> None:
     """Failures are 503 with Retry-After, masks are right, and service is back within 15 s."""
@@ -124,3 +146,38 @@ def test_readiness_follows_the_workers(stack: Stack) -> None:
         if 503 not in seen:
             seen.discard(200)  # the death has not been noticed yet
     assert {200, 503} <= seen
+
+
+def test_readiness_knows_hung_workers_within_seconds(stack: Stack) -> None:
+    """TorchServe calls them ready for a minute; a load balancer has to look elsewhere before."""
+    hung = all_ready(stack)
+    with ThreadPoolExecutor(16) as pool, suspended(hung):
+        start = time.monotonic()
+        images = [pool.submit(ask, stack, index) for index in range(8)]
+        while (answer := readiness(stack)).status_code == 200:
+            assert time.monotonic() - start < 20
+            time.sleep(0.2)  # polling another process
+        assert answer.json()["code"] == "model_unavailable"
+        assert "no worker has answered for" in answer.json()["detail"]
+        resume(hung)
+        assert {image.result(timeout=120).status_code for image in images} == {200}
+        assert readiness(stack).status_code == 200
+
+
+def test_readiness_finds_hung_workers_without_traffic(stack: Stack) -> None:
+    """The probe asks a worker itself; with one of two hanging the product is ready."""
+    hung = all_ready(stack)
+    time.sleep(3)  # until no recent answer speaks for the workers
+    with suspended(hung):
+        start = time.monotonic()
+        while readiness(stack).status_code == 200:
+            assert time.monotonic() - start < 20
+            time.sleep(0.2)  # polling another process
+        resume(hung[:1])
+        while readiness(stack).status_code != 200:
+            assert time.monotonic() - start < 40
+            time.sleep(0.2)  # polling another process
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            assert readiness(stack).status_code == 200
+            time.sleep(0.5)  # polling another process

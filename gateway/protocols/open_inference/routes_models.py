@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from gateway.errors import ModelUnavailableError
 from gateway.models.catalogue import Catalogue
 from gateway.models.parameters import MODEL, VERSION_IN_PATH
+from gateway.models.readiness import Readiness
 from gateway.openapi.problems import problems
 from gateway.openapi.version import VERSION as API_VERSION
 from gateway.protocols.open_inference.metadata import (
@@ -30,34 +30,31 @@ _NO_MODEL = problems(
 class _Models:
     """Metadata and readiness of models, with or without a version."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, readiness: Readiness) -> None:
         self._catalogue = catalogue
+        self._readiness = readiness
 
     async def metadata(self, model: str, version: str | None) -> OpenInferenceModelMetadata:
-        await self._find(model, version)
+        self._catalogue.check_model(model)
+        if version is not None:
+            await self._catalogue.find(version)
         return metadata(model, await self._catalogue.status())
 
     async def ready(self, model: str, version: str | None) -> OpenInferenceModelReady:
-        """Raise ModelUnavailableError while no worker is ready."""
-        workers = await self._find(model, version)
-        if workers == 0:
-            raise ModelUnavailableError(f"{model} has no worker that is ready.")
+        """Raise ModelUnavailableError while no worker is ready and answers."""
+        self._catalogue.check_model(model)
+        await self._readiness.check(version)
         return OpenInferenceModelReady(name=model, ready=True)
 
     async def default_ready(self) -> OpenInferenceReady:
-        return OpenInferenceReady(ready=(await self.ready(self._catalogue.model, None)).ready)
-
-    async def _find(self, model: str, version: str | None) -> int:
-        """Return the number of ready workers of a version, or of the default version for None."""
-        self._catalogue.check_model(model)
-        resolved = version or (await self._catalogue.status()).default_version
-        return (await self._catalogue.find(resolved)).workers
+        await self._readiness.check()
+        return OpenInferenceReady(ready=True)
 
 
-def routes(catalogue: Catalogue) -> APIRouter:
+def routes(catalogue: Catalogue, readiness: Readiness) -> APIRouter:
     """The routes for a catalogue."""
     router = APIRouter(prefix="/v2", tags=["protocols"])
-    models = _Models(catalogue)
+    models = _Models(catalogue, readiness)
 
     @router.get("", summary="The server", response_description="Its name and version.")
     async def server_metadata() -> OpenInferenceServer:
@@ -76,7 +73,7 @@ def routes(catalogue: Catalogue) -> APIRouter:
         responses=problems("model_unavailable"),
     )
     async def server_ready() -> OpenInferenceReady:
-        """As /readyz: asks TorchServe for the workers of the default version."""
+        """As /readyz: asks TorchServe for the workers, and a worker for an answer."""
         return await models.default_ready()
 
     @router.get(

@@ -124,6 +124,8 @@ class TorchServeDouble(httpx.AsyncBaseTransport):
         self.down: httpx.HTTPError | None = None
         self.responding = asyncio.Event()
         self.responding.set()
+        self.workers_answer = asyncio.Event()
+        self.workers_answer.set()
         self.predictions: list[httpx.Request] = []
         self.management_calls: list[str] = []
         self.predict: Predict = self._mask
@@ -156,6 +158,8 @@ class TorchServeDouble(httpx.AsyncBaseTransport):
             raise self.down
         self.management_calls.append(request.url.raw_path.decode())
         await self.responding.wait()
+        if request.url.params.get("customized"):
+            await self.workers_answer.wait()
         return self._describe(request.url)
 
     def _describe(self, url: httpx.URL) -> httpx.Response:

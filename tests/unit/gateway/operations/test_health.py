@@ -1,9 +1,11 @@
 """The probes."""
 
+import asyncio
+
 import httpx
 import pytest
 
-from tests.unit.gateway.doubles import TorchServeDouble
+from tests.unit.gateway.doubles import TorchServeDouble, application, client, mask_response
 
 pytestmark = pytest.mark.anyio
 
@@ -49,3 +51,77 @@ async def test_without_torchserve_it_is_unavailable(
     response = await gateway.get(path)
     assert (response.status_code, response.json()["code"]) == (503, "model_unavailable")
     assert "Retry-After" in response.headers
+
+
+READY = ["/readyz", "/v2/health/ready", "/v2/models/deeplabv3/ready"]
+
+
+@pytest.mark.parametrize("path", READY)
+async def test_it_is_not_ready_while_no_worker_answers(
+    torchserve: TorchServeDouble, path: str
+) -> None:
+    """TorchServe calls hung workers ready; an image that waits for them says otherwise."""
+    gate = asyncio.Event()
+
+    async def hang(_: httpx.Request) -> httpx.Response:
+        await gate.wait()
+        return mask_response()
+
+    torchserve.predict = hang
+    async with client(torchserve, unresponsive_s=0.2) as gateway:
+        files = {"file": ("a.png", b"an image")}
+        image = asyncio.create_task(gateway.post("/segmentation", files=files))
+        assert (await gateway.get(path)).status_code == 200
+        torchserve.workers_answer.clear()
+        await asyncio.sleep(0.3)
+        await _until(gateway, path, 503)
+        refusal = await gateway.get(path)
+        assert refusal.json()["code"] == "model_unavailable"
+        assert "no worker has answered for" in refusal.json()["detail"]
+        gate.set()
+        assert (await image).status_code == 200
+        torchserve.workers_answer.set()
+        await _until(gateway, path, 200)
+
+
+@pytest.mark.parametrize("path", READY)
+async def test_it_is_not_ready_without_traffic_either(
+    torchserve: TorchServeDouble, path: str
+) -> None:
+    """The probe asks by itself, and never more often than there are workers."""
+    torchserve.workers_answer.clear()
+    async with client(torchserve, unresponsive_s=0.5) as gateway:
+        await _until(gateway, path, 503)
+        for _ in range(20):
+            assert (await gateway.get(path)).status_code == 503
+        probes = [call for call in torchserve.management_calls if "customized=true" in call]
+        assert 1 <= len(probes) <= torchserve.versions["1.0"]
+        torchserve.workers_answer.set()
+        await _until(gateway, path, 200)
+
+
+async def test_metrics_know_hung_workers(torchserve: TorchServeDouble) -> None:
+    """The alert for a model that is not available fires for them."""
+    torchserve.workers_answer.clear()
+    async with client(torchserve, unresponsive_s=0.5) as gateway:
+        await _until(gateway, "/readyz", 503)
+        text = (await gateway.get("/metrics")).text
+    assert 'segserve_model_ready{model="deeplabv3"} 0.0' in text
+
+
+@pytest.mark.parametrize("path", READY)
+async def test_it_is_not_ready_while_it_stops(torchserve: TorchServeDouble, path: str) -> None:
+    """Every readiness goes down first."""
+    app = application(torchserve)
+    app.state.is_stopping = True
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as gateway:
+        response = await gateway.get(path)
+    assert (response.status_code, response.json()["code"]) == (503, "model_unavailable")
+
+
+async def _until(gateway: httpx.AsyncClient, path: str, status: int) -> None:
+    """Poll a probe until it has a status."""
+    async with asyncio.timeout(10):
+        while (await gateway.get(path)).status_code != status:
+            await asyncio.sleep(0.05)
