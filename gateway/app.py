@@ -128,7 +128,7 @@ def _build_serving(
     timeouts = Timeouts(connect_s=settings.connect_timeout_s, read_s=settings.deadline_s)
     catalogue = Catalogue(
         ManagementClient(
-            management, settings.management_url, settings.management_timeout_s, tokens
+            management, settings.management_url, settings.management_timeout_s, tokens, liveness
         ),
         settings.model,
         settings.catalogue_ttl_s,

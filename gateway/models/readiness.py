@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
+from contextlib import suppress
 from typing import Final
 
 from starlette.datastructures import State
@@ -76,9 +77,5 @@ class Readiness:
             await asyncio.wait(probes, timeout=_WAIT_S, return_when=asyncio.FIRST_COMPLETED)
 
     async def _ask(self, version: str) -> None:
-        with self._liveness.question(version) as question:
-            try:
-                await self._catalogue.ask_worker(version)
-            except GatewayError:
-                return
-            question.answered()
+        with suppress(GatewayError):  # the liveness knows whether there was an answer
+            await self._catalogue.ask_worker(version)

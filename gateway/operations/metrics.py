@@ -33,10 +33,10 @@ async def _update_workers(metrics: Metrics, catalogue: Catalogue, readiness: Rea
         metrics.workers(catalogue.model, False, {})
         return
     workers = {known.version: known.workers for known in status.versions}
-    metrics.workers(catalogue.model, await _is_ready(readiness), workers)
     with suppress(GatewayError, TimeoutError):  # the next scrape retries a busy worker
         async with asyncio.timeout(_TIMEOUT_S):
             await _cache_labels(catalogue, workers)
+    metrics.workers(catalogue.model, await _is_ready(readiness), workers)
 
 
 async def _is_ready(readiness: Readiness) -> bool:

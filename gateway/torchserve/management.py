@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_valid
 
 from gateway.errors import ModelUnavailableError
 from gateway.torchserve.failures import from_response, from_transport
+from gateway.torchserve.inference import Liveness
 from gateway.torchserve.transport import Tokens
 
 
@@ -85,7 +86,9 @@ class ManagementClient:
         url: str,
         timeout_s: float,
         tokens: Tokens | None = None,
+        liveness: Liveness | None = None,
     ) -> None:
+        self._liveness = liveness or Liveness()
         self._client = client
         self._tokens = tokens or Tokens(None)
         self._url = url.rstrip("/")
@@ -115,7 +118,9 @@ class ManagementClient:
         timeout_s: another timeout than the client's. Raises ModelUnavailableError or NotFoundError.
         """
         path = f"/models/{model}/{version}?customized=true"
-        description = (await self._describe(path, timeout_s))[0]
+        with self._liveness.question(version) as question:
+            description = (await self._describe(path, timeout_s))[0]
+            question.answered()
         if description.metadata is None:
             raise ModelUnavailableError("The model does not say which classes it knows.")
         return description.metadata.labels
