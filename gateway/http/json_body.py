@@ -1,13 +1,16 @@
 """JSON request bodies: bounded in bytes and in number of values, and validated."""
 
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic.config import JsonDict
 from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message
 
 from gateway.admission.upload_budget import Upload
 from gateway.errors import GatewayError, ImageTooLargeError, InvalidRequestError
@@ -16,6 +19,7 @@ from gateway.http.uploads import limited, too_large
 Shape = TypeVar("Shape", bound=BaseModel)
 
 _MIB: Final = 1024 * 1024
+_SMALL_BYTES: Final = 64 * 1024
 # A value may take thirty times its length in memory: "[]," of three characters is a list.
 MAX_VALUES: Final = 1_000_000
 _SHOWN_FAULTS: Final = 3
@@ -63,6 +67,30 @@ async def read_json_body(request: Request, max_bytes: int, body: Upload) -> None
     """
     async for chunk in limited(request, max_bytes, partial(body_too_large, max_bytes)):
         body.append(memoryview(chunk))
+
+
+class SmallBodyRoute(APIRoute):
+    """A route whose body FastAPI parses, at most 64 KiB and uncompressed.
+
+    Raises ImageTooLargeError or UnsupportedEncodingError for another one.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler behind the check."""
+        handle = super().get_route_handler()
+        refusal = partial(body_too_large, _SMALL_BYTES)
+
+        async def checked(request: Request) -> Response:
+            body = b"".join([chunk async for chunk in limited(request, _SMALL_BYTES, refusal)])
+            message: Message = {"type": "http.request", "body": body, "more_body": False}
+            messages = iter([message])
+
+            async def receive() -> Message:
+                return next(messages, None) or await request.receive()
+
+            return await handle(Request(request.scope, receive))
+
+        return checked
 
 
 def is_object(body: Upload) -> bool:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
+from gateway.http.json_body import SmallBodyRoute
 from gateway.keys.api_key import Key
 from gateway.keys.cache import KeyCache
 from gateway.keys.schemas import CreatedKey, KeyCreate, KeyEntry, Keys
@@ -23,7 +24,7 @@ def _entry(key: Key) -> KeyEntry:
 def routes(store: KeyStore, cache: KeyCache | None) -> APIRouter:
     """The routes of the keys. cache: None if no keys are required."""
     # The store is used in a thread, because it waits for the lock on its file.
-    router = APIRouter(prefix="/v1/admin/keys", tags=["admin"])
+    router = APIRouter(prefix="/v1/admin/keys", tags=["admin"], route_class=SmallBodyRoute)
 
     @router.get(
         "",
@@ -41,6 +42,8 @@ def routes(store: KeyStore, cache: KeyCache | None) -> APIRouter:
         summary="Make a key",
         response_description="The key itself, which is shown this once.",
         responses=problems(
+            "unsupported_encoding",
+            image_too_large="The request has more than 65536 bytes (0.0625 MiB). Send less.",
             invalid_request="A parameter is not valid: body name: Field required.",
             conflict="The file of the keys cannot be changed here: Read-only file system.",
         ),

@@ -1,5 +1,6 @@
 """The routes under /v1/admin/keys."""
 
+import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,37 @@ async def test_an_invalid_body_is_a_422(
     response = await gateway.post("/v1/admin/keys", **sent)
     assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
     assert len(store.read()) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "expected"),
+    [
+        (
+            gzip.compress(b'{"name":"x"}'),
+            {"Content-Encoding": "gzip"},
+            (415, "unsupported_encoding"),
+        ),
+        (b'{"name":"' + b"x" * 70_000 + b'"}', {}, (413, "image_too_large")),
+        (b"[" * 60_000, {}, (422, "invalid_request")),
+        (b"\xff\xfe{", {}, (422, "invalid_request")),
+    ],
+    ids=["gzip", "long", "deep", "not UTF-8"],
+)
+async def test_a_body_that_cannot_be_a_key_is_refused(
+    gateway: httpx.AsyncClient, body: bytes, headers: dict[str, str], expected: tuple[int, str]
+) -> None:
+    """Bodies are bounded and uncompressed, as on every other route; chunked ones too."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield body
+
+    for content in (body, chunks()):
+        response = await gateway.post(
+            "/v1/admin/keys",
+            content=content,
+            headers={"Content-Type": "application/json"} | headers,
+        )
+        assert (response.status_code, response.json()["code"]) == expected
 
 
 async def test_a_revoked_key_is_refused_at_once(
