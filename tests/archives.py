@@ -6,11 +6,18 @@ from pathlib import Path
 
 
 def renumbered(
-    source: Path, target: Path, version: str, *, broken: bool = False, batch: int = 1
+    source: Path,
+    target: Path,
+    version: str,
+    *,
+    broken: bool = False,
+    diverged: bool = False,
+    batch: int = 1,
 ) -> Path:
     """The same model under another version.
 
-    broken: its network is cut short, so that no worker can load it. batch: its batch size.
+    broken: its network is cut short, so that no worker can load it. diverged: the last of its
+    numbers are NaN, as after a training that diverged. batch: its batch size.
     """
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         for name in old.namelist():
@@ -21,6 +28,8 @@ def renumbered(
                 content = json.dumps(manifest).encode()
             if broken and name == "network/network.bin":
                 content = content[:1000]
+            if diverged and name == "network/network.bin":
+                content = content[:-4096] + b"\xff" * 4096
             if batch > 1 and name == "model-config.yaml":
                 content = content.replace(b"batchSize: 1", f"batchSize: {batch}".encode())
                 content = content.replace(b"maxBatchDelay: 0", b"maxBatchDelay: 200")

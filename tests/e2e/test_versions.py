@@ -1,6 +1,7 @@
 """Versions of a model on real TorchServe: added, selected, made default, scaled, removed."""
 
 import io
+import json
 import signal
 import subprocess
 import sys
@@ -13,11 +14,13 @@ import httpx
 import pytest
 from PIL import Image
 
+from gateway.masks.renders import RENDERS
 from tests.archives import renumbered
 from tests.e2e.rolling import large_photograph, roll
 from tests.stack import ROOT, Stack
 
 CAT = (ROOT / "ui" / "examples" / "cat.jpg").read_bytes()
+
 CATALOGUE_S = 2.0  # the gateway follows a change of versions within this time
 
 
@@ -229,3 +232,30 @@ def test_archive_whose_workers_fail_leaves_nothing_loaded(
     assert "3.0" not in stack.versions("list").stdout
     assert not (stack.model_store / "deeplabv3-3.0.mar").exists()
     assert served_by(gateway) == "1.0"
+
+
+def test_a_version_that_computes_nan_is_unavailable_on_every_route(
+    stack: Stack, gateway: httpx.Client, tmp_path: Path
+) -> None:
+    """503 with the version named, never NaN in an answer; the default version serves on."""
+    source = stack.model_store / "deeplabv3-1.0.mar"
+    diverged = renumbered(source, tmp_path / "diverged.mar", "4.0", diverged=True)
+    try:
+        assert stack.versions("add", str(diverged), "--workers", "1").returncode == 0
+        files = {"file": ("cat.jpg", CAT)}
+        paths = ["/segmentation?", "/v1/segment?"]
+        for path in paths + [f"/v1/segment?render={render}&" for render in RENDERS]:
+            answer = gateway.post(f"{path}version=4.0", files=files)
+            assert (answer.status_code, answer.json()["code"]) == (503, "model_unavailable"), path
+            assert "Version 4.0" in answer.json()["detail"]
+            assert answer.headers["x-model-version"] == "4.0"
+            assert "nan" not in f"{answer.headers}{answer.text}".lower()
+        batch = gateway.post("/v1/segment/batch?version=4.0", files=files)
+        assert [json.loads(line)["problem"]["code"] for line in batch.text.splitlines()] == [
+            "model_unavailable"
+        ]
+        assert served_by(gateway) == "1.0"
+        assert "nan" not in gateway.get("/metrics").text.lower()
+    finally:
+        stack.versions("remove", "4.0")
+        (stack.model_store / "deeplabv3-4.0.mar").unlink(missing_ok=True)
