@@ -43,13 +43,16 @@ def serve(model_flags: ModelFlags, version: str, **settings: Any) -> None:
     """Run the model, the API and the page on this machine.
 
     Builds the model's archive if an input changed, starts TorchServe, gateway and page, and
-    watches them. Ctrl-C stops everything. If a service cannot start or ends, one line says so
-    and nothing is left running.
+    watches them. Ctrl-C stops everything. If a service cannot start, or TorchServe ends, one line
+    says so and nothing is left running. A gateway or a page that ends is started again; after five
+    restarts without a sound minute the page is given up, and with the gateway everything ends.
     """
     from scripts.launch.preflight import PreflightError
-    from scripts.launch.supervisor import ServeError, serve
+    from scripts.launch.run_folder import RunFolderError
+    from scripts.launch.supervision import ServeError
+    from scripts.launch.supervisor import serve
 
-    with reporting(ServeError, PreflightError, prefix="cannot run: "):
+    with reporting(ServeError, PreflightError, RunFolderError, prefix="cannot run: "):
         # An archive that is there is served as it is, unless the model was chosen for this start.
         kept = ["--keep"] if model_flags == ModelFlags() else []
         serve(Settings(**settings), version, [*model_flags.arguments, *kept])

@@ -53,8 +53,10 @@ def running_server(command: Command) -> Iterator[RunningServer]:
     """Start a server, wait until it is ready, and stop it afterwards. Raises ServerError."""
     logs = CACHE / "logs"
     logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{command.name}.log"
+    log.unlink(missing_ok=True)
     began = time.monotonic()
-    child = start(command.name, command.arguments, command.env, logs / f"{command.name}.log")
+    child = start(command.name, command.arguments, command.env, log)
     try:
         _wait(child, command.ready)
         yield RunningServer(child, time.monotonic() - began)

@@ -32,16 +32,18 @@ class Admission:
         if self._slots.locked() and self._waiting >= self._max_queue:
             raise OverloadedError(_DETAIL)
 
-    def slot(self) -> "_Slot":
+    def slot(self, *, was_admitted: bool = False) -> "_Slot":
         """A slot to hold during a block; yields the seconds spent in the queue.
 
-        Slots are granted in order of arrival. Raises OverloadedError if the queue is full.
+        Slots are granted in order of arrival. Raises OverloadedError if the queue is full, unless
+        the request was admitted before: what is sent again cannot be refused any more.
         """
-        return _Slot(self)
+        return _Slot(self, was_admitted=was_admitted)
 
-    async def acquire_slot(self) -> None:
+    async def acquire_slot(self, *, was_admitted: bool = False) -> None:
         """Wait for a slot in the queue."""
-        self.refuse_if_full()
+        if not was_admitted:
+            self.refuse_if_full()
         self._waiting += 1
         try:
             await self._slots.acquire()
@@ -58,12 +60,13 @@ class Admission:
 class _Slot:
     """A slot in use; a class, as it costs half of a generator."""
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, *, was_admitted: bool) -> None:
         self._admission = admission
+        self._was_admitted = was_admitted
 
     async def __aenter__(self) -> float:
         arrived = time.perf_counter()
-        await self._admission.acquire_slot()
+        await self._admission.acquire_slot(was_admitted=self._was_admitted)
         return time.perf_counter() - arrived
 
     async def __aexit__(self, *_: object) -> None:

@@ -115,13 +115,31 @@ class Catalogue:
             "Send the image again in a few seconds, or choose another version."
         )
 
-    async def is_withdrawn(self, version: str) -> bool:
+    @property
+    def known(self) -> ModelStatus | None:
+        """All versions as last read."""
+        return self._known
+
+    async def read_anew(self) -> ModelStatus:
+        """Return all versions by a query that starts now; raises ModelUnavailableError.
+
+        One that runs already may have been answered before a change.
+        """
+        if self._pending is not None:
+            await asyncio.wait({self._pending})
+        return await self.refresh()
+
+    async def is_withdrawn(self, version: str, since: ModelStatus | None) -> bool:
         """Return whether another version is the default now, or this one has fewer workers.
 
-        Both are changes by a command; a worker that crashed is still counted as wanted.
+        Both are changes by a command; a worker that crashed is still counted as wanted. since: the
+        versions as known when the job was sent. False if TorchServe does not respond.
         """
-        before = self._known.find(version) if self._known else None
-        now = await self.refresh()
+        before = since.find(version) if since else None
+        try:
+            now = await self.read_anew()
+        except ModelUnavailableError:
+            return False
         after = now.find(version)
         if now.default_version != version or after is None:
             return True

@@ -54,13 +54,14 @@ def client_of(request: Request) -> Client:
 
 @dataclass(slots=True)
 class _Job:
-    """An image to predict. expires: the deadline in seconds on the monotonic clock."""
+    """An image to predict. expires: on the monotonic clock. was_admitted: it had a slot."""
 
     client: Client
     image: Upload
     options: SegmentationOptions
     clock: StageClock
     expires: float
+    was_admitted: bool = False
 
 
 def _too_slow(limit_s: float) -> DeadlineExceededError:
@@ -200,16 +201,17 @@ class Pipeline:
         """
         named = job.options.version
         version = await self._catalogue.resolve(named)
+        known = self._catalogue.known
         try:
             return await self._send_once(job, version)
         except NotFoundError as exc:
             if named is not None:
                 raise await self._catalogue.unknown(named) from exc
             # The default version was removed after its name was read: there is a new one now.
-            await self._catalogue.refresh()
+            await self._catalogue.read_anew()
         except JobLostError as exc:
             # Not after a crash: an image that crashes one worker would crash a second one.
-            if named is not None or not await self._catalogue.is_withdrawn(version):
+            if named is not None or not await self._catalogue.is_withdrawn(version, known):
                 raise await self._reported(exc, version) from exc
         with default_may_change(named):
             return await self._send_once(job, await self._catalogue.resolve(named))
@@ -235,7 +237,8 @@ class Pipeline:
     async def _infer(self, job: _Job, target: Target, request: PredictRequest) -> PredictResponse:
         """Wait for a slot at TorchServe and use it; errors carry the target in their headers."""
         try:
-            async with self._admission.slot() as waited_s:
+            async with self._admission.slot(was_admitted=job.was_admitted) as waited_s:
+                job.was_admitted = True
                 if waited_s > _LONG_WAIT_S and await job.client.is_gone():
                     raise ClientDisconnect
                 job.clock.record("queue", waited_s)

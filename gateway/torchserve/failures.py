@@ -108,6 +108,12 @@ TORCHSERVE: Final = (
         f"The model's worker stopped while it computed, and is being restarted. {_AGAIN}",
         message="Worker died",
     ),
+    # TorchServe's answer to a query for labels whose worker a command ended.
+    Rule(
+        WorkerDiedError,
+        f"The model's worker was taken away. {_AGAIN}",
+        message="Worker scaled down",
+    ),
     Rule(
         ModelUnavailableError,
         "The model's worker ran out of memory. Send a smaller image, or send it again later.",

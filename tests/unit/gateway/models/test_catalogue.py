@@ -298,3 +298,50 @@ async def test_a_refusal_is_explained_by_the_workers(
     """TorchServe's 503 means a full queue with workers, and unavailability without."""
     torchserve.versions = {"1.0": workers}
     assert type(await catalogue.refusal("1.0")) is expected
+
+
+class SlowAnswers(TorchServeDouble):
+    """A TorchServe whose responses are old when they arrive."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._describe(request.url)
+        await self.responding.wait()
+        return response
+
+
+async def test_a_query_from_before_a_change_does_not_tell_of_it(clock: Clock) -> None:
+    """A lost job is looked up by a query that started after it was lost."""
+    torchserve = SlowAnswers()
+    torchserve.versions = {"1.0": 1, "2.0": 1}
+    catalogue = _catalogue(torchserve, clock)
+    known = await catalogue.refresh()
+    torchserve.responding.clear()
+    running = asyncio.create_task(catalogue.refresh())
+    await asyncio.sleep(0.01)
+    torchserve.default = "2.0"
+    withdrawn = asyncio.create_task(catalogue.is_withdrawn("1.0", known))
+    await asyncio.sleep(0.01)
+    torchserve.responding.set()
+    assert (await running).default_version == "1.0"
+    assert await withdrawn
+    assert await catalogue.default_version() == "2.0"
+
+
+async def test_fewer_workers_are_noticed_after_the_list_was_read_again(
+    catalogue: Catalogue, torchserve: TorchServeDouble
+) -> None:
+    """What counts is the number when the job was sent."""
+    sent = await catalogue.refresh()
+    torchserve.versions = {"1.0": 1}
+    await catalogue.refresh()  # in the background, before the worker ended
+    assert await catalogue.is_withdrawn("1.0", sent)
+    assert not await catalogue.is_withdrawn("1.0", catalogue.known)
+
+
+async def test_a_silent_torchserve_withdraws_nothing(
+    catalogue: Catalogue, torchserve: TorchServeDouble
+) -> None:
+    """The error of the lost job is what the client is told."""
+    sent = await catalogue.refresh()
+    torchserve.down = httpx.ConnectError("refused")
+    assert not await catalogue.is_withdrawn("1.0", sent)

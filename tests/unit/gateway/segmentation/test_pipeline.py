@@ -234,6 +234,57 @@ async def test_a_job_is_not_sent_again_after_a_crash_or_to_another_version_than_
     assert len(torchserve.predictions) == 2
 
 
+async def test_a_lost_job_keeps_its_error_if_the_versions_cannot_be_read(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
+) -> None:
+    """The worker's death is what the client is told, with the version."""
+    assert (await send(gateway)).status_code == 200
+    down = httpx.ConnectError("refused")
+    losing(torchserve, json_response(500, WORKER_DIED), down=down, **NEW_DEFAULT)
+    response = await send(gateway)
+    assert (response.status_code, response.headers["X-Model-Version"]) == (503, "1.0")
+    assert "worker stopped" in response.json()["detail"]
+
+
+async def test_a_lost_job_is_sent_again_though_the_queue_is_full(
+    torchserve: TorchServeDouble,
+) -> None:
+    """It was admitted; a request that came later took its slot, and another one the queue."""
+    lost, computed = asyncio.Event(), asyncio.Event()
+
+    async def predict(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/1.0"):
+            await lost.wait()
+            torchserve.versions, torchserve.default = {"1.0": 0, "2.0": 1}, "2.0"
+            torchserve.responding.clear()  # until the queue is full
+            return json_response(500, WORKER_DIED)
+        await computed.wait()
+        return mask_response()
+
+    torchserve.predict = predict
+    async with client(torchserve, max_concurrency=1, max_queue=1, catalogue_ttl_s=0) as gateway:
+        first = asyncio.create_task(send(gateway))
+        await _until(lambda: len(torchserve.predictions) == 1)
+        second = asyncio.create_task(send(gateway, params={"version": "2.0"}))
+        await asyncio.sleep(0.05)
+        lost.set()
+        await _until(lambda: len(torchserve.predictions) == 2)
+        third = asyncio.create_task(send(gateway, params={"version": "2.0"}))
+        await asyncio.sleep(0.05)
+        torchserve.responding.set()
+        await asyncio.sleep(0.05)
+        computed.set()
+        responses = await asyncio.gather(first, second, third)
+    assert [response.status_code for response in responses] == [200, 200, 200]
+    assert responses[0].headers["X-Model-Version"] == "2.0"
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0)
+
+
 async def test_a_default_version_that_stays_missing_is_unavailable(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:

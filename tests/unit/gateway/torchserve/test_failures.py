@@ -95,6 +95,7 @@ def test_the_handlers_verdict_is_passed_on(
         (503, "InternalServerException", "Invalid model predict output", ModelUnavailableError),
         (500, "InternalServerException", "Worker died.", WorkerDiedError),
         (507, "InternalServerException", "Worker died.", WorkerDiedError),
+        (500, "InternalServerException", "Worker scaled down.", WorkerDiedError),
         (507, "InternalServerException", "Out of memory", ModelUnavailableError),
         (500, "NullPointerException", "", ModelUnavailableError),
         (400, "BadRequestException", "Parameter", ModelUnavailableError),

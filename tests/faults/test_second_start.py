@@ -1,0 +1,61 @@
+"""A second start beside a running product, which it leaves alone."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.test_restarts import segment, until
+from tests.stack import PORTS, ROOT, Stack, started, stop, wait_until_ready
+
+SERVE = [sys.executable, "-m", "scripts", "serve"]
+TORCHSERVE = [sys.executable, "-m", "scripts.launch.torchserve"]
+
+
+def start_again(stack: Stack, command: list[str]) -> tuple[int, list[str]]:
+    """(exit status, output) of the same start with the same settings."""
+    ports = {f"SEGSERVE_SERVE_{name}_PORT": str(stack.ports[name]) for name in PORTS}
+    environment = {**stack.environment, **ports, "SEGSERVE_SERVE_UI": "false"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.returncode, (done.stdout + done.stderr).splitlines()
+
+
+def files_of(folder: Path) -> dict[Path, tuple[int, int, bytes]]:
+    """Path -> (inode, time of the last change, content) of every file."""
+    found = {}
+    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+        status = path.stat()
+        found[path] = (status.st_ino, status.st_mtime_ns, path.read_bytes())
+    return found
+
+
+def test_a_second_start_touches_nothing_of_the_first(tmp_path: Path) -> None:
+    """One line names the process that runs; its logs, tokens and configuration stay."""
+    with started(tmp_path, SEGSERVE_SERVE_UI="false") as stack:
+        wait_until_ready(stack)
+        assert segment(stack) == 200
+        before = files_of(tmp_path)
+        assert stack.tokens_file in before
+        for command in (SERVE, TORCHSERVE):
+            status, lines = start_again(stack, command)
+            assert (status, len(lines)) == (1, 1), lines
+            assert f"Segserve runs already (process {stack.process.pid})" in lines[0]
+        assert files_of(tmp_path) == before
+        assert segment(stack) == 200
+        assert "1.0" in stack.versions("list").stdout
+
+
+@pytest.mark.parametrize("stage", ["1/4", "2/4"])
+def test_a_second_start_does_not_race_with_the_first(tmp_path: Path, stage: str) -> None:
+    """The first one has not opened its ports yet."""
+    with started(tmp_path, SEGSERVE_SERVE_UI="false") as stack:
+        until(lambda: stage in stack.output, stage)
+        status, lines = start_again(stack, SERVE)
+        assert (status, len(lines)) == (1, 1), lines
+        assert f"Segserve runs already (process {stack.process.pid})" in lines[0]
+        wait_until_ready(stack)
+        assert segment(stack) == 200
+        assert stop(stack)[0] == 0
