@@ -19,7 +19,7 @@ site = $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("pureli
 further = $(if $($(1)),--$(2) "$($(1))")
 needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
 
-.PHONY: help setup run test-fast test check test-browser test-label-studio test-schema test-generators test-telemetry test-compose fuzz openapi client evaluate train bench bench-quick clean
+.PHONY: help setup run test-fast test check test-browser test-label-studio test-schema test-generators test-telemetry test-proxies test-compose fuzz openapi client evaluate train bench bench-quick clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ test-generators: $(VENV)/test.stamp .cache/generators/installed  ## clients in o
 
 test-telemetry: $(VENV)/test.stamp  ## a real Prometheus at a real gateway (needs prometheus)
 	@$(BIN)/python -m pytest tests/telemetry
+
+test-proxies: $(VENV)/test.stamp  ## behind a real nginx and Caddy, and attacked (needs nginx, caddy and chromium)
+	@$(BIN)/python -m pytest tests/proxies
 
 test-compose: $(VENV)/test.stamp  ## build, start and use the containers (needs a Docker engine)
 	@$(BIN)/python -m pytest tests/compose

@@ -21,7 +21,7 @@ from gateway.http.lingering_close import LingeringClose
 from gateway.http.proxies import Proxies
 from gateway.http.response_headers import ResponseHeaders
 from gateway.keys import routes as keys
-from gateway.keys.access import Access, requires_keys
+from gateway.keys.access import Access, own_names, requires_keys
 from gateway.keys.cache import KeyCache
 from gateway.keys.quotas import Quotas, Rates
 from gateway.keys.store import KeyStore
@@ -158,7 +158,7 @@ def _add_middleware(
     if cache is not None or settings.rate_limit or settings.key_concurrency:
         url = settings.limits_url.get_secret_value() if settings.limits_url else None
         app.add_middleware(Quotas, settings=settings, rates=Rates(url))
-    app.add_middleware(Access, cache=cache)
+    app.add_middleware(Access, cache=cache, hosts=own_names(settings))
     app.add_middleware(LingeringClose)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins, excluded=ADMINISTRATION)

@@ -14,6 +14,7 @@ GatewayError
 |-- NotAcceptableError      406 not_acceptable
 |-- ConflictError           409 conflict
 |-- MalformedHttpError      400 malformed_http
+|-- UnknownHostError        421 unknown_host
 |-- HeadersTooLargeError    431 headers_too_large
 |-- UnsupportedTransferCodingError  501 unsupported_transfer_coding
 |-- TooManyRequestsError    429 too_many_requests, with Retry-After
@@ -127,6 +128,12 @@ class MalformedHttpError(GatewayError):
     """The bytes on the connection are not HTTP."""
 
     status, code, title = 400, "malformed_http", "The request is not HTTP"
+
+
+class UnknownHostError(GatewayError):
+    """The header Host has a name that may be another site's."""
+
+    status, code, title = 421, "unknown_host", "The host name is not the gateway's"
 
 
 class HeadersTooLargeError(GatewayError):

@@ -21,6 +21,9 @@ _SERVER = re.compile(
 _KEY = re.compile(r"[A-Za-z0-9._-]+")
 _ORIGIN = re.compile(r"\*|https?://[^/\s,*]+")
 
+# A name in the header Host, without its port.
+_Name = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9._-]+)$")]
+
 
 class Settings(BaseSettings):
     """The gateway's settings; each is an environment variable SEGSERVE_GATEWAY_<NAME>."""
@@ -124,6 +127,10 @@ class Settings(BaseSettings):
         default=None,
         description="Address at which clients reach it, if not host, as of a container; for auth.",
     )
+    hosts: Annotated[tuple[_Name, ...], NoDecode] = Field(
+        default=(),
+        description="Names, separated by commas, to which it answers without keys; * is any.",
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Proxies, separated by commas, whose X-Forwarded-* headers are believed.",
@@ -186,10 +193,12 @@ class Settings(BaseSettings):
             raise ValueError("the address begins with redis:// or rediss://")
         return value
 
-    @field_validator("cors_origins", "trusted_proxies", mode="before")
+    @field_validator("cors_origins", "hosts", "trusted_proxies", mode="before")
     @classmethod
     def _separated(cls, value: object) -> object:
-        return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return [each.strip() for each in value.split(",") if each.strip()]
 
     @field_validator("cors_origins")
     @classmethod

@@ -32,7 +32,7 @@ def command(settings: Settings) -> list[str]:
         "theme.dark.baseRadius": "0.6rem",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(_ROOT / "ui" / "app.py"), *flags]
+    return [sys.executable, "-m", "streamlit", "run", str(_ROOT / "ui" / "server.py"), *flags]
 
 
 def main() -> None:
@@ -41,8 +41,8 @@ def main() -> None:
         settings = Settings()
     except ValidationError as error:
         for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            print(f"SEGSERVE_UI_{name}: {problem['msg']}", file=sys.stderr)
+            name = f"SEGSERVE_UI_{problem['loc'][0]}".upper()
+            print(f"{name}: {problem['msg']}", file=sys.stderr)
         sys.exit(2)
     # Streamlit puts only the script's own folder on the path; the page imports `ui` by name.
     paths = [str(_ROOT), os.environ.get("PYTHONPATH", "")]

@@ -1,7 +1,12 @@
 """The page's settings, from environment variables."""
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+# A name in the header Host, without its port.
+_Name = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9._-]+)$")]
 
 
 class Settings(BaseSettings):
@@ -11,6 +16,10 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address the page listens on.")
     port: int = Field(default=8501, ge=1, le=65535, description="Port the page listens on.")
+    hosts: Annotated[tuple[_Name, ...], NoDecode] = Field(
+        default=(),
+        description="Names, separated by commas, to which the page answers; * is any.",
+    )
     gateway_url: str = Field(
         default="http://127.0.0.1:8000",
         pattern=r"^https?://[^/\s]+$",
@@ -35,3 +44,10 @@ class Settings(BaseSettings):
         ge=1,
         description="Most pixels the page decodes for a preview; large JPEGs are decoded smaller.",
     )
+
+    @field_validator("hosts", mode="before")
+    @classmethod
+    def _separated(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return [each.strip() for each in value.split(",") if each.strip()]

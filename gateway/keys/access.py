@@ -2,11 +2,12 @@
 
 import base64
 import ipaddress
+from functools import lru_cache
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.errors import ForbiddenError, GatewayError, UnauthorizedError
+from gateway.errors import ForbiddenError, GatewayError, UnauthorizedError, UnknownHostError
 from gateway.http.problems import render
 from gateway.keys.cache import KeyCache
 from gateway.keys.principal import ANONYMOUS, ANONYMOUS_ADMIN, Principal
@@ -49,18 +50,45 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def own_names(settings: Settings) -> frozenset[str]:
+    """Return the names by which clients may call the gateway while no keys are required."""
+    names = (settings.host, settings.published_host or settings.host, *settings.hosts)
+    return frozenset(map(str.lower, names))
+
+
+@lru_cache(maxsize=64)
+def is_own(host: bytes, names: frozenset[str]) -> bool:
+    """Whether a Host header is an address, localhost, or one of the names; `*` is any.
+
+    A site can point its own name at this machine, and its page is then of the gateway's origin in
+    a browser (DNS rebinding). It cannot own an address.
+    """
+    name = str(host, "latin-1").lower()
+    if ":" in name and not name.endswith("]"):
+        name = name.rpartition(":")[0]
+    if name in names or name == "localhost" or "*" in names:
+        return True
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
+
+
 class Access:
     """ASGI middleware: set the principal of a request, or refuse the request.
 
     cache: the keys; None if no keys are required.
+    hosts: names of the gateway besides addresses and localhost, while no keys are required.
     """
 
-    def __init__(self, app: ASGIApp, cache: KeyCache | None) -> None:
+    def __init__(self, app: ASGIApp, cache: KeyCache | None, hosts: frozenset[str]) -> None:
         self._app = app
         self._cache = cache
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with ``state["principal"]`` set, or send 401 or 403."""
+        """Pass the request on with ``state["principal"]`` set, or send 401, 403 or 421."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -74,6 +102,13 @@ class Access:
 
     async def _principal(self, scope: Scope) -> Principal:
         if self._cache is None:
+            if not all(
+                is_own(value, self._hosts) for name, value in scope["headers"] if name == b"host"
+            ):
+                raise UnknownHostError(
+                    "The gateway does not answer to this host name while keys are not required. "
+                    "If the name is its own, put it into SEGSERVE_GATEWAY_HOSTS."
+                )
             if scope["path"].startswith(ADMINISTRATION):
                 # Not even over loopback: a reverse proxy and a browser's page look like that too.
                 raise ForbiddenError(

@@ -33,7 +33,14 @@ OpenPage = Callable[[str], Page]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Start Chromium, or fail with instructions to install it."""
+    """Start Chromium."""
+    with started_chromium() as started:
+        yield started
+
+
+@contextlib.contextmanager
+def started_chromium(*flags: str) -> Iterator[Browser]:
+    """Chromium with further flags; fails with instructions to install it."""
     chromium = os.environ.get("SEGSERVE_TEST_CHROMIUM") or shutil.which("chromium")
     if not chromium or not Path(chromium).exists():
         pytest.fail(
@@ -41,7 +48,7 @@ def browser() -> Iterator[Browser]:
             "or set SEGSERVE_TEST_CHROMIUM to its path."
         )
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        started = playwright.chromium.launch(executable_path=chromium, args=[*_FLAGS, *flags])
         yield started
         started.close()
 
@@ -109,13 +116,15 @@ def gateway() -> Iterator[GatewayDouble]:
 
 
 @contextlib.contextmanager
-def running_page(gateway_url: str) -> Iterator[str]:
-    """Run the page alone with `python -m ui`; yields its address, stops the process."""
+def running_page(gateway_url: str, **settings: str) -> Iterator[str]:
+    """Run the page alone with `python -m ui`; yields its address, stops the process.
+
+    settings are named without SEGSERVE_UI_.
+    """
     (port,) = free_ports(1)
-    settings = {"SEGSERVE_UI_PORT": str(port), "SEGSERVE_UI_GATEWAY_URL": gateway_url}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ui"], cwd=ROOT, env={**os.environ, **settings}
-    )
+    chosen = {"PORT": str(port), "GATEWAY_URL": gateway_url, **settings}
+    env = {f"SEGSERVE_UI_{name}": value for name, value in chosen.items()}
+    process = subprocess.Popen([sys.executable, "-m", "ui"], cwd=ROOT, env={**os.environ, **env})
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_for(f"{url}/_stcore/health", process)

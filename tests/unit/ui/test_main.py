@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from streamlit import config
+from streamlit.web.server.app_discovery import discover_asgi_app
 
 from ui.__main__ import command
 from ui.settings import Settings
@@ -18,6 +20,13 @@ def test_every_flag_is_an_option_of_streamlit() -> None:
     flags = [argument for argument in command(Settings()) if argument.startswith("--")]
     known = config.get_config_options()
     assert [flag for flag in flags if flag[2:].partition("=")[0] not in known] == []
+
+
+def test_streamlit_finds_the_guarded_application() -> None:
+    """Otherwise it would run the file as a script: an empty page without the guard."""
+    (script,) = [Path(argument) for argument in command(Settings()) if argument.endswith(".py")]
+    found = discover_asgi_app(script)
+    assert (found.is_asgi_app, found.import_string) == (True, "server:app")
 
 
 def test_the_page_is_quiet_closed_and_on_loopback() -> None:
@@ -34,9 +43,10 @@ def test_the_page_is_quiet_closed_and_on_loopback() -> None:
         assert flag in flags
 
 
-def test_a_wrong_setting_is_one_line_that_names_it() -> None:
+@pytest.mark.parametrize(("name", "value"), [("PORT", "none"), ("HOSTS", "http://a.test")])
+def test_a_wrong_setting_is_one_line_that_names_it(name: str, value: str) -> None:
     """No stack trace at the start either."""
-    environment = {**os.environ, "SEGSERVE_UI_PORT": "none"}
+    environment = {**os.environ, f"SEGSERVE_UI_{name}": value}
     started = subprocess.run(
         [sys.executable, "-m", "ui"],
         cwd=ROOT,
@@ -47,5 +57,5 @@ def test_a_wrong_setting_is_one_line_that_names_it() -> None:
         check=False,
     )
     assert started.returncode == 2
-    assert started.stderr.startswith("SEGSERVE_UI_PORT: ")
+    assert started.stderr.startswith(f"SEGSERVE_UI_{name}: ")
     assert len(started.stderr.splitlines()) == 1

@@ -29,6 +29,8 @@ def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
         ("TIMEOUT_S", "0"),
         ("PORT", "70000"),
         ("MAX_IMAGE_MB", "lots"),
+        ("HOSTS", "http://seg.example.org"),
+        ("HOSTS", "seg.example.org:8501"),
         ("API_KEY", "a\nb"),
         ("API_KEY", "k\u00e4y"),
     ],

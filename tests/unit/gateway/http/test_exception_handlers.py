@@ -70,7 +70,7 @@ async def test_an_invalid_parameter_is_named(gateway: httpx.AsyncClient) -> None
 async def test_an_unexpected_exception_is_a_500_without_its_text() -> None:
     """An unexpected exception is a 500 with the request id, without the exception's text."""
     transport = httpx.ASGITransport(_broken_gateway(), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as gateway:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as gateway:
         response = await gateway.get("/broken", headers={"X-Request-ID": "mine"})
     assert (response.status_code, response.json()["code"]) == (500, "internal_error")
     assert response.headers["X-Request-ID"] == response.json()["request_id"] == "mine"

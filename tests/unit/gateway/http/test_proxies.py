@@ -16,7 +16,7 @@ def behind(peer: str, **settings: Any) -> httpx.AsyncClient:
     """A client whose requests come from the address ``peer``."""
     app = application(TorchServeDouble(), **settings)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(peer, 1234))
-    return httpx.AsyncClient(transport=transport, base_url="http://gateway.test")
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
 
 
 async def test_rates_count_the_clients_behind_a_trusted_proxy() -> None:

@@ -47,7 +47,7 @@ async def test_a_refusal_in_front_of_the_routes_has_them(tmp_path: Any) -> None:
     """A 401 of the middleware has the security headers."""
     app = application(TorchServeDouble(), auth="on", keys_file=tmp_path / "keys.json")
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as gateway:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as gateway:
         response = await gateway.get("/v1/models")
     assert response.status_code == 401
     check(response.headers)
@@ -62,7 +62,7 @@ async def test_a_fault_of_ours_has_them() -> None:
         raise ZeroDivisionError
 
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as gateway:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as gateway:
         response = await gateway.get("/broken")
     assert response.status_code == 500
     check(response.headers)

@@ -38,7 +38,7 @@ class BlockedTorchServe(TorchServeDouble):
 async def client_at(address: str, app: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client with this address."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 1))
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as gateway:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as gateway:
         yield gateway
 
 

@@ -39,7 +39,7 @@ def tracing(spans: InMemorySpanExporter) -> Tracing:
 def traced(torchserve: TorchServeDouble, tracing: Tracing) -> httpx.AsyncClient:
     """A client of a gateway with traces."""
     app = create_app(settings(), torchserve, torchserve, tracing)
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
 
 
 def named(spans: InMemorySpanExporter, name: str) -> ReadableSpan:
