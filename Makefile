@@ -5,6 +5,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 REQ := deploy/requirements
 RUN_PARTS := export serving gateway ui client
+# What to install for parts: versions, so that any index will do; with HASHES=1 exactly the files that the locks name.
+pins = $(foreach part,$(1),-r $(REQ)/$(if $(HASHES),locked/)$(part).txt)
+# torch and torchvision are in no lock, because their builds differ from index to index: they come afterwards, by version.
+install = $(PIP) $(if $(HASHES),--no-deps --only-binary :all:) $(call pins,$(1)) \
+	$(if $(HASHES),&& $(PIP) $(1:%=-r $(REQ)/%.txt))
 
 OUT ?= trained
 CLIENT := .cache/client
@@ -19,7 +24,7 @@ site = $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("pureli
 further = $(if $($(1)),--$(2) "$($(1))")
 needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
 
-.PHONY: help setup run test-fast test check test-browser test-label-studio test-schema test-generators test-telemetry test-proxies test-compose fuzz openapi client evaluate train bench bench-quick clean
+.PHONY: help setup run test-fast test check test-browser test-label-studio test-schema test-generators test-telemetry test-proxies test-compose fuzz openapi client evaluate train bench bench-quick lock licences clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -98,6 +103,12 @@ bench: $(VENV)/bench.stamp  ## measure against other servers, two hours: benchma
 bench-quick: $(VENV)/bench.stamp  ## the same with one short round of the bundled model, minutes
 	@$(BIN)/segserve bench --quick
 
+lock: .cache/lock/bin/uv  ## after a change of a pin: write constraints.txt and the hashes, [UPGRADE=1] raises the rest too
+	@$(REQ)/lock.sh $< $(UPGRADE)
+
+licences: $(VENV)/test.stamp  ## write docs/licences.md, the licences of all packages
+	@$(BIN)/python -m deploy.licences docs/licences.md
+
 clean:  ## remove the environment, the archives and what runs left behind
 	rm -rf $(VENV) .cache .run model_store/*.mar model_store/*.mar.damaged model_store/*.building
 
@@ -106,7 +117,7 @@ $(VENV)/packages.stamp: $(RUN_PARTS:%=$(REQ)/%.txt) $(REQ)/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 		{ echo "Python 3.11, 3.12 or 3.13 is needed: PYTHON=/path/to/python3.11 make ..."; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
-	@$(PIP) $(RUN_PARTS:%=-r $(REQ)/%.txt)
+	@$(call install,$(RUN_PARTS))
 	@touch $@
 
 # The page uses the generated client, as other applications do. A package left incomplete by an
@@ -122,31 +133,36 @@ $(VENV)/run.stamp: $(VENV)/packages.stamp docs/openapi.json deploy/client.yaml p
 # Beside its own packages it sees the product's, which come after them.
 .cache/fuzz/environment/installed: $(VENV)/run.stamp $(REQ)/fuzz.txt
 	@$(BIN)/python -m venv --clear .cache/fuzz/environment
-	@.cache/fuzz/environment/bin/python -m pip install --quiet --disable-pip-version-check -r $(REQ)/fuzz.txt
+	@.cache/fuzz/environment/bin/python -m pip install --quiet --disable-pip-version-check $(call pins,fuzz)
 	@echo "$(call site,$(VENV))" >"$(call site,.cache/fuzz/environment)/product.pth"
 	@touch $@
 
-.cache/generators/installed: $(VENV)/packages.stamp $(REQ)/generators.txt tests/generators/package.json
-	@$(PIP) --no-deps --upgrade --target .cache/generators/python -r $(REQ)/generators.txt
-	@cp tests/generators/package.json .cache/generators
-	@cd .cache/generators && npm install --silent --no-audit --no-fund --no-package-lock
+.cache/generators/installed: $(VENV)/packages.stamp $(REQ)/generators.txt tests/generators/package.json tests/generators/package-lock.json
+	@$(PIP) --no-deps --upgrade --target .cache/generators/python $(call pins,generators)
+	@cp tests/generators/package.json tests/generators/package-lock.json .cache/generators
+	@cd .cache/generators && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 # Its packages contradict the product's.
 .cache/label-studio/environment/installed: $(REQ)/label-studio.txt | $(VENV)/packages.stamp
 	@echo "Installing Label Studio into .cache/label-studio (a few minutes the first time)"
 	@$(BIN)/python -m venv --clear .cache/label-studio/environment
-	@.cache/label-studio/environment/bin/python -m pip install --quiet --disable-pip-version-check -r $(REQ)/label-studio.txt
+	@.cache/label-studio/environment/bin/python -m pip install --quiet --disable-pip-version-check $(call pins,label-studio)
+	@touch $@
+
+.cache/lock/bin/uv: $(REQ)/tools.txt
+	@$(PYTHON) -m venv --clear .cache/lock
+	@.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check $(call pins,tools)
 	@touch $@
 
 $(VENV)/train.stamp: $(VENV)/run.stamp $(REQ)/train.txt
-	@$(PIP) -r $(REQ)/train.txt
+	@$(call install,train)
 	@touch $@
 
 $(VENV)/bench.stamp: $(VENV)/train.stamp $(REQ)/bench.txt
-	@$(PIP) -r $(REQ)/bench.txt
+	@$(call install,bench)
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/bench.stamp $(REQ)/test.txt
-	@$(PIP) -r $(REQ)/test.txt
+	@$(call install,test)
 	@touch $@

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import pickle
 import urllib.error
 from pathlib import Path
 from typing import Any
@@ -44,29 +45,51 @@ def fetch_weights(architecture: str) -> Path:
     Raises DownloadError without a network, or when the content is not what was published.
     """
     weights = _segmentation().__dict__[_weights_name(architecture)].DEFAULT
-    file: Path = weights_folder() / weights.url.rsplit("/", 1)[-1]
-    expected_hash = file.stem.rsplit("-", 1)[-1]  # torchvision names files <name>-<hash>.pth
-    if file.exists():
-        _check_hash(file, expected_hash)
-        return file
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file = _file_of(weights)
     try:
-        torch.hub.download_url_to_file(weights.url, str(file), hash_prefix=expected_hash)
+        return _fetch(weights, file)
     except (urllib.error.URLError, OSError, RuntimeError) as exc:
+        if isinstance(exc, DownloadError):
+            raise
         raise DownloadError(
             f"the published weights of {architecture} could not be downloaded ({exc}). "
             f"Either put {file.name} into {file.parent} by hand and try again, "
             "or leave --model out: the bundled model needs no download."
         ) from exc
-    return file
 
 
 def backbone_state(architecture: str) -> dict[str, Tensor]:
-    """The backbone's ImageNet weights, downloaded by torchvision, which raises its own errors."""
-    build = getattr(_segmentation(), architecture)
-    whole = build(weights=None, weights_backbone="DEFAULT", aux_loss=False)
-    state: dict[str, Tensor] = whole.backbone.state_dict()
-    return state
+    """The backbone's ImageNet weights, downloaded once; raises what downloading raises.
+
+    torchvision's own way would run the code in a pickled file, and would not check its hash if it
+    was in the cache.
+    """
+    network = getattr(_segmentation(), architecture)
+    backbone = network(weights=None, weights_backbone=None, aux_loss=False).backbone
+    models = importlib.import_module("torchvision.models")
+    weights = models.__dict__[_backbone_name(architecture)].DEFAULT
+    file = _fetch(weights, _file_of(weights))
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as exc:
+        raise DownloadError(f"{file} holds more than tensors: delete it") from exc
+    # MobileNet's classifier wraps its layers; of both families the last layers are not used.
+    inner = {name.removeprefix("features."): value for name, value in state.items()}
+    return {name: inner[name] for name in backbone.state_dict()}
+
+
+def _file_of(weights: Any) -> Path:
+    return weights_folder() / str(weights.url).rsplit("/", 1)[-1]
+
+
+def _fetch(weights: Any, file: Path) -> Path:
+    expected_hash = file.stem.rsplit("-", 1)[-1]  # torchvision names files <name>-<hash>.pth
+    if file.exists():
+        _check_hash(file, expected_hash)
+        return file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    torch.hub.download_url_to_file(weights.url, str(file), hash_prefix=expected_hash)
+    return file
 
 
 def _check_hash(file: Path, expected: str) -> None:
@@ -85,6 +108,14 @@ def _weights_name(architecture: str) -> str:
         "deeplabv3_resnet101": "DeepLabV3_ResNet101_Weights",
         "deeplabv3_resnet50": "DeepLabV3_ResNet50_Weights",
         "deeplabv3_mobilenet_v3_large": "DeepLabV3_MobileNet_V3_Large_Weights",
+    }[architecture]
+
+
+def _backbone_name(architecture: str) -> str:
+    return {
+        "deeplabv3_resnet101": "ResNet101_Weights",
+        "deeplabv3_resnet50": "ResNet50_Weights",
+        "deeplabv3_mobilenet_v3_large": "MobileNet_V3_Large_Weights",
     }[architecture]
 
 

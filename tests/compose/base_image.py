@@ -1,8 +1,9 @@
 """The base image of the Dockerfile, built here where no image registry can be reached.
 
-On a machine that has or can pull the official image none of this runs. Elsewhere Debian's own
-packages make an equal one, which also carries this machine's certificates and pip settings, so
-that an installation inside a build finds the same packages as one outside.
+On a machine that has or can pull the image that the Dockerfile names by its digest, none of this
+runs. Elsewhere Debian's own packages make one like it under a name of its own, which also carries
+this machine's certificates and pip settings, so that an installation inside a build finds the same
+packages as one outside.
 """
 
 import ast
@@ -19,7 +20,8 @@ from pathlib import Path
 from tests.compose.commands import CommandError, run, succeeds, which
 from tests.compose.engine import ROOT, install
 
-IMAGE = "python:3.11-slim-bookworm"
+DOCKERFILE = ROOT / "deploy" / "Dockerfile"
+MADE_HERE = "segserve-base:bookworm"
 SUITE = "bookworm"
 PACKAGES = "ca-certificates,python3,python3-venv"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -29,25 +31,34 @@ LABEL = "segserve.settings"  # of an image that was made here: which settings it
 PATH = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
 
 
-def ensure_base_image() -> str:
-    """Provide the base image, and return its origin.
+def pinned_image() -> str:
+    """The base image that the Dockerfile names."""
+    (name,) = re.findall(r"^ARG SEGSERVE_BASE_IMAGE=(\S+)$", DOCKERFILE.read_text(), re.MULTILINE)
+    return str(name)
+
+
+def ensure_base_image() -> tuple[str, str]:
+    """Provide a base image, and return its name and its origin.
 
     One that was made here earlier is made again if this machine's settings changed since.
     """
-    if succeeds(["docker", "image", "inspect", IMAGE], timeout_s=30):
-        template = '{{.Comment}} {{index .Config.Labels "' + LABEL + '"}}'
-        origin = run(["docker", "image", "inspect", "--format", template, IMAGE], timeout_s=30)
-        if "Imported" not in origin or settings_digest() in origin:
-            return "was there"
-    if succeeds(["docker", "pull", "--quiet", IMAGE], timeout_s=300):
-        return "pulled"
+    pinned = pinned_image()
+    if succeeds(["docker", "image", "inspect", pinned], timeout_s=30):
+        return pinned, "was there"
+    if succeeds(["docker", "image", "inspect", MADE_HERE], timeout_s=30):
+        template = '{{index .Config.Labels "' + LABEL + '"}}'
+        label = run(["docker", "image", "inspect", "--format", template, MADE_HERE], timeout_s=30)
+        if settings_digest() in label:
+            return MADE_HERE, "made here earlier"
+    if succeeds(["docker", "pull", "--quiet", pinned], timeout_s=300):
+        return pinned, "pulled"
     if shutil.which("apt-get") is None or os.geteuid() != 0:
-        raise CommandError(f"{IMAGE} can neither be pulled nor be made here")
+        raise CommandError(f"{pinned} can neither be pulled nor be made here")
     if shutil.which("debootstrap") is None:
         install(["debootstrap"])
     with tempfile.TemporaryDirectory() as folder:
         make(Path(folder) / "root")
-    return "made from Debian's packages"
+    return MADE_HERE, "made from Debian's packages"
 
 
 def make(root: Path) -> None:
@@ -120,7 +131,7 @@ def settings_digest() -> str:
 def pinned_wheels() -> list[Path]:
     """The wheels in pip's local folders that are pinned here; others would only take space."""
     pins = {
-        line.partition("+")[0].strip().lower().replace("-", "_").replace("==", "-")
+        re.split("[+;]", line)[0].strip().lower().replace("-", "_").replace("==", "-")
         for line in PINS.read_text().splitlines()
         if "==" in line
     }
@@ -136,14 +147,14 @@ def pin_of(wheel: Path) -> str:
 
 
 def import_image(root: Path) -> None:
-    """Import the tree into the engine under the official image's name."""
+    """Import the tree into the engine."""
     tar = subprocess.Popen(
         [which("tar"), "--directory", str(root), "--create", "."], stdout=subprocess.PIPE
     )
     settings = (f"ENV PATH={PATH}", 'CMD ["python3"]', f"LABEL {LABEL}={settings_digest()}")
     change = [part for setting in settings for part in ("--change", setting)]
     imported = subprocess.run(
-        [which("docker"), "import", *change, "-", IMAGE],
+        [which("docker"), "import", *change, "-", MADE_HERE],
         stdin=tar.stdout,
         capture_output=True,
         timeout=300,

@@ -18,10 +18,10 @@ def stack(pytestconfig: pytest.Config) -> Iterator[Stack]:
     """The running deployment; without an engine each test fails with one line that says why."""
     try:
         with engine():
-            base = ensure_base_image()
-            deployed = Stack(compose_command(), f"segserve-test-{os.getpid()}")
+            base, origin = ensure_base_image()
+            deployed = Stack(compose_command(), f"segserve-test-{os.getpid()}", base)
             pytestconfig.stash[FIGURES] = deployed.figures
-            deployed.figures["base image"] = base
+            deployed.figures["base image"] = f"{base}, {origin}"
             yield from running(deployed)
     except EngineUnavailableError as exc:
         why = str(exc)

