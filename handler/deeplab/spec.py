@@ -7,6 +7,10 @@ from typing import Literal
 
 EngineName = Literal["openvino", "torch"]
 Precision = Literal["f32", "bf16", "int8"]
+Fit = Literal["long_side", "short_side", "fixed", "native"]
+Interpolation = Literal["bilinear", "bicubic", "nearest"]
+Output = Literal["logits", "probabilities", "ids", "sigmoid"]
+SPEC_VERSION = 2  # 1 knew only the long side, and logits of at least two classes
 MAX_CLASSES = 255  # ids are 8-bit, and 255 means "ignore" in segmentation masks
 
 
@@ -16,15 +20,28 @@ class InvalidSpecError(ValueError):
 
 @dataclass(frozen=True)
 class InputSize:
-    """The size to which images are resized for a network.
+    """The size to which images are resized for a network, and how.
 
-    long_side: length of the long side in pixels, aspect kept.
+    fit: "long_side" or "short_side" is resized to its length, aspect kept; "fixed" stretches to
+        width x height; "native" keeps the image's size.
+    long_side: length of the long side in pixels; with another fit the most that it may be.
     grid: both sides are multiples of it plus one, and the network's coarse output is upsampled
         with aligned corners; 1 if any size will do and corners are not aligned.
+    short_side: length of the short side in pixels, for that fit. width, height: for "fixed".
+    multiple: both sides are rounded to multiples of it.
+    antialias: whether shrinking averages all pixels, as Pillow and torchvision do and OpenCV
+        does not.
     """
 
     long_side: int
-    grid: int
+    grid: int = 1
+    fit: Fit = "long_side"
+    short_side: int = 0
+    width: int = 0
+    height: int = 0
+    multiple: int = 1
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = True
 
     @property
     def aligned(self) -> bool:
@@ -38,6 +55,9 @@ class ModelSpec:
 
     input: the size to which images are resized.
     mean, std: per RGB channel, for values in 0..1; already part of the graph.
+    channels: the order that the network was trained on; already part of the graph.
+    output: what the original gives; the graph gives logits whatever it is.
+    threshold: share above which the only class of a network with one output is present, 0..1.
     precision: as verified by the export; "bf16" falls back to f32 on hardware without it; "int8"
         applies to the convolutions, everything else is computed as for bf16.
     artefact: name of the network's file in the archive.
@@ -53,6 +73,10 @@ class ModelSpec:
     precision: Precision
     artefact: str
     sha256: str
+    channels: Literal["rgb", "bgr"] = "rgb"
+    output: Output = "logits"
+    threshold: float = 0.5
+    version: int = SPEC_VERSION
 
     def to_json(self) -> str:
         """The content of the archive's model.json."""

@@ -3,12 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from deeplab.spec import InputSize, InvalidSpecError, read_labels
+from deeplab.spec import InputSize, InvalidSpecError, Output, read_labels
 from scripts.archives.digests import file_sha256
 from scripts.networks import torchvision_weights
 from scripts.networks.architectures import (
@@ -21,19 +24,32 @@ from scripts.networks.architectures import (
     ModelChoice,
 )
 from scripts.networks.efficientnet_lite import DeepLabV3EfficientNetLite
+from scripts.networks.facts import InputFacts
 
 
 class CheckpointError(ValueError):
     """The weights or labels cannot be used; the text says why and what to do."""
 
 
+class Original(Protocol):
+    """A model as its author runs it, with its own preprocessing: what a proof compares with."""
+
+    def logits(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(height, width, 3) uint8 upright RGB -> (classes, height, width) float32 logits."""
+        ...
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A network that is ready to be exported.
 
-    network: normalised RGB (N, 3, H, W) float32 -> logits (N, classes, h, w), in eval mode.
+    network: normalised (N, 3, H, W) float32, channels as in ``facts`` -> logits
+        (N, classes, h, w), in eval mode. With a single output it has one class here.
     input: the size at which the network sees pictures.
+    facts: the same size, the normalisation, and where each fact comes from.
     origin: a sentence about where the weights come from.
+    output, threshold: as in ``ModelSpec``.
+    original: the model behind its own preprocessing; None for the network behind the facts'.
     """
 
     architecture: str
@@ -42,6 +58,10 @@ class Checkpoint:
     input: InputSize
     origin: str
     sha256: str
+    facts: InputFacts | None = None
+    output: Output = "logits"
+    threshold: float = 0.5
+    original: Original | None = None
 
 
 def load_checkpoint(choice: ModelChoice) -> Checkpoint:
