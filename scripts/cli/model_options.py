@@ -10,6 +10,7 @@ from scripts.archives.archive import DEFAULT_VERSION
 from scripts.cli.options import FILE, VERSION, Function, shared
 from scripts.export.model_options import DEVICES, PRECISIONS, ModelFlags
 from scripts.networks.architectures import ARCHITECTURES
+from scripts.networks.given_facts import INTERPOLATIONS, NAMES, RANGES, SIZE_HELP, GivenFacts
 
 _MODEL_OPTIONS = (
     shared(
@@ -45,13 +46,42 @@ _MODEL_OPTIONS = (
         former="PRECISION",
         help="Precision of the export; auto takes the fastest that gives the same masks.",
     ),
+    shared("--size", metavar="SIZE", help=f"Size that the network sees: {SIZE_HELP}."),
+    shared(
+        "--mean",
+        metavar="NUMBERS",
+        help="Mean per channel, in the units of --range and the network's order of channels.",
+    ),
+    shared("--std", metavar="NUMBERS", help="Standard deviation per channel, as --mean."),
+    shared(
+        "--range",
+        metavar="RANGE",
+        type=click.Choice(RANGES),
+        help="Values before mean and std: 0..1, 0..255, or -1..1, which needs neither.",
+    ),
+    shared("--bgr/--no-bgr", default=None, help="The network takes BGR, as OpenCV reads images."),
+    shared(
+        "--interpolation",
+        type=click.Choice(INTERPOLATIONS),
+        help="How the picture is resized.",
+    ),
+    shared(
+        "--antialias/--no-antialias",
+        default=None,
+        help="Whether shrinking averages, as Pillow does, or not, as OpenCV does.",
+    ),
+    shared(
+        "--like",
+        metavar="NETWORK",
+        help="Network of a library for bare weights, such as smp:DeepLabV3Plus:resnet34.",
+    ),
     shared(
         "--unproved",
         is_flag=True,
         help="Accept an export whatever masks it gives, for measuring speed.",
     ),
 )
-_MODEL_NAMES = ("model", "weights", "labels", "device", "precision", "unproved")
+_MODEL_NAMES = ("model", "weights", "labels", "device", "precision", "unproved", "like")
 
 
 def model_options(function: Function) -> Any:
@@ -59,7 +89,8 @@ def model_options(function: Function) -> Any:
 
     @wraps(function)
     def packed(*args: Any, **kwargs: Any) -> Any:
-        flags = ModelFlags(**{name: kwargs.pop(name) for name in _MODEL_NAMES})
+        given = GivenFacts(**{name: kwargs.pop(name) for name in NAMES})
+        flags = ModelFlags(**{name: kwargs.pop(name) for name in _MODEL_NAMES}, given=given)
         return function(*args, model_flags=flags, **kwargs)
 
     decorated: Any = packed

@@ -96,7 +96,7 @@ option = partial(click.option, cls=Option)
 
 def shared(flag: str, **attributes: Any) -> Callable[[Function], Function]:
     """An option that means the same in every command; its variable is SEGSERVE_<FLAG>."""
-    name = flag.removeprefix("--").replace("-", "_").upper()
+    name = flag.partition("/")[0].removeprefix("--").replace("-", "_").upper()
     return option(flag, envvar=f"{PREFIX}_{name}", **attributes)
 
 

@@ -29,7 +29,8 @@ from scripts.export.export_check import (
 from scripts.export.graphs import SegmentationGraph, graph_of
 from scripts.export.model_options import ExportTarget
 from scripts.networks.checkpoints import Checkpoint
-from scripts.networks.normalisation import MEAN, STD
+from scripts.networks.facts import facts_of
+from scripts.networks.resolve import table
 
 
 class ExportError(RuntimeError):
@@ -61,18 +62,21 @@ def _write(
     checkpoint: Checkpoint, graph: SegmentationGraph, target: ExportTarget, folder: Path
 ) -> ModelSpec:
     """Write the artefact in f32; returns its specification."""
-    artefact = ARTEFACTS[target.engine]
+    artefact, facts = ARTEFACTS[target.engine], facts_of(checkpoint)
     write_artefact(graph.logits, "f32", folder / artefact)
     return ModelSpec(
         architecture=checkpoint.architecture,
         classes=len(checkpoint.labels),
         input=checkpoint.input,
-        mean=MEAN,
-        std=STD,
+        mean=facts.mean,
+        std=facts.std,
         engine=target.engine,
         precision="f32",
         artefact=artefact,
         sha256=file_sha256(weights_of(folder / artefact)),
+        channels=facts.channels,
+        output=checkpoint.output,
+        threshold=checkpoint.threshold,
     )
 
 
@@ -112,7 +116,7 @@ def describe(checkpoint: Checkpoint, result: Export) -> str:
         f"exported {checkpoint.architecture} ({checkpoint.origin}) for {result.spec.engine}, "
         f"precision {result.spec.precision}; pixels with the eager model's class:"
     )
-    lines = [head, *rows, f"  {'mean':<24} {proof.mean_agreement:.3%}"]
+    lines = [table(facts_of(checkpoint)), head, *rows, f"  {'mean':<24} {proof.mean_agreement:.3%}"]
     if result.no_int8:
         lines.append(
             f"int8 was not tried, for {result.no_int8}; measure both with `segserve evaluate`, "

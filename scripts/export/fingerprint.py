@@ -20,6 +20,7 @@ from scripts.archives.paths import ROOT
 from scripts.export.export_check import photographs
 from scripts.export.model_options import ExportTarget
 from scripts.networks.architectures import BUNDLED, BUNDLED_WEIGHTS, VOC_LABELS, ModelChoice
+from scripts.networks.resolve import file_beside
 
 HANDLER = ROOT / "handler"
 # The folders of scripts/ with the code that decides an archive's content.
@@ -67,7 +68,14 @@ def origin_of(archive: Archive) -> dict[str, object]:
         "weights": file_sha256(weights) if weights else f"published for {choice.architecture}",
         "labels": _plain_labels((choice.labels or VOC_LABELS).read_text()),
         "target": asdict(archive.target),
+        **({"input": _input(choice)} if _input(choice) else {}),
     }
+
+
+def _input(choice: ModelChoice) -> dict[str, object]:
+    """What was said about the model's input; empty if nothing was."""
+    facts = {**asdict(choice.given), "like": choice.like}
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def check_origin(archive: Archive) -> None:
@@ -79,7 +87,7 @@ def check_origin(archive: Archive) -> None:
             raise OtherOriginError(archive.path, "was not built by Segserve") from None
         return
     wanted, recorded = origin_of(archive), _recorded_origin(archive.path, provenance)
-    differing = [name for name, value in recorded.items() if value != wanted[name]]
+    differing = [name for name, value in recorded.items() if value != wanted.get(name)]
     if differing:
         words = [_WORDS[name] for name in differing]
         raise OtherOriginError(archive.path, f"was built with other {' and '.join(words)}")
@@ -94,7 +102,12 @@ def is_sound(path: Path) -> bool:
     return True
 
 
-_WORDS = {"weights": "weights", "labels": "labels", "target": "options of the export"}
+_WORDS = {
+    "weights": "weights",
+    "labels": "labels",
+    "target": "options of the export",
+    "input": "facts about its input",
+}
 
 
 def _recorded_origin(path: Path, provenance: dict[str, object]) -> dict[str, object]:
@@ -130,6 +143,7 @@ def fingerprint_of(archive: Archive) -> str:
         digest.update(f"{path.name} {file_sha256(path)}\n".encode())
     facts: list[object] = [
         archive.choice.architecture,
+        _input(archive.choice),
         asdict(archive.target),
         archive.name,
         archive.version,
@@ -160,6 +174,8 @@ def _input_files(choice: ModelChoice) -> Iterator[Path]:
     yield from build_code()
     yield from photographs()
     yield choice.labels or VOC_LABELS
+    if choice.weights is not None and (file := file_beside(choice.weights)).is_file():
+        yield file
     weights = _weights(choice)
     if weights is not None:
         yield weights

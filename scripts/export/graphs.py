@@ -1,10 +1,13 @@
 """The graphs around a network: normalisation before it, upsampling and argmax after it."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from scripts.networks.checkpoints import Checkpoint
+from scripts.networks.facts import InputFacts
 from scripts.networks.normalisation import MEAN, STD
 
 
@@ -18,10 +21,12 @@ class LogitsGraph(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: nn.Module, facts: InputFacts | None = None):
         super().__init__()
         self.network = network
-        std, mean = torch.tensor(STD) * 255, torch.tensor(MEAN) * 255
+        means, stds = (MEAN, STD) if facts is None else (facts.mean, facts.std)
+        self.is_bgr = facts is not None and facts.channels == "bgr"
+        std, mean = torch.tensor(stds) * 255, torch.tensor(means) * 255
         self.register_buffer("scale", (1 / std).view(1, 3, 1, 1))
         self.register_buffer("shift", (mean / std).view(1, 3, 1, 1))
 
@@ -29,9 +34,16 @@ class LogitsGraph(nn.Module):
         logits: Tensor = self.network(self.normalised(image))
         return logits
 
+    def around(self, network: nn.Module) -> "LogitsGraph":
+        """The same graph around another network."""
+        other = copy.deepcopy(self)
+        other.network = network
+        return other
+
     def normalised(self, image: Tensor) -> Tensor:
         """(n, H, W, 3) uint8 RGB -> (n, 3, H, W) float32, as the network was trained."""
-        return image.permute(0, 3, 1, 2).float() * self.scale - self.shift
+        normalised = image.permute(0, 3, 1, 2).float() * self.scale - self.shift
+        return normalised.flip(1) if self.is_bgr else normalised
 
 
 class SegmentationGraph(nn.Module):
@@ -39,9 +51,9 @@ class SegmentationGraph(nn.Module):
 
     logits: LogitsGraph
 
-    def __init__(self, network: nn.Module, *, aligned: bool):
+    def __init__(self, network: nn.Module, *, aligned: bool, facts: InputFacts | None = None):
         super().__init__()
-        self.logits = LogitsGraph(network)
+        self.logits = LogitsGraph(network, facts)
         self.aligned = aligned
 
     def forward(self, image: Tensor) -> Tensor:
@@ -53,4 +65,5 @@ class SegmentationGraph(nn.Module):
 
 def graph_of(checkpoint: Checkpoint) -> SegmentationGraph:
     """The checkpoint's network from pixels to class ids, in eval mode: the reference."""
-    return SegmentationGraph(checkpoint.network, aligned=checkpoint.input.aligned).eval()
+    aligned = checkpoint.input.aligned
+    return SegmentationGraph(checkpoint.network, aligned=aligned, facts=checkpoint.facts).eval()

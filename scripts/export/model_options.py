@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deeplab.spec import EngineName, Precision
 from scripts.networks.architectures import ModelChoice
+from scripts.networks.given_facts import NOTHING_GIVEN, GivenFacts
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS: dict[str, Precision | None] = {
@@ -41,11 +42,13 @@ class ModelFlags:
     device: str = "auto"
     precision: str = "auto"
     unproved: bool = False
+    like: str | None = None
+    given: GivenFacts = NOTHING_GIVEN
 
     @property
     def choice(self) -> ModelChoice:
         """The model to load."""
-        return ModelChoice(self.model, self.weights, self.labels)
+        return ModelChoice(self.model, self.weights, self.labels, self.given, self.like)
 
     @property
     def target(self) -> ExportTarget:
@@ -61,8 +64,10 @@ class ModelFlags:
         given = {flag: str(path.absolute()) for flag, path in paths.items() if path}
         given |= {"--device": self.device, "--precision": self.precision}
         given |= {"--model": self.model} if self.model else {}
-        flags = [part for pair in given.items() for part in pair]
-        return [*flags, "--unproved"] if self.unproved else flags
+        given |= {"--like": self.like} if self.like else {}
+        facts, switches = self.given.flags
+        flags = [part for pair in (given | facts).items() for part in pair]
+        return [*flags, *switches, *(["--unproved"] if self.unproved else [])]
 
     def _is_for_cuda(self) -> bool:
         if self.device != "auto":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.archives.paths import ROOT
+from scripts.networks.given_facts import NOTHING_GIVEN, GivenFacts
 
 
 class Stage(NamedTuple):
@@ -53,8 +54,13 @@ VOC_LABELS = ROOT / "handler" / "deeplab" / "labels.json"
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """The model that was asked for; all None means the bundled one."""
+    """The model that was asked for; all None means the bundled one.
+
+    given: facts about its input that were typed. like: as in ``ReadOptions``.
+    """
 
     architecture: str | None = None
     weights: Path | None = None
     labels: Path | None = None
+    given: GivenFacts = NOTHING_GIVEN
+    like: str | None = None

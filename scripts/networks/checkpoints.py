@@ -1,7 +1,7 @@
 """Loading a checkpoint: the chosen network with its weights and labels."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +24,9 @@ from scripts.networks.architectures import (
     ModelChoice,
 )
 from scripts.networks.efficientnet_lite import DeepLabV3EfficientNetLite
-from scripts.networks.facts import InputFacts
+from scripts.networks.facts import InputFacts, facts_of
+from scripts.networks.given_facts import NOTHING_GIVEN, FactError
+from scripts.networks.resolve import FACTS, beside, resolve
 
 
 class CheckpointError(ValueError):
@@ -65,7 +67,22 @@ class Checkpoint:
 
 
 def load_checkpoint(choice: ModelChoice) -> Checkpoint:
-    """Load the chosen model. Raises CheckpointError or torchvision_weights.DownloadError."""
+    """Load the chosen model with the facts that count about its input.
+
+    Raises CheckpointError or torchvision_weights.DownloadError.
+    """
+    checkpoint = _read(choice)
+    try:
+        file = beside(choice.weights) if choice.weights else NOTHING_GIVEN
+        facts = resolve(facts_of(checkpoint), choice.given, file)
+    except FactError as exc:
+        raise CheckpointError(str(exc)) from exc
+    # Another input than the original's own is compared with the network behind that input.
+    original = None if choice.given or file else checkpoint.original
+    return replace(checkpoint, facts=facts, input=facts.input, original=original)
+
+
+def _read(choice: ModelChoice) -> Checkpoint:
     path, origin = _locate(choice)
     state = read_state(path)
     architecture = choice.architecture or guess_architecture(state)
@@ -78,6 +95,7 @@ def load_checkpoint(choice: ModelChoice) -> Checkpoint:
         network=network.eval(),
         labels=labels,
         input=INPUTS[architecture],
+        facts=_published_facts(architecture),
         origin=origin,
         sha256=file_sha256(path),
     )
@@ -90,6 +108,12 @@ INPUTS = {
     **dict.fromkeys(LITE_ARCHITECTURES, InputSize(long_side=481, grid=16)),
     **dict.fromkeys(TORCHVISION_ARCHITECTURES, InputSize(long_side=693, grid=1)),
 }
+
+
+def _published_facts(architecture: str) -> InputFacts:
+    ours = architecture in LITE_ARCHITECTURES
+    source = "the recipe of our training" if ours else "torchvision's published recipe"
+    return InputFacts(INPUTS[architecture], sources=dict.fromkeys(FACTS, source))
 
 
 # The last layer, with the classes as its outputs.

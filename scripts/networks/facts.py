@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from deeplab.spec import InputSize
 from scripts.networks.normalisation import MEAN, STD
@@ -46,3 +46,16 @@ class ReadOptions:
     like: str | None = None
     trust_pickle: bool = False
     overrides: dict[str, object] = field(default_factory=dict)
+
+
+class _HasFacts(Protocol):
+    @property
+    def input(self) -> InputSize: ...
+
+    @property
+    def facts(self) -> InputFacts | None: ...
+
+
+def facts_of(checkpoint: _HasFacts) -> InputFacts:
+    """A checkpoint's facts; ImageNet's normalisation where its reader gives none."""
+    return checkpoint.facts or InputFacts(checkpoint.input)
