@@ -1,5 +1,6 @@
 """``segserve build``: the archive of a model."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -33,6 +34,12 @@ Examples:
     help="Name of the model, as TorchServe will know it.",
 )
 @option("--store", type=FILE, default=MODEL_STORE, help="Folder of the archives.")
+@option(
+    "--calibrate",
+    type=FILE,
+    metavar="DATA",
+    help="Folder of labelled pictures: try plausible inputs on ten of them, and take the best.",
+)
 @option("--force", is_flag=True, help="Build even if nothing changed, and overwrite any archive.")
 @option("--keep", is_flag=True, help="Leave an archive of another origin as it is, without error.")
 @option(
@@ -48,6 +55,7 @@ def build(
     store: Path,
     force: bool,
     keep: bool,
+    calibrate: Path | None,
     export_only: Path | None,
 ) -> None:
     """Build the archive of a model, if an input changed.
@@ -56,6 +64,8 @@ def build(
     all that a worker needs into one file. Where the masks differ on too many pixels, nothing is
     written. An archive of other weights, labels or export options is never overwritten unasked.
     """
+    from scripts.datasets.voc import DataError
+    from scripts.evaluation.calibrate import CalibrationError
     from scripts.export.build_archive import ArchiveError
     from scripts.export.export_check import ExportCheckError
     from scripts.export.export_model import ExportError
@@ -65,6 +75,8 @@ def build(
 
     failures = (
         ArchiveError,
+        CalibrationError,
+        DataError,
         CheckpointError,
         DamagedArchiveError,
         DownloadError,
@@ -73,6 +85,8 @@ def build(
         OtherOriginError,
     )
     with reporting(*failures, OSError), ending_cleanly():
+        if calibrate is not None:
+            model_flags = _calibrated(model_flags, calibrate)
         if export_only is None:
             _build(model_flags, name, version, store, force=force, keep=keep)
         else:
@@ -95,6 +109,27 @@ def _build(
         done = f"{exc.difference} and is kept as it is"
     size = archive.path.stat().st_size / 1e6
     click.echo(f"{archive.path} {done} ({size:.1f} MB)")
+
+
+def _calibrated(flags: ModelFlags, data: Path) -> ModelFlags:
+    """The flags with the input that does best on labelled pictures; prints the trials."""
+    from scripts.datasets.voc import inspect_pairs, list_pairs
+    from scripts.evaluation import calibrate
+    from scripts.networks.checkpoints import load_checkpoint
+    from scripts.networks.resolve import as_given
+
+    checkpoint = load_checkpoint(flags.choice)
+    pairs = calibrate.choose(list_pairs(data))
+    inspect_pairs(pairs, len(checkpoint.labels))
+    found = calibrate.calibrate(checkpoint, pairs)
+    given = as_given(found.best.facts)
+    click.echo(calibrate.describe(found))
+    if found.best is found.before:
+        return flags
+    values, switches = given.flags
+    words = [f"{flag}={value}" for flag, value in values.items()]
+    click.echo(f"the same without --calibrate: {' '.join([*words, *switches])}")
+    return replace(flags, given=given)
 
 
 def _export(flags: ModelFlags, folder: Path) -> None:

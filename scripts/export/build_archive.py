@@ -32,6 +32,7 @@ from scripts.export.fingerprint import (
 )
 from scripts.export.model_options import ExportTarget
 from scripts.networks.checkpoints import Checkpoint, load_checkpoint
+from scripts.networks.facts import facts_of
 
 OPERATIONS = "model-config.yaml"
 # A batch is what waits when a worker is free; with a delay of 0 TorchServe takes two at most.
@@ -99,6 +100,8 @@ def _stage(
         "architecture": checkpoint.architecture,
         "weights": {"origin": checkpoint.origin, "sha256": checkpoint.sha256},
         "agreement_with_eager": result.proof.agreement,
+        "warning": result.warning,
+        "input": facts_of(checkpoint).sources,
         "libraries": {library: version(library) for library in LIBRARIES},
     }
     (root / PROVENANCE).write_text(json.dumps(provenance, indent=2) + "\n")

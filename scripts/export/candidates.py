@@ -31,11 +31,13 @@ class Export:
     """An exported network and its check.
 
     no_int8: why int8 was not even tried; None where it was, or could not be meant.
+    warning: why the check proves nothing; None if it does.
     """
 
     spec: ModelSpec
     proof: ExportCheck
     no_int8: str | None = None
+    warning: str | None = None
 
 
 @dataclass(frozen=True)

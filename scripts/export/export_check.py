@@ -1,7 +1,7 @@
 """The check of an exported network: agreement with the eager model on photographs."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -10,13 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional as F
 
 from deeplab.decode import decode
 from deeplab.engines import load_engine, predict
-from deeplab.preprocess import preprocess
+from deeplab.preprocess import preprocess, upright
 from deeplab.spec import InputSize, ModelSpec, Precision
 from scripts.archives.paths import ROOT
 from scripts.export.eager import eager
+from scripts.networks.checkpoints import Original
 
 EXAMPLES = ROOT / "ui" / "examples"
 FOLDERS = (EXAMPLES, ROOT / "model_store" / "photographs")
@@ -27,6 +29,7 @@ REQUIRED_AGREEMENT: dict[Precision, float] = {"f32": 0.995, "bf16": 0.995, "int8
 # photographs with a class, or a smaller share of their pixels, are no evidence for it.
 LEAST_PHOTOGRAPHS, LEAST_SHARE = 3, 0.02
 TIMED_PASSES = 3
+FULL_SCALE = 1 << 16  # pixels, above any side: no photograph is decoded at a reduced scale
 
 
 class ExportCheckError(RuntimeError):
@@ -73,13 +76,49 @@ class ExportCheck:
         return self.mean_agreement >= self.required
 
 
-def eager_references(graph: nn.Module, wanted: InputSize) -> list[Reference]:
-    """The eager model's predictions of all photographs. ExportCheckError if there are none."""
+def eager_references(
+    graph: nn.Module, wanted: InputSize, original: Original | None = None
+) -> list[Reference]:
+    """The eager model's predictions of all photographs. ExportCheckError if there are none.
+
+    original: the model behind its own preprocessing; without it the network of ``graph`` behind
+    the handler's.
+    """
     references = []
     for photograph in photographs():
         pixels = network_input(photograph, wanted)
-        references.append(Reference(photograph.name, pixels, eager(graph, pixels)))
+        if original is None:
+            ids = eager(graph, pixels)
+        else:
+            ids = original_ids(original, photograph, (pixels.shape[1], pixels.shape[2]))
+        references.append(Reference(photograph.name, pixels, ids))
     return references
+
+
+def original_ids(original: Original, photograph: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """(height, width) uint8 class ids that the model's own code gives for a photograph.
+
+    size: (height, width) to which its logits are interpolated. The handler's last step, from the
+    network's size to the image's, is left out on both sides.
+    """
+    image = upright(decode(photograph.read_bytes(), FULL_SCALE))
+    logits = torch.from_numpy(original.logits(image)).unsqueeze(0)
+    resized = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+    ids: NDArray[np.uint8] = resized[0].argmax(dim=0).to(torch.uint8).numpy()
+    return ids
+
+
+def degeneration(references: Sequence[Reference], labels: Mapping[int, str]) -> str | None:
+    """The reason why agreement proves nothing: one class everywhere. None if there are several."""
+    found = {int(index) for each in references for index in np.unique(each.ids)}
+    if len(found) != 1:
+        return None
+    (only,) = found
+    return (
+        f"the original finds nothing but {labels.get(only, only)!r} on all {len(references)} "
+        "photographs: that the export agrees proves nothing. Are these the trained weights, and is "
+        "the input as they were trained?"
+    )
 
 
 def lack_of_evidence(references: Sequence[Reference]) -> str | None:

@@ -23,6 +23,7 @@ from scripts.export.candidates import (
 )
 from scripts.export.export_check import (
     Reference,
+    degeneration,
     eager_references,
     lack_of_evidence,
 )
@@ -48,14 +49,14 @@ def export(checkpoint: Checkpoint, target: ExportTarget, folder: Path) -> Export
     with tempfile.TemporaryDirectory() as name:
         written = Path(name) / "written"
         spec = _write(checkpoint, graph, target, written)
-        references = eager_references(graph, spec.input)
+        references = eager_references(graph, spec.input, checkpoint.original)
         no_int8 = _why_no_int8(references, target)
         precisions = _precisions(target, with_int8=no_int8 is None)
         attempt = Attempt(graph, target, references, written)
         found = list(candidates(spec, precisions, attempt))
         chosen, place = _chosen(found, target)
         shutil.copytree(place, folder, dirs_exist_ok=True)
-    return replace(chosen, no_int8=no_int8)
+    return replace(chosen, no_int8=no_int8, warning=degeneration(references, checkpoint.labels))
 
 
 def _write(
@@ -117,6 +118,8 @@ def describe(checkpoint: Checkpoint, result: Export) -> str:
         f"precision {result.spec.precision}; pixels with the eager model's class:"
     )
     lines = [table(facts_of(checkpoint)), head, *rows, f"  {'mean':<24} {proof.mean_agreement:.3%}"]
+    if result.warning:
+        lines.append(f"warning: {result.warning}")
     if result.no_int8:
         lines.append(
             f"int8 was not tried, for {result.no_int8}; measure both with `segserve evaluate`, "

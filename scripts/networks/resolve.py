@@ -92,6 +92,30 @@ def _over(facts: InputFacts, given: GivenFacts, place: str) -> InputFacts:
     return replace(facts, input=size, mean=mean, std=std, channels=channels, sources=sources)
 
 
+def as_given(facts: InputFacts) -> GivenFacts:
+    """The flags that say the same as these facts."""
+    is_bgr = facts.channels == "bgr"
+    size = facts.input
+    text = {
+        "long_side": f"{size.long_side}",
+        "short_side": f"short={size.short_side}",
+        "fixed": f"{size.width}x{size.height}",
+        "native": "native",
+    }[size.fit]
+    return GivenFacts(
+        size=text + (f"/{size.multiple}" if size.multiple > 1 else ""),
+        mean=_exact(facts.mean, is_bgr=is_bgr),
+        std=_exact(facts.std, is_bgr=is_bgr),
+        bgr=is_bgr,
+        interpolation=size.interpolation,
+        antialias=size.antialias,
+    )
+
+
+def _exact(values: tuple[float, ...], *, is_bgr: bool) -> str:
+    return ",".join(map(repr, values[::-1] if is_bgr else values))
+
+
 def table(facts: InputFacts) -> str:
     """The facts as a table, each with its source."""
     size = facts.input

@@ -2,8 +2,17 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from scripts.export.export_check import Reference, lack_of_evidence
+from scripts.export.export_check import (
+    Reference,
+    degeneration,
+    eager_references,
+    lack_of_evidence,
+    photographs,
+)
+from scripts.export.graphs import graph_of
+from tests.unit.tiny import tiny_checkpoint
 
 SIDE = 10
 
@@ -38,3 +47,41 @@ def test_what_hardly_shows_is_none(shown: tuple[int, ...], found: str) -> None:
     """The reason has the shares measured and required."""
     reason = lack_of_evidence(_references(*shown))
     assert reason == f"the model finds something {found}, 3 and 2% are needed"
+
+
+class _Halves:
+    """A model whose left half is class 1, whatever it sees; it notes what it was given."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, ...]] = []
+
+    def logits(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(height, width, 3) uint8 -> (2, height, width) float32."""
+        self.seen.append(image.shape)
+        logits = np.zeros((2, *image.shape[:2]), dtype=np.float32)
+        logits[1, :, : image.shape[1] // 2] = 1
+        logits[0, :, image.shape[1] // 2 :] = 1
+        return logits
+
+
+def test_the_reference_is_the_original_behind_its_own_preprocessing() -> None:
+    """It sees whole photographs; its classes are compared at the network's size."""
+    checkpoint, original = tiny_checkpoint(), _Halves()
+    references = eager_references(graph_of(checkpoint), checkpoint.input, original)
+    assert len(references) == len(photographs()) == len(original.seen)
+    assert min(max(shape[:2]) for shape in original.seen) > checkpoint.input.long_side
+    for each in references:
+        assert each.ids.shape == each.pixels.shape[1:3]
+        middle = each.ids.shape[1] // 2
+        assert each.ids[:, : middle - 1].all()
+        assert not each.ids[:, middle + 1 :].any()
+
+
+def test_a_model_that_finds_one_class_everywhere_is_named() -> None:
+    """Agreement with it proves nothing, whichever class it is."""
+    labels = {0: "background", 1: "crack"}
+    assert degeneration(_references(3, 0), labels) is None
+    for references, name in ((_references(0, 0), "background"), (_references(100), "crack")):
+        reason = degeneration(references, labels)
+        assert reason is not None
+        assert f"nothing but {name!r}" in reason

@@ -14,7 +14,7 @@ from scripts.networks.given_facts import (
     parse_vector,
 )
 from scripts.networks.normalisation import MEAN, STD
-from scripts.networks.resolve import beside, resolve, table
+from scripts.networks.resolve import as_given, beside, resolve, table
 
 FOUND = InputFacts(InputSize(481, grid=16), sources={"size": "config.json"})
 
@@ -148,3 +148,21 @@ def test_a_broken_file_beside_the_weights_is_one_line(tmp_path: Path, text: str)
     (tmp_path / "segserve.toml").write_bytes(text.encode("latin-1"))
     with pytest.raises(FactError, match=r"segserve\.toml"):
         beside(tmp_path / "model.pth")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        InputFacts(InputSize(481)),
+        InputFacts(InputSize(640, multiple=32), (0.1, 0.2, 0.3), (1 / 255,) * 3, "bgr"),
+        InputFacts(InputSize(2048, fit="short_side", short_side=520, antialias=False)),
+        InputFacts(InputSize(512, fit="fixed", width=512, height=384, interpolation="nearest")),
+        InputFacts(InputSize(2048, fit="native", multiple=16)),
+    ],
+)
+def test_flags_say_what_facts_are(facts: InputFacts) -> None:
+    """A calibration is repeated by its flags."""
+    other = InputFacts(InputSize(99), (0.9,) * 3, (0.9,) * 3)
+    again = resolve(other, as_given(facts))
+    assert (again.input, again.channels) == (facts.input, facts.channels)
+    assert (again.mean, again.std) == (facts.mean, facts.std)
