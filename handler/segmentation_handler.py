@@ -28,7 +28,7 @@ from deeplab.render_options import (
     RenderOptions,
     read_render_options,
 )
-from deeplab.spec import read_labels, read_spec
+from deeplab.spec import read_about, read_labels, read_spec
 from deeplab.torch_engine import DeviceLostError
 from deeplab.tracing import start_tracing
 
@@ -53,6 +53,7 @@ class SegmentationHandler:
         operations = (context.model_yaml_config or {}).get("handler", {})
         self._spec = read_spec(root / "model.json")
         self._labels = read_labels(root / "deeplab" / "labels.json")
+        self._about = read_about(root)
         self._max_pixels = int(operations.get("maxPixels", MAX_PIXELS))
         self._max_answer_bytes = int(operations.get("maxAnswerBytes", MAX_ANSWER_BYTES))
         gpu = properties.get("gpu_id")
@@ -154,6 +155,7 @@ class SegmentationHandler:
             "sha256": self._spec.sha256,
             "image_formats": list(FORMATS),
             "max_pixels": self._max_pixels,
+            **self._about,
             # Their process ids: the version commands end no worker that is computing.
             "busy_workers": [int(name) for name in self._workers.busy_others()],
         }

@@ -64,6 +64,7 @@ def build(
     all that a worker needs into one file. Where the masks differ on too many pixels, nothing is
     written. An archive of other weights, labels or export options is never overwritten unasked.
     """
+    from scripts.archives.model_card import CardError
     from scripts.datasets.voc import DataError
     from scripts.evaluation.calibrate import CalibrationError
     from scripts.export.build_archive import ArchiveError
@@ -76,6 +77,7 @@ def build(
     failures = (
         ArchiveError,
         CalibrationError,
+        CardError,
         DataError,
         CheckpointError,
         DamagedArchiveError,

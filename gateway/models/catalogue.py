@@ -1,4 +1,4 @@
-"""Catalogue: a cache of the served versions, the default version and their labels."""
+"""Catalogue: a cache of the served versions, the default version and their facts."""
 
 import asyncio
 import time
@@ -9,7 +9,12 @@ from datetime import datetime
 from typing import Final
 
 from gateway.errors import GatewayError, ModelUnavailableError, NotFoundError, OverloadedError
-from gateway.torchserve.management import ManagementClient, ModelStatus, VersionStatus
+from gateway.torchserve.management import (
+    ManagementClient,
+    ModelFacts,
+    ModelStatus,
+    VersionStatus,
+)
 
 # Seconds for which a request waits for newer data while older data is known.
 _WAIT_S: Final = 0.5
@@ -22,9 +27,9 @@ _REFRESH_AT: Final = 0.8
 
 
 @dataclass(frozen=True)
-class _VersionLabels:
+class _VersionFacts:
     loaded_at: datetime | None
-    labels: dict[int, str]
+    facts: ModelFacts
 
 
 @contextmanager
@@ -58,8 +63,8 @@ class Catalogue:
         self._requested_at = float("-inf")
         self._pending: asyncio.Task[ModelStatus] | None = None
         self._scheduled: asyncio.TimerHandle | None = None
-        self._labels: dict[str, _VersionLabels] = {}
-        self._label_queries: dict[str, asyncio.Task[_VersionLabels]] = {}
+        self._facts: dict[str, _VersionFacts] = {}
+        self._facts_queries: dict[str, asyncio.Task[_VersionFacts]] = {}
 
     async def status(self) -> ModelStatus:
         """Return all versions, at most one TTL old; raises ModelUnavailableError."""
@@ -146,48 +151,50 @@ class Catalogue:
         return before is not None and after.wanted < before.wanted
 
     async def labels(self, version: str) -> dict[int, str]:
-        """Return class id -> name of a version, cached until the version is loaded again.
+        """Return class id -> name of a version, as `facts` does."""
+        return (await self.facts(version)).labels
 
-        The last known labels if TorchServe does not respond within half a second.
+    async def facts(self, version: str) -> ModelFacts:
+        """Return what a version's archive says, cached until the version is loaded again.
+
+        The last known facts if TorchServe does not respond within half a second.
         """
-        known = self._labels.get(version)
+        known = self._facts.get(version)
         try:
             async with asyncio.timeout(None if known is None else _WAIT_S):
-                return (await self._version_labels(version)).labels
+                return (await self._version_facts(version)).facts
         except (ModelUnavailableError, TimeoutError):
             if known is None:
                 raise
-            return known.labels
+            return known.facts
 
     async def ask_worker(self, version: str) -> None:
         """Return when a worker of a version has answered; raises ModelUnavailableError."""
-        await self._management.labels(self.model, version, _HANGING_S)
+        await self._management.facts(self.model, version, _HANGING_S)
 
     def remembered_labels(self, version: str) -> dict[int, str]:
         """Return the cached labels without a query; empty if they are not cached."""
-        known = self._labels.get(version)
-        return known.labels if known else {}
+        known = self._facts.get(version)
+        return known.facts.labels if known else {}
 
-    async def _version_labels(self, version: str) -> _VersionLabels:
+    async def _version_facts(self, version: str) -> _VersionFacts:
         now = await self.find(version)
-        known = self._labels.get(version)
+        known = self._facts.get(version)
         if known is not None and now.loaded_at in (None, known.loaded_at):
             return known
-        return await asyncio.shield(self._labels_query(version, now.loaded_at))
+        return await asyncio.shield(self._facts_query(version, now.loaded_at))
 
-    def _labels_query(
-        self, version: str, loaded_at: datetime | None
-    ) -> asyncio.Task[_VersionLabels]:
-        """Return the one running query for a version's labels, which occupies a worker."""
-        if version not in self._label_queries:
-            query = asyncio.create_task(self._fetch_labels(version, loaded_at))
-            query.add_done_callback(lambda _: self._label_queries.pop(version))
-            self._label_queries[version] = query
-        return self._label_queries[version]
+    def _facts_query(self, version: str, loaded_at: datetime | None) -> asyncio.Task[_VersionFacts]:
+        """Return the one running query for a version's facts, which occupies a worker."""
+        if version not in self._facts_queries:
+            query = asyncio.create_task(self._fetch_facts(version, loaded_at))
+            query.add_done_callback(lambda _: self._facts_queries.pop(version))
+            self._facts_queries[version] = query
+        return self._facts_queries[version]
 
-    async def _fetch_labels(self, version: str, loaded_at: datetime | None) -> _VersionLabels:
-        labels = await self._management.labels(self.model, version)
-        known = self._labels[version] = _VersionLabels(loaded_at, labels)
+    async def _fetch_facts(self, version: str, loaded_at: datetime | None) -> _VersionFacts:
+        facts = await self._management.facts(self.model, version)
+        known = self._facts[version] = _VersionFacts(loaded_at, facts)
         return known
 
     def _query(self) -> asyncio.Task[ModelStatus]:

@@ -9,9 +9,18 @@ from starlette.responses import Response
 from gateway.masks.palettes import PALETTES
 from gateway.models import openapi
 from gateway.models.catalogue import Catalogue
+from gateway.models.detail import detail
 from gateway.models.headers import model_headers
-from gateway.models.parameters import MODEL, VERSION, VERSION_PATTERN
-from gateway.models.schemas import Colours, Label, Labels, Model, Models, ModelVersion
+from gateway.models.parameters import MODEL, VERSION, VERSION_IN_PATH, VERSION_PATTERN
+from gateway.models.schemas import (
+    Colours,
+    Label,
+    Labels,
+    Model,
+    Models,
+    ModelVersion,
+    ModelVersionDetail,
+)
 from gateway.openapi.problems import problems
 from gateway.torchserve.management import ModelStatus
 
@@ -89,5 +98,23 @@ def routes(catalogue: Catalogue) -> APIRouter:
         listed = [_label(class_id, name) for class_id, name in sorted(names.items())]
         body = Labels(model=model, version=resolved, labels=listed)
         return _cached(request, body, model_headers(model, resolved))
+
+    @router.get(
+        "/{model}/versions/{version}",
+        summary="One version of a model",
+        response_description="What its author says, what it sees, and the proof of its export.",
+        responses=problems(
+            "model_unavailable",
+            not_found="deeplabv3 has no version 9.9. It has: 1.0.",
+            invalid_request="A parameter is not valid: path version: String should match pattern "
+            f"'{VERSION_PATTERN}'.",
+        ),
+    )
+    async def model_version(
+        model: Annotated[str, MODEL], version: Annotated[str, VERSION_IN_PATH]
+    ) -> ModelVersionDetail:
+        """A version's purpose and limits, its network's input, and how exact its export is."""
+        catalogue.check_model(model)
+        return detail(model, version, await catalogue.facts(version))
 
     return router

@@ -3,12 +3,12 @@
 import asyncio
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 import httpx
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError, field_validator
 
 from gateway.errors import ModelUnavailableError
 from gateway.torchserve.failures import from_response, from_transport
@@ -52,8 +52,27 @@ class _Worker(BaseModel):
     start_time: datetime = Field(alias="startTime")
 
 
+@dataclass(frozen=True)
+class ModelFacts:
+    """What an archive says about itself.
+
+    labels: class id -> name. spec, provenance, card: its files; empty for an older archive.
+    """
+
+    labels: dict[int, str]
+    spec: dict[str, JsonValue] = field(default_factory=dict)
+    provenance: dict[str, JsonValue] = field(default_factory=dict)
+    card: dict[str, JsonValue] = field(default_factory=dict)
+
+
 class _Metadata(BaseModel):
     labels: dict[int, str]
+    spec: dict[str, JsonValue] | None = None
+    provenance: dict[str, JsonValue] | None = None
+    card: dict[str, JsonValue] | None = None
+
+    def facts(self) -> ModelFacts:
+        return ModelFacts(self.labels, self.spec or {}, self.provenance or {}, self.card or {})
 
 
 class _Description(BaseModel):
@@ -110,10 +129,8 @@ class ManagementClient:
         versions = sorted((each.status() for each in named), key=lambda each: each.version)
         return ModelStatus(default[0].version, tuple(versions))
 
-    async def labels(
-        self, model: str, version: str, timeout_s: float | None = None
-    ) -> dict[int, str]:
-        """Return class id -> name from the version's archive; occupies a worker for a moment.
+    async def facts(self, model: str, version: str, timeout_s: float | None = None) -> ModelFacts:
+        """Return what the version's archive says about itself; occupies a worker for a moment.
 
         timeout_s: another timeout than the client's. Raises ModelUnavailableError or NotFoundError.
         """
@@ -123,7 +140,7 @@ class ManagementClient:
             question.answered()
         if description.metadata is None:
             raise ModelUnavailableError("The model does not say which classes it knows.")
-        return description.metadata.labels
+        return description.metadata.facts()
 
     async def _describe(self, path: str, timeout_s: float | None = None) -> list[_Description]:
         timeout = self._timeout if timeout_s is None else httpx.Timeout(timeout_s)

@@ -94,6 +94,20 @@ def read_spec(path: Path) -> ModelSpec:
         raise InvalidSpecError(f"{path.name} is not a model specification: {exc}") from exc
 
 
+def read_about(root: Path) -> dict[str, object]:
+    """Read what the archive says about itself, for people: nothing here is needed to serve it.
+
+    "spec": model.json. "provenance" and "card": the files of these names, if they are sound.
+    """
+    about: dict[str, object] = {}
+    for key, name in (("spec", "model"), ("provenance", "provenance"), ("card", "card")):
+        try:
+            about[key] = json.loads((root / f"{name}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            about[key] = None
+    return about
+
+
 def read_labels(path: Path) -> dict[int, str]:
     """Read labels.json: class id -> name; raises InvalidSpecError.
 

@@ -31,6 +31,7 @@ SHARED = (
     "precision",
     "unproved",
     "like",
+    "card",
     "size",
     "mean",
     "std",

@@ -46,6 +46,11 @@ _MODEL_OPTIONS = (
         former="PRECISION",
         help="Precision of the export; auto takes the fastest that gives the same masks.",
     ),
+    shared(
+        "--card",
+        type=FILE,
+        help="model.toml: name, purpose, limits. [default: the one beside the weights]",
+    ),
     shared("--size", metavar="SIZE", help=f"Size that the network sees: {SIZE_HELP}."),
     shared(
         "--mean",
@@ -81,7 +86,7 @@ _MODEL_OPTIONS = (
         help="Accept an export whatever masks it gives, for measuring speed.",
     ),
 )
-_MODEL_NAMES = ("model", "weights", "labels", "device", "precision", "unproved", "like")
+_MODEL_NAMES = ("model", "weights", "labels", "device", "precision", "unproved", "like", "card")
 
 
 def model_options(function: Function) -> Any:

@@ -18,6 +18,7 @@ import yaml
 
 from deeplab.torch_engine import LARGEST_BATCH
 from scripts.archives.archive import PROVENANCE
+from scripts.archives.model_card import CARD, card_of, read_card
 from scripts.export.candidates import Export
 from scripts.export.export_model import describe, export
 from scripts.export.fingerprint import (
@@ -55,6 +56,8 @@ def build(archive: Archive, *, force: bool = False) -> bool:
             return False
         check_origin(archive)
     checkpoint = load_checkpoint(archive.choice)
+    if (card := card_of(archive.choice.card, archive.choice.weights)) is not None:
+        read_card(card, checkpoint.labels)  # what is wrong is said before the export
     try:
         _build(archive, checkpoint, fingerprint, force=force)
     except OSError as exc:
@@ -105,6 +108,9 @@ def _stage(
         "libraries": {library: version(library) for library in LIBRARIES},
     }
     (root / PROVENANCE).write_text(json.dumps(provenance, indent=2) + "\n")
+    if (path := card_of(archive.choice.card, archive.choice.weights)) is not None:
+        card = read_card(path, checkpoint.labels)
+        (root / CARD).write_text(json.dumps(card, indent=2) + "\n")
 
 
 def _write_operations(target: ExportTarget, folder: Path) -> Path:

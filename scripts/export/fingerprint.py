@@ -16,6 +16,7 @@ from scripts.archives.archive import (
     read_facts,
 )
 from scripts.archives.digests import file_sha256
+from scripts.archives.model_card import card_of
 from scripts.archives.paths import ROOT
 from scripts.export.export_check import photographs
 from scripts.export.model_options import ExportTarget
@@ -176,6 +177,8 @@ def _input_files(choice: ModelChoice) -> Iterator[Path]:
     yield choice.labels or VOC_LABELS
     if choice.weights is not None and (file := file_beside(choice.weights)).is_file():
         yield file
+    if (card := card_of(choice.card, choice.weights)) is not None:
+        yield card
     weights = _weights(choice)
     if weights is not None:
         yield weights

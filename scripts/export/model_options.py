@@ -43,12 +43,13 @@ class ModelFlags:
     precision: str = "auto"
     unproved: bool = False
     like: str | None = None
+    card: Path | None = None
     given: GivenFacts = NOTHING_GIVEN
 
     @property
     def choice(self) -> ModelChoice:
         """The model to load."""
-        return ModelChoice(self.model, self.weights, self.labels, self.given, self.like)
+        return ModelChoice(self.model, self.weights, self.labels, self.given, self.like, self.card)
 
     @property
     def target(self) -> ExportTarget:
@@ -60,7 +61,7 @@ class ModelFlags:
     @property
     def arguments(self) -> list[str]:
         """The same flags for another process, which may run in another folder."""
-        paths = {"--weights": self.weights, "--labels": self.labels}
+        paths = {"--weights": self.weights, "--labels": self.labels, "--card": self.card}
         given = {flag: str(path.absolute()) for flag, path in paths.items() if path}
         given |= {"--device": self.device, "--precision": self.precision}
         given |= {"--model": self.model} if self.model else {}

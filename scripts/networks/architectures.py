@@ -57,6 +57,7 @@ class ModelChoice:
     """The model that was asked for; all None means the bundled one.
 
     given: facts about its input that were typed. like: as in ``ReadOptions``.
+    card: a model.toml; None for the one beside the weights, if there is one.
     """
 
     architecture: str | None = None
@@ -64,3 +65,4 @@ class ModelChoice:
     labels: Path | None = None
     given: GivenFacts = NOTHING_GIVEN
     like: str | None = None
+    card: Path | None = None

@@ -142,8 +142,10 @@ def test_the_provenance_says_where_everything_is_from(unpacked: Path) -> None:
         "architecture",
         "built",
         "fingerprint",
+        "input",
         "libraries",
         "origin",
+        "warning",
         "weights",
     ]
     shares = list(provenance["agreement_with_eager"].values())

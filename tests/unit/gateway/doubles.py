@@ -121,6 +121,7 @@ class TorchServeDouble(httpx.AsyncBaseTransport):
         self.versions = {"1.0": 2}
         self.default = "1.0"
         self.labels = {"0": "background", "15": "person"}
+        self.about: dict[str, Any] = {}
         self.down: httpx.HTTPError | None = None
         self.responding = asyncio.Event()
         self.responding.set()
@@ -169,7 +170,11 @@ class TorchServeDouble(httpx.AsyncBaseTransport):
         if rest == ["all"]:
             return json_response(200, [describe(*item) for item in self.versions.items()])
         version = rest[0] if rest else self.default
-        metadata = json.dumps({"labels": self.labels}) if url.params.get("customized") else None
+        metadata = (
+            json.dumps({"labels": self.labels, **self.about})
+            if url.params.get("customized")
+            else None
+        )
         return json_response(200, [describe(version, self.versions[version], metadata)])
 
 

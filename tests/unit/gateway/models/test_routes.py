@@ -1,5 +1,7 @@
 """The routes under /v1/models."""
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -64,3 +66,90 @@ async def test_unchanged_labels_are_a_304(
     async with client(torchserve) as other:
         changed = await other.get(url, headers={"If-None-Match": tag})
     assert (changed.status_code, changed.json()["labels"][1]["name"]) == (200, "human")
+
+
+ABOUT = {
+    "labels": {"0": "background", "1": "crack"},
+    "spec": {
+        "architecture": "deeplabv3_resnet50",
+        "input": {"fit": "short_side", "long_side": 2048, "short_side": 520, "multiple": 1},
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.25, 0.25, 0.25],
+        "channels": "bgr",
+        "output": "sigmoid",
+        "threshold": 0.3,
+    },
+    "provenance": {
+        "built": "2026-11-23T07:40:02+00:00",
+        "weights": {"origin": "the user's checkpoint cracks.pth", "sha256": "ab" * 32},
+        "agreement_with_eager": {"cat.jpg": 1.0, "coffee.jpg": 0.5},
+        "input": {"size": "--size"},
+    },
+    "card": {
+        "name": "Cracks",
+        "classes": {"crack": {"name": "Riss", "colour": "#d55e00"}},
+        "examples": ["a.jpg"],
+    },
+}
+
+
+async def test_a_version_is_described(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
+) -> None:
+    """Its card, its input with the sources, and the proof of its export."""
+    torchserve.about = ABOUT
+    body = (await gateway.get("/v1/models/deeplabv3/versions/1.0")).json()
+    assert body["card"]["name"] == "Cracks"
+    assert body["card"]["purpose"] is None
+    assert body["card"]["classes"] == [
+        {"id": 0, "name": "background", "display_name": "background", "colour": None},
+        {"id": 1, "name": "crack", "display_name": "Riss", "colour": "#d55e00"},
+    ]
+    assert body["input"]["fit"] == "short_side"
+    assert body["input"]["sources"] == {"size": "--size"}
+    assert (body["input"]["channels"], body["threshold"]) == ("bgr", 0.3)
+    assert body["proof"]["agreement"] == 0.75
+    assert body["built"] == "2026-11-23T07:40:02Z"
+    assert body["weights_sha256"] == "ab" * 32
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"labels": {"0": "background"}},
+        {"labels": {"0": "a"}, "spec": None, "provenance": None, "card": None},
+        {
+            "labels": {"0": "a"},
+            "spec": {"input": [1], "mean": "x", "threshold": "high", "architecture": 7},
+            "provenance": {"built": "yesterday", "weights": 3, "agreement_with_eager": {"a": "b"}},
+            "card": {"name": {}, "classes": ["a"], "examples": {"a": 1}},
+        },
+    ],
+    ids=["older", "without files", "of other types"],
+)
+async def test_what_an_archive_does_not_say_is_null(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble, about: dict[str, Any]
+) -> None:
+    """Archives may be of any origin."""
+    torchserve.about = about
+    response = await gateway.get("/v1/models/deeplabv3/versions/1.0")
+    body = response.json()
+    assert response.status_code == 200
+    assert (body["architecture"], body["built"], body["card"]["name"]) == (None, None, None)
+    assert (body["input"]["mean"], body["proof"]["agreement"]) == ([], None)
+    assert len(body["card"]["classes"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/models/other/versions/1.0", 404),
+        ("/v1/models/deeplabv3/versions/9.9", 404),
+        ("/v1/models/deeplabv3/versions/%20", 422),
+    ],
+)
+async def test_an_unknown_version_has_no_description(
+    gateway: httpx.AsyncClient, path: str, status: int
+) -> None:
+    """As everywhere: 404 for what is not registered, 422 for what cannot be."""
+    assert (await gateway.get(path)).status_code == status

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from gateway.errors import ModelUnavailableError, NotFoundError
-from gateway.torchserve.management import ManagementClient, ModelStatus, VersionStatus
+from gateway.torchserve.management import ManagementClient, ModelFacts, ModelStatus, VersionStatus
 from tests.unit.gateway.doubles import TorchServeDouble, describe, json_response
 
 pytestmark = pytest.mark.anyio
@@ -36,10 +36,11 @@ async def test_versions_default_and_ready_workers_are_read(torchserve: TorchServ
 async def test_labels_are_read_from_the_archives_metadata(as_text: bool) -> None:
     """TorchServe embeds the handler's description as a string or as an object."""
     metadata = '{"labels": {"15": "person"}}' if as_text else {"labels": {"15": "person"}}
-    labels = await responding_with(json_response(200, [describe("1.0", 1, metadata)])).labels(
+    facts = await responding_with(json_response(200, [describe("1.0", 1, metadata)])).facts(
         "deeplabv3", "1.0"
     )
-    assert labels == {15: "person"}
+    assert facts.labels == {15: "person"}
+    assert (facts.spec, facts.provenance, facts.card) == ({}, {}, {})
 
 
 async def test_an_unregistered_model_is_not_found(torchserve: TorchServeDouble) -> None:
@@ -70,7 +71,7 @@ async def test_a_response_of_another_shape_is_unavailable(response: httpx.Respon
 async def test_a_version_without_a_description_has_no_labels() -> None:
     """Labels are never guessed."""
     with pytest.raises(ModelUnavailableError, match="classes"):
-        await responding_with(json_response(200, [describe("1.0", 1)])).labels("deeplabv3", "1.0")
+        await responding_with(json_response(200, [describe("1.0", 1)])).facts("deeplabv3", "1.0")
 
 
 @pytest.mark.parametrize("kind", [httpx.RemoteProtocolError, httpx.ReadError])
@@ -88,8 +89,8 @@ async def test_a_connection_that_broke_is_made_anew(kind: type[httpx.RequestErro
 
         return httpx.MockTransport(respond)
 
-    assert await management(broken(1)).labels("deeplabv3", "1.0") == {0: "cat"}
+    assert await management(broken(1)).facts("deeplabv3", "1.0") == ModelFacts({0: "cat"})
     requests = 0
     with pytest.raises(ModelUnavailableError):
-        await management(broken(2)).labels("deeplabv3", "1.0")
+        await management(broken(2)).facts("deeplabv3", "1.0")
     assert requests == 2
