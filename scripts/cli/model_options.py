@@ -49,7 +49,7 @@ _MODEL_OPTIONS = (
     shared(
         "--card",
         type=FILE,
-        help="model.toml: name, purpose, limits. [default: the one beside the weights]",
+        help="Name, purpose, limits: a model.toml. [default: the one beside the weights]",
     ),
     shared("--size", metavar="SIZE", help=f"Size that the network sees: {SIZE_HELP}."),
     shared(
