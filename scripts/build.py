@@ -40,6 +40,11 @@ Examples:
     metavar="DATA",
     help="Folder of labelled pictures: try plausible inputs on ten of them, and take the best.",
 )
+@option(
+    "--data",
+    type=FILE,
+    help="Folder of labelled pictures: print the IoU of the original and of the archive.",
+)
 @option("--force", is_flag=True, help="Build even if nothing changed, and overwrite any archive.")
 @option("--keep", is_flag=True, help="Leave an archive of another origin as it is, without error.")
 @option(
@@ -56,6 +61,7 @@ def build(
     force: bool,
     keep: bool,
     calibrate: Path | None,
+    data: Path | None,
     export_only: Path | None,
 ) -> None:
     """Build the archive of a model, if an input changed.
@@ -67,6 +73,7 @@ def build(
     from scripts.archives.model_card import CardError
     from scripts.datasets.voc import DataError
     from scripts.evaluation.calibrate import CalibrationError
+    from scripts.evaluation.predictors import EvaluationError
     from scripts.export.build_archive import ArchiveError
     from scripts.export.export_check import ExportCheckError
     from scripts.export.export_model import ExportError
@@ -79,6 +86,7 @@ def build(
         CalibrationError,
         CardError,
         DataError,
+        EvaluationError,
         CheckpointError,
         DamagedArchiveError,
         DownloadError,
@@ -90,14 +98,17 @@ def build(
         if calibrate is not None:
             model_flags = _calibrated(model_flags, calibrate)
         if export_only is None:
-            _build(model_flags, name, version, store, force=force, keep=keep)
+            path = _build(model_flags, name, version, store, force=force, keep=keep)
+            if data is not None:
+                _compare(model_flags, path, data)
         else:
             _export(model_flags, export_only)
 
 
 def _build(
     flags: ModelFlags, name: str, version: str, store: Path, *, force: bool, keep: bool
-) -> None:
+) -> Path:
+    """Build the archive; returns its place."""
     from scripts.export import build_archive
     from scripts.export.fingerprint import Archive, OtherOriginError
 
@@ -111,6 +122,14 @@ def _build(
         done = f"{exc.difference} and is kept as it is"
     size = archive.path.stat().st_size / 1e6
     click.echo(f"{archive.path} {done} ({size:.1f} MB)")
+    return archive.path
+
+
+def _compare(flags: ModelFlags, archive: Path, data: Path) -> None:
+    from scripts.evaluation.compare import compare
+    from scripts.networks.checkpoints import load_checkpoint
+
+    click.echo(compare(load_checkpoint(flags.choice), archive, data))
 
 
 def _calibrated(flags: ModelFlags, data: Path) -> ModelFlags:

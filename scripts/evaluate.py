@@ -36,6 +36,8 @@ Examples:
 @option("--labels", type=FILE, help="JSON object of class id to name; must be the model's.")
 @option("--json", type=FILE, help="File for the figures.")
 @option("--report", type=FILE, help="HTML file with the worst pictures first.")
+@option("--model-card", type=FILE, help="Markdown file: a card with Hugging Face's metadata.")
+@option("--about", type=FILE, help="The model.toml whose texts go into the card.")
 @option("--worst", type=click.IntRange(min=0), default=50, help="Pictures in the report.")
 def evaluate(gateway: str | None, **flags: Any) -> None:
     """Measure a model on labelled pictures.

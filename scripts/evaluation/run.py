@@ -7,9 +7,11 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from scripts.archives.model_card import CardError, read_card
 from scripts.datasets.voc import DataError, LabelledImage, inspect_pairs, list_pairs, read_names
 from scripts.evaluation.gateway import GatewayPredictor
 from scripts.evaluation.measure import IncompleteError, evaluate
+from scripts.evaluation.model_card import write_card
 from scripts.evaluation.predictors import (
     ArchivePredictor,
     CheckpointPredictor,
@@ -22,7 +24,7 @@ from scripts.networks.architectures import ModelChoice
 from scripts.networks.checkpoints import CheckpointError, load_checkpoint
 from scripts.networks.torchvision_weights import DownloadError
 
-FAILURES = (CheckpointError, DataError, DownloadError, EvaluationError, OSError)
+FAILURES = (CardError, CheckpointError, DataError, DownloadError, EvaluationError, OSError)
 Item = TypeVar("Item")
 
 
@@ -44,6 +46,8 @@ class EvaluationOptions:
     key: str | None = None
     json: Path | None = None
     report: Path | None = None
+    model_card: Path | None = None
+    about: Path | None = None
     worst: int = 50
 
 
@@ -57,6 +61,7 @@ def run(options: EvaluationOptions) -> None:
     predictor = _predictor(options)
     if options.labels:
         check_labels(options.labels, predictor)
+    about = read_card(options.about, predictor.labels) if options.about else {}
     inspect_pairs(pairs, len(predictor.labels), _Bar("checking", len(pairs)))
     try:
         found = evaluate(predictor, pairs, _Bar("predicting", len(pairs)))
@@ -67,12 +72,14 @@ def run(options: EvaluationOptions) -> None:
     print(table(found), flush=True)
     if options.json:
         write_json(options.json, found)
+    if options.model_card:
+        write_card(options.model_card, found, options.data.name, about)
     if options.report:
         write_page(options.report, found, options.worst)
 
 
 def _check_folders(options: EvaluationOptions) -> None:
-    for path in (options.json, options.report):
+    for path in (options.json, options.report, options.model_card):
         if path and not path.parent.is_dir():
             raise EvaluationError(f"{path}: there is no folder {path.parent}")
 
