@@ -39,9 +39,9 @@ def test_both_are_measured_class_by_class(tmp_path: Path, monkeypatch: pytest.Mo
     lines = compare(tiny_checkpoint(), archive.path, data).splitlines()
     assert lines[0] == "on 4 labelled pictures:"
     rows = {line.split()[0]: line.split()[-2:] for line in lines[2:]}
-    assert rows["red"] == [rows["red"][0]] * 2
+    for before, after in rows.values():
+        assert before == after == "-" or abs(float(before) - float(after)) < 0.005
     assert float(rows["red"][0]) > 0.5
-    assert abs(float(rows["mean"][0]) - float(rows["mean"][1])) < 0.005
 
     other = compare(replace(tiny_checkpoint(), original=_Nothing()), archive.path, data)
     rows = {line.split()[0]: line.split()[-2:] for line in other.splitlines()[2:]}
