@@ -17,7 +17,7 @@ class Gateway(FastAPI):
         """Add the routes of a router, with HEAD for every GET, which FastAPI leaves out."""
         # Twins instead of a second method: the OpenAPI document does not repeat each operation.
         for route in [each for each in router.routes if isinstance(each, APIRoute)]:
-            if "GET" in (route.methods or ()):
+            if route.methods == {"GET"}:
                 head = copy.copy(route)
                 head.methods, head.include_in_schema = {"HEAD"}, False
                 router.routes.append(head)

@@ -1,6 +1,7 @@
 """The page's boundary to other sites: own names, own pages, and no frames."""
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -20,6 +21,8 @@ _HEADERS: Final = {
 _STREAMLIT: Final = "/_stcore"
 _NEEDED: Final = ("health", "host-config", "stream", "upload_file")
 
+# No public name: without a dot, or of this machine.
+_LOCAL: Final = re.compile(r"[\w-]+|(?:[\w-]+\.)+localhost", re.ASCII)
 _UNKNOWN_HOST: Final = (
     "The page does not answer to this host name. If it is the page's own, "
     "name it in SEGSERVE_UI_HOSTS.\n"
@@ -68,14 +71,15 @@ class Guard:
 
 
 def is_own(host: str, names: frozenset[str]) -> bool:
-    """Whether a Host header is an address, localhost, or one of the names.
+    """Whether a Host header is an address, a name without a dot, or one of the names.
 
-    Another site can point its own name at this machine, but it cannot own an address.
+    Another site can point its own name at this machine, but it can own neither an address nor a
+    name without a dot, as machines, containers and localhost have.
     """
     name = host.lower()
     if not name.endswith("]"):
         name = name.rpartition(":")[0] if ":" in name else name
-    if name in names or name == "localhost" or "*" in names:
+    if name in names or "*" in names or _LOCAL.fullmatch(name):
         return True
     try:
         ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))

@@ -59,7 +59,9 @@ def _allow_all(request: Request, response: Response) -> None:
     operations = request.app.openapi()["paths"].get(route_template(request.scope))
     if operations:
         methods = [each.upper() for each in operations] + ["HEAD"] * ("get" in operations)
-        response.headers["Allow"] = ", ".join(sorted(methods))
+    else:  # not in the document
+        methods = response.headers.get("Allow", "").split(", ")
+    response.headers["Allow"] = ", ".join(sorted(methods))
 
 
 async def render_exception(request: Request, exc: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 import base64
 import ipaddress
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -15,6 +16,8 @@ from gateway.keys.store import KeyStore
 from gateway.route_policy import ADMINISTRATION, policy_of
 from gateway.settings import Settings
 
+# No public name: empty, without a dot, or of this machine.
+_LOCAL: Final = re.compile(r"[\w-]*|(?:[\w-]+\.)+localhost", re.ASCII)
 _MAX_KEY: Final = 256
 _HINT: Final = "Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
 
@@ -58,15 +61,16 @@ def own_names(settings: Settings) -> frozenset[str]:
 
 @lru_cache(maxsize=64)
 def is_own(host: bytes, names: frozenset[str]) -> bool:
-    """Whether a Host header is an address, localhost, or one of the names; `*` is any.
+    """Whether a Host header is an address, a name without a dot, or one of the names; `*` is any.
 
     A site can point its own name at this machine, and its page is then of the gateway's origin in
-    a browser (DNS rebinding). It cannot own an address.
+    a browser (DNS rebinding). It can own neither an address nor a name without a dot, as machines,
+    containers and localhost have.
     """
     name = str(host, "latin-1").lower()
     if ":" in name and not name.endswith("]"):
         name = name.rpartition(":")[0]
-    if name in names or name == "localhost" or "*" in names:
+    if name in names or "*" in names or _LOCAL.fullmatch(name):
         return True
     try:
         ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))

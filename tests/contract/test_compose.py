@@ -3,12 +3,8 @@
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import pytest
 import yaml
-
-from gateway.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
@@ -45,14 +41,3 @@ def test_what_the_containers_guide_runs_without_docker_is_set_up_first() -> None
     (command,) = re.findall(r"^(?:.*(?:\.venv/|\./segserve)\S*).*$", README, re.MULTILINE)[-1:]
     assert command.startswith("./segserve build --device cpu ")
     assert re.findall(r"^.*\.venv/.*$", README, re.MULTILINE) == []
-
-
-def test_the_gateway_answers_to_the_name_by_which_the_page_calls_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """While keys are not required, it refuses names that it does not know."""
-    url = urlsplit(SERVICES["ui"]["environment"]["SEGSERVE_UI_GATEWAY_URL"])
-    hosts = SERVICES["gateway"]["environment"]["SEGSERVE_GATEWAY_HOSTS"].split(",")
-    assert url.hostname in hosts
-    monkeypatch.setenv("SEGSERVE_GATEWAY_HOSTS", f"{url.hostname},")  # as Compose sets it
-    assert Settings().hosts == (url.hostname,)

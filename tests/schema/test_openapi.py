@@ -1,15 +1,13 @@
 """Generated requests, valid and invalid: every response conforms to the OpenAPI document."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from gateway.keys.store import KeyStore
 from tests.schema.decoding_double import DecodingDouble
 from tests.schema.runs import Run, schemathesis
-from tests.stack import Stack, running_stack
+from tests.stack import running_stack
 from tests.unit.gateway.doubles import application, serving
 
 
@@ -22,24 +20,32 @@ def _assert_clean(run: Run, cases: int) -> None:
     assert run.cases >= cases
 
 
+def _admin(folder: Path) -> tuple[KeyStore, dict[str, str]]:
+    """A file with one key, and the variables of a run that sends it."""
+    keys = KeyStore(folder / "keys.json")
+    entry, key = keys.add("contract", "admin")
+    return keys, {"CONTRACT_KEY": key, "CONTRACT_KEY_ID": entry.id}
+
+
 def test_valid_requests_are_accepted_and_others_refused(tmp_path: Path) -> None:
     """In front of TorchServe's double, every valid request is accepted and every other refused."""
-    app = application(DecodingDouble(), keys_file=tmp_path / "keys.json")
+    keys, env = _admin(tmp_path)
+    app = application(DecodingDouble(), keys_file=keys.path, auth="on")
     with serving(app) as port:
         run = schemathesis(
             f"http://127.0.0.1:{port}",
             tmp_path,
-            hooks="tests.schema.valid_payloads",
-            files=("without_keys", "valid_payload"),
+            hooks="tests.schema.valid_payloads_with_key",
+            files=("with_key", "valid_payload"),
             examples=50,
+            **env,
         )
     _assert_clean(run, cases=2000)
 
 
 def test_no_route_is_open_where_keys_are_required(tmp_path: Path) -> None:
     """Without a key, or with an unknown one, every protected operation is a 401."""
-    keys = KeyStore(tmp_path / "keys.json")
-    entry, key = keys.add("contract", "admin")
+    keys, env = _admin(tmp_path)
     app = application(DecodingDouble(), keys_file=keys.path, auth="on")
     with serving(app) as port:
         run = schemathesis(
@@ -48,30 +54,27 @@ def test_no_route_is_open_where_keys_are_required(tmp_path: Path) -> None:
             hooks="tests.schema.any_payload_with_key",
             files=("any_payload", "with_key"),
             examples=15,
-            CONTRACT_KEY=key,
-            CONTRACT_KEY_ID=entry.id,
+            **env,
         )
     _assert_clean(run, cases=1000)
-    assert entry.id in [each.id for each in keys.read()]  # the run did not revoke its own
+    assert env["CONTRACT_KEY_ID"] in [each.id for each in keys.read()]  # it revoked others only
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    """The product without its page, with its own key file."""
-    with running_stack(
-        SEGSERVE_SERVE_UI="false", SEGSERVE_GATEWAY_KEYS_FILE=str(tmp_path / "keys.json")
-    ) as running:
-        yield running
-
-
-def test_torchserve_and_its_model_respond_as_documented(stack: Stack, tmp_path: Path) -> None:
+def test_torchserve_and_its_model_respond_as_documented(tmp_path: Path) -> None:
     """Complete, truncated and invalid images get documented responses from a real worker."""
-    run = schemathesis(
-        stack.gateway_url,
-        tmp_path,
-        hooks="tests.schema.payloads",
-        files=("without_keys", "any_payload"),
-        examples=5,
-    )
-    _assert_clean(run, cases=500)
-    assert httpx.get(f"{stack.gateway_url}/readyz").status_code == 200
+    keys, env = _admin(tmp_path)
+    with running_stack(
+        SEGSERVE_SERVE_UI="false",
+        SEGSERVE_GATEWAY_AUTH="on",
+        SEGSERVE_GATEWAY_KEYS_FILE=str(keys.path),
+    ) as stack:
+        run = schemathesis(
+            stack.gateway_url,
+            tmp_path,
+            hooks="tests.schema.any_payload_with_key",
+            files=("any_payload", "with_key"),
+            examples=5,
+            **env,
+        )
+        _assert_clean(run, cases=500)
+        assert httpx.get(f"{stack.gateway_url}/readyz").status_code == 200

@@ -21,6 +21,8 @@ OWN = [
     "[::1]",
     "localhost:8501",
     "LOCALHOST",
+    "my-machine:8501",
+    "segserve.localhost:8501",
     "seg.example.org",
     "SEG.example.org:8443",
 ]
@@ -33,8 +35,7 @@ FOREIGN = [
     "seg.example.org.evil.test",
     "xseg.example.org",
     "localhost.",
-    "0x7f000001",
-    "2130706433",
+    "evil.testlocalhost",
     "127.1",
     "::1",
     "evil@127.0.0.1",
@@ -67,7 +68,7 @@ def page(host: str = "127.0.0.1:8501") -> Iterator[TestClient]:
 
 @pytest.mark.parametrize("host", OWN)
 def test_its_own_names_are_answered(host: str) -> None:
-    """Addresses, localhost and the names of the settings, on any port."""
+    """Addresses, local names and the names of the settings, on any port."""
     with page(host) as client:
         assert client.get("/").text == "the page"
         with client.websocket_connect("/_stcore/stream", headers={"Host": host}) as socket:

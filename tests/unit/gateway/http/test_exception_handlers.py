@@ -50,7 +50,7 @@ async def test_a_wrong_request_is_a_problem_document(
     ("path", "allowed"),
     [
         ("/segmentation", "POST"),
-        ("/docs", "HEAD, GET"),
+        ("/docs", "GET, HEAD"),
         ("/healthz", "GET, HEAD"),
     ],
 )

@@ -18,7 +18,7 @@ OWN = b"Host: x\r\n" + CLOSE
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """The port of a gateway."""
-    with serving(application(TorchServeDouble())) as bound_port:
+    with serving(application(TorchServeDouble(), hosts="*")) as bound_port:
         yield bound_port
 
 
