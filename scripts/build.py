@@ -99,8 +99,8 @@ def _build(
 
 def _export(flags: ModelFlags, folder: Path) -> None:
     from scripts.export import export_model
-    from scripts.networks import checkpoints
+    from scripts.readers import chain
 
-    checkpoint = checkpoints.load_checkpoint(flags.choice)
+    checkpoint = chain.load_checkpoint(flags.choice)
     result = export_model.export(checkpoint, flags.target, folder)
     click.echo(export_model.describe(checkpoint, result))

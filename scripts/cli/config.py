@@ -30,6 +30,7 @@ SHARED = (
     "device",
     "precision",
     "unproved",
+    "threshold",
     "gateway",
     "key",
 )

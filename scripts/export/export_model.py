@@ -69,6 +69,8 @@ def _write(
         input=checkpoint.input,
         mean=MEAN,
         std=STD,
+        output=checkpoint.output,
+        threshold=checkpoint.threshold,
         engine=target.engine,
         precision="f32",
         artefact=artefact,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from deeplab.spec import InvalidSpecError
 from scripts.archives.archive import (
     LABELS,
     MANIFEST,
@@ -20,10 +21,11 @@ from scripts.archives.paths import ROOT
 from scripts.export.export_check import photographs
 from scripts.export.model_options import ExportTarget
 from scripts.networks.architectures import BUNDLED, BUNDLED_WEIGHTS, VOC_LABELS, ModelChoice
+from scripts.networks.labels import read_label_file
 
 HANDLER = ROOT / "handler"
 # The folders of scripts/ with the code that decides an archive's content.
-BUILD_CODE = ("archives", "networks", "export")
+BUILD_CODE = ("archives", "networks", "readers", "export")
 LIBRARIES = ("torch", "torchvision", "openvino", "nncf", "torch-model-archiver")
 
 
@@ -65,8 +67,9 @@ def origin_of(archive: Archive) -> dict[str, object]:
     weights = _weights(choice)
     return {
         "weights": file_sha256(weights) if weights else f"published for {choice.architecture}",
-        "labels": _plain_labels((choice.labels or VOC_LABELS).read_text()),
+        "labels": _plain_labels(choice.labels or VOC_LABELS),
         "target": asdict(archive.target),
+        "threshold": choice.threshold,
     }
 
 
@@ -94,7 +97,12 @@ def is_sound(path: Path) -> bool:
     return True
 
 
-_WORDS = {"weights": "weights", "labels": "labels", "target": "options of the export"}
+_WORDS = {
+    "weights": "weights",
+    "labels": "labels",
+    "target": "options of the export",
+    "threshold": "threshold",
+}
 
 
 def _recorded_origin(path: Path, provenance: dict[str, object]) -> dict[str, object]:
@@ -109,10 +117,10 @@ def _recorded_origin(path: Path, provenance: dict[str, object]) -> dict[str, obj
     return {"weights": digest, "labels": read_facts(path, LABELS)}
 
 
-def _plain_labels(text: str) -> object:
+def _plain_labels(path: Path) -> object:
     try:
-        return json.loads(text)
-    except ValueError:  # the checkpoint's reader says what is wrong
+        return {str(index): name for index, name in read_label_file(path).items()}
+    except InvalidSpecError:  # the checkpoint's reader says what is wrong
         return None
 
 
@@ -130,6 +138,7 @@ def fingerprint_of(archive: Archive) -> str:
         digest.update(f"{path.name} {file_sha256(path)}\n".encode())
     facts: list[object] = [
         archive.choice.architecture,
+        archive.choice.threshold,
         asdict(archive.target),
         archive.name,
         archive.version,
@@ -150,7 +159,7 @@ def recorded_fingerprint(path: Path) -> str | None:
 
 def build_code() -> list[Path]:
     """The source files of ``scripts`` that decide an archive's content."""
-    return [path for name in BUILD_CODE for path in sorted((ROOT / "scripts" / name).glob("*.py"))]
+    return [path for name in BUILD_CODE for path in sorted((ROOT / "scripts" / name).rglob("*.py"))]
 
 
 def _input_files(choice: ModelChoice) -> Iterator[Path]:

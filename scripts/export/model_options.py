@@ -41,11 +41,13 @@ class ModelFlags:
     device: str = "auto"
     precision: str = "auto"
     unproved: bool = False
+    threshold: float | None = None
+    trust_pickle: bool = False
 
     @property
     def choice(self) -> ModelChoice:
         """The model to load."""
-        return ModelChoice(self.model, self.weights, self.labels)
+        return ModelChoice(self.model, self.weights, self.labels, self.threshold, self.trust_pickle)
 
     @property
     def target(self) -> ExportTarget:
@@ -61,8 +63,10 @@ class ModelFlags:
         given = {flag: str(path.absolute()) for flag, path in paths.items() if path}
         given |= {"--device": self.device, "--precision": self.precision}
         given |= {"--model": self.model} if self.model else {}
+        given |= {} if self.threshold is None else {"--threshold": str(self.threshold)}
         flags = [part for pair in given.items() for part in pair]
-        return [*flags, "--unproved"] if self.unproved else flags
+        switches = {"--unproved": self.unproved, "--trust-pickle": self.trust_pickle}
+        return [*flags, *(flag for flag, is_on in switches.items() if is_on)]
 
     def _is_for_cuda(self) -> bool:
         if self.device != "auto":
