@@ -63,11 +63,17 @@ def _by_id(path: Path, raw: object) -> dict[int, object]:
     if not isinstance(raw, Mapping):
         raise InvalidSpecError(f"{path} is not JSON such as {FORM}")
     if raw and all(type(value) is int for value in raw.values()):
-        raw = {value: name for name, value in raw.items()}
+        pairs = [(value, name) for name, value in raw.items()]
+    else:
+        pairs = list(raw.items())
     try:
-        return {int(key): value for key, value in raw.items()}
+        ids = [int(key) for key, _ in pairs]
     except ValueError as exc:
         raise InvalidSpecError(f"{path} is not JSON such as {FORM}: {exc}") from exc
+    twice = next((index for index in ids if ids.count(index) > 1), None)
+    if twice is not None:
+        raise InvalidSpecError(f"{path}: two entries are class {twice}")
+    return dict(zip(ids, (value for _, value in pairs), strict=True))
 
 
 def _checked(path: Path, labels: Mapping[int, object]) -> dict[int, str]:

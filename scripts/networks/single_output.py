@@ -17,18 +17,22 @@ class TwoClasses(nn.Module):
     threshold: probability (the sigmoid) above which the second class wins, between 0 and 1.
     """
 
-    offset: Tensor
+    shares: Tensor
+    offsets: Tensor
 
     def __init__(self, network: nn.Module, threshold: float = 0.5):
         super().__init__()
         self.network = network
-        # A buffer follows the network to its device and type.
-        self.register_buffer("offset", torch.tensor(math.log(threshold / (1 - threshold))))
+        # Buffers follow the network to its device and type. A product and a sum: torch.export
+        # cannot join the logit with zeros, as it guards the strides of a single channel.
+        offset = math.log(threshold / (1 - threshold))
+        self.register_buffer("shares", torch.tensor([0.0, 1.0]).view(1, 2, 1, 1))
+        self.register_buffer("offsets", torch.tensor([0.0, offset]).view(1, 2, 1, 1))
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) float32 -> (N, 2, h, w) logits: 0, and the network's less the offset."""
         logit: Tensor = self.network(image)
-        return torch.cat([torch.zeros_like(logit), logit - self.offset], dim=1)
+        return logit * self.shares - self.offsets
 
 
 def two_labels(labels: dict[int, str]) -> dict[int, str]:

@@ -1,5 +1,6 @@
 """The parameters of a network of ours among the names that trainers and wrappers gave them."""
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -116,6 +117,7 @@ def _fit(architecture: str, prefix: str, state: dict[str, object]) -> Fit:
     return Fit(architecture, prefix, state, tuple(missing), tuple(unexpected))
 
 
+@functools.lru_cache(maxsize=8)
 def expected_state(architecture: str, classes: int) -> State:
     """The network's state dict without memory: names, shapes and types."""
     with torch.device("meta"):

@@ -42,9 +42,12 @@ def module_in(content: Content) -> str | None:
 def _modules(value: object, depth: int) -> Iterator[str]:
     if depth > DEEPEST:
         return
-    if isinstance(value, Inert) and isinstance(value.state, dict) and "_modules" in value.state:
-        yield value.of
-    elif isinstance(value, dict):
+    if isinstance(value, Inert) and isinstance(value.state, dict):
+        if "_modules" in value.state:
+            yield value.of
+            return
+        yield from _modules(value.state, depth + 1)
+    if isinstance(value, dict):
         for each in dict.values(value):
             yield from _modules(each, depth + 1)
     elif isinstance(value, (list, tuple)):

@@ -1,5 +1,6 @@
 """The kinds of files that are taken for weights and are none, each with what to do."""
 
+import codecs
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -71,8 +72,13 @@ def refusal(head: bytes) -> str | None:
 def _is_text(head: bytes) -> bool:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
-    printable = sum(byte >= 32 or byte in b"\t\r\n" for byte in head)
-    return printable == len(head) and not is_pickle(head)
+    if any(byte < 32 and byte not in b"\t\r\n\f" for byte in head):
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # the last letter may be cut
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def zip_refusal(path: Path) -> str | None:
