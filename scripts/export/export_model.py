@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from torch import Tensor
+
 from deeplab.spec import ModelSpec, Precision
 from scripts.archives.digests import file_sha256
 from scripts.export.candidates import (
@@ -30,6 +32,7 @@ from scripts.export.graphs import SegmentationGraph, graph_of
 from scripts.export.model_options import ExportTarget
 from scripts.networks.checkpoints import Checkpoint
 from scripts.networks.normalisation import MEAN, STD
+from scripts.networks.soundness import noting_faults, output_fault
 
 
 class ExportError(RuntimeError):
@@ -47,7 +50,9 @@ def export(checkpoint: Checkpoint, target: ExportTarget, folder: Path) -> Export
     with tempfile.TemporaryDirectory() as name:
         written = Path(name) / "written"
         spec = _write(checkpoint, graph, target, written)
-        references = eager_references(graph, spec.input)
+        with noting_faults(graph.logits) as faulty:
+            references = eager_references(graph, spec.input)
+        _refuse_faults(graph, faulty)
         no_int8 = _why_no_int8(references, target)
         precisions = _precisions(target, with_int8=no_int8 is None)
         attempt = Attempt(graph, target, references, written)
@@ -55,6 +60,15 @@ def export(checkpoint: Checkpoint, target: ExportTarget, folder: Path) -> Export
         chosen, place = _chosen(found, target)
         shutil.copytree(place, folder, dirs_exist_ok=True)
     return replace(chosen, no_int8=no_int8)
+
+
+def _refuse_faults(graph: SegmentationGraph, inputs: Sequence[Tensor]) -> None:
+    """Raise ExportError that names the first layer without numbers, if there are such inputs."""
+    if inputs:
+        raise ExportError(
+            "the network computes NaN or infinity on the photographs; the first layer that does "
+            f"is {output_fault(graph.logits, inputs[0])}: check its weights and normalisation"
+        )
 
 
 def _write(

@@ -1,6 +1,7 @@
 """Faults of a trained network that no comparison with itself can show."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -16,6 +17,22 @@ def weight_fault(state: Mapping[str, Tensor]) -> str | None:
             kind = "NaN" if torch.isnan(tensor).any() else "infinity"
             return f"{name} has {kind} in {count} of {tensor.numel()} values"
     return None
+
+
+@contextmanager
+def noting_faults(network: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect, during the block, the inputs for which the network's output is not finite."""
+    inputs: list[Tensor] = []
+
+    def look(_module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
+        if not inputs and not torch.isfinite(output).all():
+            inputs.append(arguments[0].clone())
+
+    hook = network.register_forward_hook(look)
+    try:
+        yield inputs
+    finally:
+        hook.remove()
 
 
 def output_fault(network: nn.Module, image: Tensor) -> str | None:
