@@ -127,7 +127,7 @@ def _build(
 
 def _compare(flags: ModelFlags, archive: Path, data: Path) -> None:
     from scripts.evaluation.compare import compare
-    from scripts.networks.checkpoints import load_checkpoint
+    from scripts.readers.chain import load_checkpoint
 
     click.echo(compare(load_checkpoint(flags.choice), archive, data))
 
@@ -136,8 +136,8 @@ def _calibrated(flags: ModelFlags, data: Path) -> ModelFlags:
     """The flags with the input that does best on labelled pictures; prints the trials."""
     from scripts.datasets.voc import inspect_pairs, list_pairs
     from scripts.evaluation import calibrate
-    from scripts.networks.checkpoints import load_checkpoint
     from scripts.networks.resolve import as_given
+    from scripts.readers.chain import load_checkpoint
 
     checkpoint = load_checkpoint(flags.choice)
     pairs = calibrate.choose(list_pairs(data))
@@ -155,8 +155,8 @@ def _calibrated(flags: ModelFlags, data: Path) -> ModelFlags:
 
 def _export(flags: ModelFlags, folder: Path) -> None:
     from scripts.export import export_model
-    from scripts.networks import checkpoints
+    from scripts.readers import chain
 
-    checkpoint = checkpoints.load_checkpoint(flags.choice)
+    checkpoint = chain.load_checkpoint(flags.choice)
     result = export_model.export(checkpoint, flags.target, folder)
     click.echo(export_model.describe(checkpoint, result))

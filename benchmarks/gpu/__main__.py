@@ -30,7 +30,7 @@ from deeplab.preprocess import preprocess
 from deeplab.spec import read_spec
 from deeplab.torch_engine import LARGEST_BATCH, TorchEngine
 from scripts.networks.architectures import ModelChoice
-from scripts.networks.checkpoints import load_checkpoint
+from scripts.readers.chain import load_checkpoint
 
 RESULTS = ROOT / "benchmarks" / "results" / "gpu.json"
 BATCHES = (1, 4, LARGEST_BATCH)

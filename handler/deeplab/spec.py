@@ -123,11 +123,12 @@ def read_labels(path: Path) -> dict[int, str]:
         raise InvalidSpecError(f"{path}: the class ids must be 0, 1, 2, ... (at most 255 classes)")
     if not all(isinstance(name, str) and name.strip() for name in labels.values()):
         raise InvalidSpecError(f"{path}: every class needs a name")
-    _check_names(path, list(labels.values()))
+    check_names(path, list(labels.values()))
     return dict(sorted(labels.items()))
 
 
-def _check_names(path: Path, names: list[str]) -> None:
+def check_names(path: Path, names: list[str]) -> None:
+    """Raise InvalidSpecError for surrounding blanks, and for names that differ in case only."""
     blank = [name for name in names if name != name.strip()]
     if blank:
         raise InvalidSpecError(f"{path}: there are blanks before or after the name {blank[0]!r}")

@@ -39,6 +39,7 @@ SHARED = (
     "bgr",
     "interpolation",
     "antialias",
+    "threshold",
     "gateway",
     "key",
 )

@@ -24,13 +24,13 @@ _MODEL_OPTIONS = (
         "--weights",
         type=FILE,
         former="WEIGHTS",
-        help="Checkpoint: a state dict (.safetensors, or .pth with tensors only).",
+        help="Checkpoint: a state dict as safetensors or torch.save wrote it, in any wrapping.",
     ),
     shared(
         "--labels",
         type=FILE,
         former="LABELS",
-        help="JSON object of class id to name. [default: the classes of Pascal VOC]",
+        help="JSON object of class id to name, or a list of names. [default: Pascal VOC's]",
     ),
     shared(
         "--device",
@@ -85,8 +85,23 @@ _MODEL_OPTIONS = (
         is_flag=True,
         help="Accept an export whatever masks it gives, for measuring speed.",
     ),
+    shared(
+        "--threshold",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        metavar="SHARE",
+        help="Of a network with one output: the probability above which its class is present. "
+        "[default: 0.5]",
+    ),
+    shared(
+        "--trust-pickle",
+        is_flag=True,
+        help="Run the code in a pickled network, in a child process; only for a file you trust.",
+    ),
 )
-_MODEL_NAMES = ("model", "weights", "labels", "device", "precision", "unproved", "like", "card")
+_MODEL_NAMES = (
+    *("model", "weights", "labels", "device", "precision", "unproved"),
+    *("threshold", "trust_pickle", "like", "card"),
+)
 
 
 def model_options(function: Function) -> Any:

@@ -22,7 +22,7 @@ from scripts.datasets.split import TRUSTED
 from scripts.datasets.voc import IGNORE, IMAGES, MASKS, DataError, LabelledImage, list_pairs
 from scripts.export.eager import EagerModel
 from scripts.networks.architectures import ModelChoice
-from scripts.networks.checkpoints import load_checkpoint
+from scripts.readers.chain import load_checkpoint
 
 SIDE = 400  # pixels, the long side of the added pictures at most
 EACH = 4  # pictures of each object

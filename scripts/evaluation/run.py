@@ -21,8 +21,9 @@ from scripts.evaluation.predictors import (
 )
 from scripts.evaluation.report import table, write_json, write_page
 from scripts.networks.architectures import ModelChoice
-from scripts.networks.checkpoints import CheckpointError, load_checkpoint
+from scripts.networks.checkpoints import CheckpointError
 from scripts.networks.torchvision_weights import DownloadError
+from scripts.readers.chain import load_checkpoint
 
 FAILURES = (CardError, CheckpointError, DataError, DownloadError, EvaluationError, OSError)
 Item = TypeVar("Item")

@@ -32,8 +32,9 @@ from scripts.export.fingerprint import (
     recorded_fingerprint,
 )
 from scripts.export.model_options import ExportTarget
-from scripts.networks.checkpoints import Checkpoint, load_checkpoint
+from scripts.networks.checkpoints import Checkpoint
 from scripts.networks.facts import facts_of
+from scripts.readers.chain import load_checkpoint
 
 OPERATIONS = "model-config.yaml"
 # A batch is what waits when a worker is free; with a delay of 0 TorchServe takes two at most.

@@ -1,7 +1,7 @@
 """The check of an exported network: agreement with the eager model on photographs."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -106,19 +106,6 @@ def original_ids(original: Original, photograph: Path, size: tuple[int, int]) ->
     resized = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
     ids: NDArray[np.uint8] = resized[0].argmax(dim=0).to(torch.uint8).numpy()
     return ids
-
-
-def degeneration(references: Sequence[Reference], labels: Mapping[int, str]) -> str | None:
-    """The reason why agreement proves nothing: one class everywhere. None if there are several."""
-    found = {int(index) for each in references for index in np.unique(each.ids)}
-    if len(found) != 1:
-        return None
-    (only,) = found
-    return (
-        f"the original finds nothing but {labels.get(only, only)!r} on all {len(references)} "
-        "photographs: that the export agrees proves nothing. Are these the trained weights, and is "
-        "the input as they were trained?"
-    )
 
 
 def lack_of_evidence(references: Sequence[Reference]) -> str | None:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from torch import Tensor
+
 from deeplab.spec import ModelSpec, Precision
 from scripts.archives.digests import file_sha256
 from scripts.export.candidates import (
@@ -23,7 +25,6 @@ from scripts.export.candidates import (
 )
 from scripts.export.export_check import (
     Reference,
-    degeneration,
     eager_references,
     lack_of_evidence,
 )
@@ -32,6 +33,7 @@ from scripts.export.model_options import ExportTarget
 from scripts.networks.checkpoints import Checkpoint
 from scripts.networks.facts import facts_of
 from scripts.networks.resolve import table
+from scripts.networks.soundness import degeneracy, noting_faults, output_fault
 
 
 class ExportError(RuntimeError):
@@ -49,14 +51,26 @@ def export(checkpoint: Checkpoint, target: ExportTarget, folder: Path) -> Export
     with tempfile.TemporaryDirectory() as name:
         written = Path(name) / "written"
         spec = _write(checkpoint, graph, target, written)
-        references = eager_references(graph, spec.input, checkpoint.original)
+        with noting_faults(graph.logits) as faulty:
+            references = eager_references(graph, spec.input, checkpoint.original)
+        _refuse_faults(graph, faulty)
         no_int8 = _why_no_int8(references, target)
         precisions = _precisions(target, with_int8=no_int8 is None)
         attempt = Attempt(graph, target, references, written)
         found = list(candidates(spec, precisions, attempt))
         chosen, place = _chosen(found, target)
         shutil.copytree(place, folder, dirs_exist_ok=True)
-    return replace(chosen, no_int8=no_int8, warning=degeneration(references, checkpoint.labels))
+    warning = degeneracy([each.ids for each in references], checkpoint.labels)
+    return replace(chosen, no_int8=no_int8, warning=warning)
+
+
+def _refuse_faults(graph: SegmentationGraph, inputs: Sequence[Tensor]) -> None:
+    """Raise ExportError that names the first layer without numbers, if there are such inputs."""
+    if inputs:
+        raise ExportError(
+            "the network computes NaN or infinity on the photographs; the first layer that does "
+            f"is {output_fault(graph.logits, inputs[0])}: check its weights and normalisation"
+        )
 
 
 def _write(

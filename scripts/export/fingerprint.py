@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from deeplab.spec import InvalidSpecError
 from scripts.archives.archive import (
     LABELS,
     MANIFEST,
@@ -21,11 +22,12 @@ from scripts.archives.paths import ROOT
 from scripts.export.export_check import photographs
 from scripts.export.model_options import ExportTarget
 from scripts.networks.architectures import BUNDLED, BUNDLED_WEIGHTS, VOC_LABELS, ModelChoice
+from scripts.networks.labels import read_label_file
 from scripts.networks.resolve import file_beside
 
 HANDLER = ROOT / "handler"
 # The folders of scripts/ with the code that decides an archive's content.
-BUILD_CODE = ("archives", "networks", "export")
+BUILD_CODE = ("archives", "networks", "readers", "export")
 LIBRARIES = ("torch", "torchvision", "openvino", "nncf", "torch-model-archiver")
 
 
@@ -67,9 +69,10 @@ def origin_of(archive: Archive) -> dict[str, object]:
     weights = _weights(choice)
     return {
         "weights": file_sha256(weights) if weights else f"published for {choice.architecture}",
-        "labels": _plain_labels((choice.labels or VOC_LABELS).read_text()),
+        "labels": _plain_labels(choice.labels or VOC_LABELS),
         "target": asdict(archive.target),
         **({"input": _input(choice)} if _input(choice) else {}),
+        "threshold": choice.threshold,
     }
 
 
@@ -108,6 +111,7 @@ _WORDS = {
     "labels": "labels",
     "target": "options of the export",
     "input": "facts about its input",
+    "threshold": "threshold",
 }
 
 
@@ -123,10 +127,10 @@ def _recorded_origin(path: Path, provenance: dict[str, object]) -> dict[str, obj
     return {"weights": digest, "labels": read_facts(path, LABELS)}
 
 
-def _plain_labels(text: str) -> object:
+def _plain_labels(path: Path) -> object:
     try:
-        return json.loads(text)
-    except ValueError:  # the checkpoint's reader says what is wrong
+        return {str(index): name for index, name in read_label_file(path).items()}
+    except InvalidSpecError:  # the checkpoint's reader says what is wrong
         return None
 
 
@@ -145,6 +149,7 @@ def fingerprint_of(archive: Archive) -> str:
     facts: list[object] = [
         archive.choice.architecture,
         _input(archive.choice),
+        archive.choice.threshold,
         asdict(archive.target),
         archive.name,
         archive.version,
@@ -165,7 +170,7 @@ def recorded_fingerprint(path: Path) -> str | None:
 
 def build_code() -> list[Path]:
     """The source files of ``scripts`` that decide an archive's content."""
-    return [path for name in BUILD_CODE for path in sorted((ROOT / "scripts" / name).glob("*.py"))]
+    return [path for name in BUILD_CODE for path in sorted((ROOT / "scripts" / name).rglob("*.py"))]
 
 
 def _input_files(choice: ModelChoice) -> Iterator[Path]:

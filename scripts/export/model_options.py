@@ -45,11 +45,22 @@ class ModelFlags:
     like: str | None = None
     card: Path | None = None
     given: GivenFacts = NOTHING_GIVEN
+    threshold: float | None = None
+    trust_pickle: bool = False
 
     @property
     def choice(self) -> ModelChoice:
         """The model to load."""
-        return ModelChoice(self.model, self.weights, self.labels, self.given, self.like, self.card)
+        return ModelChoice(
+            self.model,
+            self.weights,
+            self.labels,
+            self.threshold,
+            self.trust_pickle,
+            self.given,
+            self.like,
+            self.card,
+        )
 
     @property
     def target(self) -> ExportTarget:
@@ -66,9 +77,11 @@ class ModelFlags:
         given |= {"--device": self.device, "--precision": self.precision}
         given |= {"--model": self.model} if self.model else {}
         given |= {"--like": self.like} if self.like else {}
+        given |= {} if self.threshold is None else {"--threshold": str(self.threshold)}
         facts, switches = self.given.flags
         flags = [part for pair in (given | facts).items() for part in pair]
-        return [*flags, *switches, *(["--unproved"] if self.unproved else [])]
+        on = {"--unproved": self.unproved, "--trust-pickle": self.trust_pickle}
+        return [*flags, *switches, *(flag for flag, is_on in on.items() if is_on)]
 
     def _is_for_cuda(self) -> bool:
         if self.device != "auto":

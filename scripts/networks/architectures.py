@@ -41,11 +41,14 @@ STAGES = {
     "efficientnet_lite2": _stages((1, 3, 3, 4, 4, 5, 1), (16, 24, 48, 88, 120, 208, 352)),
 }
 LITE_ARCHITECTURES = tuple(f"deeplabv3_{backbone}" for backbone in STAGES)
-TORCHVISION_ARCHITECTURES = (
+DEEPLAB_ARCHITECTURES = (
     "deeplabv3_resnet101",
     "deeplabv3_resnet50",
     "deeplabv3_mobilenet_v3_large",
 )
+FCN_ARCHITECTURES = ("fcn_resnet101", "fcn_resnet50")
+LRASPP_ARCHITECTURES = ("lraspp_mobilenet_v3_large",)
+TORCHVISION_ARCHITECTURES = (*DEEPLAB_ARCHITECTURES, *FCN_ARCHITECTURES, *LRASPP_ARCHITECTURES)
 ARCHITECTURES = (*LITE_ARCHITECTURES, *TORCHVISION_ARCHITECTURES)
 BUNDLED = "deeplabv3_efficientnet_lite0"
 BUNDLED_WEIGHTS = ROOT / "model_store" / "weights" / f"{BUNDLED}.safetensors"
@@ -56,6 +59,8 @@ VOC_LABELS = ROOT / "handler" / "deeplab" / "labels.json"
 class ModelChoice:
     """The model that was asked for; all None means the bundled one.
 
+    threshold: of a network with one output, 0..1. trust_pickle: whether a pickled module may run
+    its code, in a child process.
     given: facts about its input that were typed. like: as in ``ReadOptions``.
     card: a model.toml; None for the one beside the weights, if there is one.
     """
@@ -63,6 +68,8 @@ class ModelChoice:
     architecture: str | None = None
     weights: Path | None = None
     labels: Path | None = None
+    threshold: float | None = None
+    trust_pickle: bool = False
     given: GivenFacts = NOTHING_GIVEN
     like: str | None = None
     card: Path | None = None

@@ -1,32 +1,27 @@
-"""Loading a checkpoint: the chosen network with its weights and labels."""
+"""A checkpoint, ready to be exported: the network with its weights, labels and facts."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
-from deeplab.spec import InputSize, InvalidSpecError, Output, read_labels
-from scripts.archives.digests import file_sha256
+from deeplab.spec import InputSize, InvalidSpecError, Output
 from scripts.networks import torchvision_weights
 from scripts.networks.architectures import (
-    ARCHITECTURES,
-    BUNDLED,
-    BUNDLED_WEIGHTS,
+    DEEPLAB_ARCHITECTURES,
+    FCN_ARCHITECTURES,
     LITE_ARCHITECTURES,
+    LRASPP_ARCHITECTURES,
     TORCHVISION_ARCHITECTURES,
     VOC_LABELS,
-    ModelChoice,
 )
 from scripts.networks.efficientnet_lite import DeepLabV3EfficientNetLite
-from scripts.networks.facts import InputFacts, facts_of
-from scripts.networks.given_facts import NOTHING_GIVEN, FactError
-from scripts.networks.resolve import FACTS, beside, resolve
+from scripts.networks.facts import InputFacts
+from scripts.networks.labels import read_label_file
+from scripts.networks.single_output import two_labels
 
 
 class CheckpointError(ValueError):
@@ -46,7 +41,7 @@ class Checkpoint:
     """A network that is ready to be exported.
 
     network: normalised (N, 3, H, W) float32, channels as in ``facts`` -> logits
-        (N, classes, h, w), in eval mode. With a single output it has one class here.
+        (N, classes, h, w), in eval mode. With a single output it has two classes here.
     input: the size at which the network sees pictures.
     facts: the same size, the normalisation, and where each fact comes from.
     origin: a sentence about where the weights come from.
@@ -66,60 +61,34 @@ class Checkpoint:
     original: Original | None = None
 
 
-def load_checkpoint(choice: ModelChoice) -> Checkpoint:
-    """Load the chosen model with the facts that count about its input.
-
-    Raises CheckpointError or torchvision_weights.DownloadError.
-    """
-    checkpoint = _read(choice)
-    try:
-        file = beside(choice.weights) if choice.weights else NOTHING_GIVEN
-        facts = resolve(facts_of(checkpoint), choice.given, file)
-    except FactError as exc:
-        raise CheckpointError(str(exc)) from exc
-    # Another input than the original's own is compared with the network behind that input.
-    original = None if choice.given or file else checkpoint.original
-    return replace(checkpoint, facts=facts, input=facts.input, original=original)
-
-
-def _read(choice: ModelChoice) -> Checkpoint:
-    path, origin = _locate(choice)
-    state = read_state(path)
-    architecture = choice.architecture or guess_architecture(state)
-    classes = _count_classes(state, architecture)
-    labels = _labels(choice.labels, classes)
-    network = build_network(architecture, classes)
-    _load_state(network, state, path, architecture)
-    return Checkpoint(
-        architecture=architecture,
-        network=network.eval(),
-        labels=labels,
-        input=INPUTS[architecture],
-        facts=_published_facts(architecture),
-        origin=origin,
-        sha256=file_sha256(path),
-    )
-
-
 # 481 is where the bundled network is as good as at any size and cheap (decision record 0019), on
-# the grid of its output stride. 693 gives a 4:3 photograph the short side of 520 pixels with which
-# torchvision evaluated its weights; these know no grid.
+# the grid of its output stride. torchvision evaluated its weights at a short side of 520 pixels,
+# of photographs; what is longer than twice that is shrunk further, so that a panorama ends.
 INPUTS = {
     **dict.fromkeys(LITE_ARCHITECTURES, InputSize(long_side=481, grid=16)),
-    **dict.fromkeys(TORCHVISION_ARCHITECTURES, InputSize(long_side=693, grid=1)),
+    **dict.fromkeys(
+        TORCHVISION_ARCHITECTURES, InputSize(long_side=1040, fit="short_side", short_side=520)
+    ),
 }
 
 
-def _published_facts(architecture: str) -> InputFacts:
-    ours = architecture in LITE_ARCHITECTURES
-    source = "the recipe of our training" if ours else "torchvision's published recipe"
-    return InputFacts(INPUTS[architecture], sources=dict.fromkeys(FACTS, source))
+def usual_long_side(size: InputSize) -> int:
+    """The long side of a 4:3 photograph at this size, in pixels."""
+    return round(size.short_side * 4 / 3) if size.fit == "short_side" else size.long_side
+
+
+RECIPES = {
+    **dict.fromkeys(LITE_ARCHITECTURES, "Segserve's recipe"),
+    **dict.fromkeys(TORCHVISION_ARCHITECTURES, "torchvision's published recipe"),
+}
+FACTS = ("size", "mean", "std", "channels", "interpolation")
 
 
 # The last layer, with the classes as its outputs.
 CLASSIFIERS = {
     **dict.fromkeys(LITE_ARCHITECTURES, "head.classifier"),
-    **dict.fromkeys(TORCHVISION_ARCHITECTURES, "classifier.4"),
+    **dict.fromkeys((*DEEPLAB_ARCHITECTURES, *FCN_ARCHITECTURES), "classifier.4"),
+    **dict.fromkeys(LRASPP_ARCHITECTURES, "classifier.high_classifier"),
 }
 
 
@@ -130,114 +99,32 @@ def build_network(architecture: str, classes: int) -> nn.Module:
     return torchvision_weights.build_network(architecture, classes)
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Read a state dict (.safetensors, or .pth with tensors only), as float32 on the CPU."""
+def published_facts(architecture: str) -> InputFacts:
+    """The input that the architecture's own recipe has."""
+    return InputFacts(INPUTS[architecture], sources=dict.fromkeys(FACTS, RECIPES[architecture]))
+
+
+def labels_for(path: Path | None, outputs: int) -> dict[int, str]:
+    """The labels of a network with so many outputs; without a file, Pascal VOC's if they fit.
+
+    One output has two labels. Raises CheckpointError.
+    """
     try:
-        if path.suffix == ".safetensors":
-            state: Mapping[str, object] = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as exc:
-        raise CheckpointError(f"--weights {path}: there is no such file") from exc
-    except Exception as exc:  # pickle, zip and safetensors raise what they like
-        reason = str(exc).splitlines()[0][:200] if str(exc) else type(exc).__name__
-        raise CheckpointError(f"--weights {path}: not a readable checkpoint ({reason})") from exc
-    return _tensors(state, path)
-
-
-def _tensors(state: object, path: Path) -> dict[str, Tensor]:
-    """The tensors of a state dict, without the wrappings "model", "state_dict", "module."."""
-    for key in ("model", "state_dict"):
-        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
-            state = state[key]
-    if not isinstance(state, Mapping):
-        raise CheckpointError(f"--weights {path}: holds no state dict; save model.state_dict()")
-    named = {str(name).removeprefix("module."): value for name, value in state.items()}
-    tensors = {
-        name: value.float() if value.is_floating_point() else value
-        for name, value in named.items()
-        if isinstance(value, Tensor) and not name.startswith("aux_classifier.")
-    }
-    if not tensors:
-        raise CheckpointError(f"--weights {path}: holds no tensors; save model.state_dict()")
-    return tensors
-
-
-def _width(state: Mapping[str, Tensor], name: str) -> int:
-    return state[name].shape[0] if name in state else 0
-
-
-MARKS: tuple[tuple[str, Callable[[Mapping[str, Tensor]], bool]], ...] = (
-    (
-        "deeplabv3_efficientnet_lite2",
-        lambda state: _width(state, "backbone.blocks.20.project.weight") == 352,
-    ),
-    (
-        "deeplabv3_efficientnet_lite1",
-        lambda state: _width(state, "backbone.blocks.20.project.weight") == 320,
-    ),
-    (
-        "deeplabv3_efficientnet_lite0",
-        lambda state: _width(state, "backbone.blocks.15.project.weight") == 320,
-    ),
-    ("deeplabv3_resnet101", lambda state: "backbone.layer3.22.conv1.weight" in state),
-    ("deeplabv3_resnet50", lambda state: "backbone.layer3.5.conv1.weight" in state),
-    ("deeplabv3_mobilenet_v3_large", lambda state: "backbone.16.0.weight" in state),
-)
-
-
-def guess_architecture(state: Mapping[str, Tensor]) -> str:
-    """Infer the architecture from the parameters' names and shapes."""
-    for architecture, is_marked in MARKS:
-        if is_marked(state):
-            return architecture
-    raise CheckpointError(f"the weights fit none of {', '.join(ARCHITECTURES)}")
-
-
-def _locate(choice: ModelChoice) -> tuple[Path, str]:
-    if choice.architecture is not None and choice.architecture not in ARCHITECTURES:
-        raise CheckpointError(
-            f"--model {choice.architecture} is unknown; choose one of {', '.join(ARCHITECTURES)}"
-        )
-    if choice.weights is not None:
-        return choice.weights, f"the user's checkpoint {choice.weights.name}"
-    if choice.architecture is None or choice.architecture == BUNDLED:
-        return BUNDLED_WEIGHTS, "bundled with Segserve; see model_store/weights/README.md"
-    if choice.architecture in LITE_ARCHITECTURES:
-        raise CheckpointError(
-            f"there are no weights of {choice.architecture}: pass your own with --weights"
-        )
-    return torchvision_weights.fetch_weights(
-        choice.architecture
-    ), "published by torchvision (BSD-3-Clause)"
-
-
-def _count_classes(state: Mapping[str, Tensor], architecture: str) -> int:
-    last = f"{CLASSIFIERS[architecture]}.weight"
-    if last not in state:
-        raise CheckpointError(f"the weights are not of {architecture}: {last} is missing")
-    return state[last].shape[0]
-
-
-def _labels(path: Path | None, classes: int) -> dict[int, str]:
-    try:
-        labels = read_labels(path or VOC_LABELS)
+        if path is None and outputs == 1:
+            raise CheckpointError(
+                "the weights have one output, but no --labels are given: "
+                'pass --labels labels.json with {"0": "crack"}, the class that they find'
+            )
+        labels = read_label_file(path or VOC_LABELS)
+        if outputs == 1:
+            return two_labels(labels)
     except InvalidSpecError as exc:
-        raise CheckpointError(f"--labels {exc}") from exc
-    if len(labels) != classes:
+        place = "" if str(path) in str(exc) else f"{path} "
+        raise CheckpointError(f"--labels {place}{exc}") from exc
+    if len(labels) != outputs:
         which = f"--labels {path} names {len(labels)}" if path else "no --labels are given"
         raise CheckpointError(
-            f"the weights have {classes} classes, but {which}: "
-            f'pass --labels labels.json with {{"0": "background", ..., "{classes - 1}": "..."}}'
+            f"the weights have {outputs} classes, but {which}: "
+            f'pass --labels labels.json with {{"0": "background", ..., "{outputs - 1}": "..."}}'
         )
     return labels
-
-
-def _load_state(
-    network: nn.Module, state: Mapping[str, Tensor], path: Path, architecture: str
-) -> None:
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as exc:
-        first = str(exc).splitlines()[-1].strip()[:160]
-        raise CheckpointError(f"--weights {path} does not fit {architecture}: {first}") from exc

@@ -1,17 +1,18 @@
-"""torchvision's DeepLabV3 networks and their published weights."""
+"""torchvision's segmentation networks and their published weights."""
 
 import importlib
 import os
 import pickle
 import urllib.error
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from scripts.archives.digests import file_sha256
 from scripts.archives.paths import ROOT
+from scripts.networks.architectures import LRASPP_ARCHITECTURES
 
 
 class DownloadError(RuntimeError):
@@ -19,7 +20,7 @@ class DownloadError(RuntimeError):
 
 
 class LowResolutionLogits(nn.Module):
-    """torchvision's network without its upsampling."""
+    """torchvision's DeepLabV3 or FCN without its upsampling."""
 
     def __init__(self, backbone: nn.Module, classifier: nn.Module):
         super().__init__()
@@ -32,9 +33,31 @@ class LowResolutionLogits(nn.Module):
         return logits
 
 
+class LowResolutionLraspp(nn.Module):
+    """torchvision's LR-ASPP without its upsampling; its head takes two levels of the backbone."""
+
+    def __init__(self, backbone: nn.Module, classifier: nn.Module):
+        super().__init__()
+        self.backbone = backbone
+        self.classifier = classifier
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Normalised RGB (N, 3, H, W) float32 -> logits (N, classes, h, w)."""
+        logits: Tensor = self.classifier(self.backbone(image))
+        return logits
+
+
+def prepare() -> None:
+    """Make torchvision importable; see ``_segmentation``."""
+    _segmentation()
+
+
 def build_network(architecture: str, classes: int) -> nn.Module:
     """The architecture without weights."""
     build = getattr(_segmentation(), architecture)
+    if architecture in LRASPP_ARCHITECTURES:
+        lraspp = build(weights=None, weights_backbone=None, num_classes=classes)
+        return LowResolutionLraspp(lraspp.backbone, lraspp.classifier)
     whole = build(weights=None, weights_backbone=None, num_classes=classes, aux_loss=False)
     return LowResolutionLogits(whole.backbone, whole.classifier)
 
@@ -64,8 +87,7 @@ def backbone_state(architecture: str) -> dict[str, Tensor]:
     torchvision's own way would run the code in a pickled file, and would not check its hash if it
     was in the cache.
     """
-    network = getattr(_segmentation(), architecture)
-    backbone = network(weights=None, weights_backbone=None, aux_loss=False).backbone
+    backbone = cast(nn.Module, build_network(architecture, classes=2).backbone)
     models = importlib.import_module("torchvision.models")
     weights = models.__dict__[_backbone_name(architecture)].DEFAULT
     file = _fetch(weights, _file_of(weights))
@@ -108,6 +130,9 @@ def _weights_name(architecture: str) -> str:
         "deeplabv3_resnet101": "DeepLabV3_ResNet101_Weights",
         "deeplabv3_resnet50": "DeepLabV3_ResNet50_Weights",
         "deeplabv3_mobilenet_v3_large": "DeepLabV3_MobileNet_V3_Large_Weights",
+        "fcn_resnet101": "FCN_ResNet101_Weights",
+        "fcn_resnet50": "FCN_ResNet50_Weights",
+        "lraspp_mobilenet_v3_large": "LRASPP_MobileNet_V3_Large_Weights",
     }[architecture]
 
 
@@ -116,6 +141,9 @@ def _backbone_name(architecture: str) -> str:
         "deeplabv3_resnet101": "ResNet101_Weights",
         "deeplabv3_resnet50": "ResNet50_Weights",
         "deeplabv3_mobilenet_v3_large": "MobileNet_V3_Large_Weights",
+        "fcn_resnet101": "ResNet101_Weights",
+        "fcn_resnet50": "ResNet50_Weights",
+        "lraspp_mobilenet_v3_large": "MobileNet_V3_Large_Weights",
     }[architecture]
 
 

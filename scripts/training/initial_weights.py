@@ -16,12 +16,11 @@ from scripts.networks.checkpoints import (
     CLASSIFIERS,
     CheckpointError,
     build_network,
-    guess_architecture,
-    read_state,
 )
 from scripts.networks.efficientnet_lite import EfficientNetLite
 from scripts.networks.imagenet_backbones import BackboneError, load_lite
 from scripts.networks.normalisation import MEAN, STD
+from scripts.readers.state_dicts import read_weights
 from scripts.training.options import DEFAULT, IMAGENET, RANDOM
 
 
@@ -52,8 +51,8 @@ def initial_network(
             _load_backbone(network, chosen)
         return InitialNetwork(chosen, network, f"{init} weights")
     path = _default_weights(architecture or BUNDLED) if init == DEFAULT else Path(init)
-    state = read_state(path)
-    chosen = architecture or guess_architecture(state)
+    weights = read_weights(path, architecture)
+    state, chosen = weights.state, weights.architecture
     network = build_network(chosen, len(labels))
     others = init == DEFAULT and labels != read_labels(VOC_LABELS)
     replaced = _load(network, state, CLASSIFIERS[chosen], path, others=others)

@@ -15,7 +15,12 @@ from scripts.datasets.inspection import check_objects, inspect
 from scripts.datasets.sampling import Balance, Samples
 from scripts.datasets.split import VALIDATION, Split, digest, split, write_names
 from scripts.datasets.voc import DataError, InspectedImage
-from scripts.networks.checkpoints import INPUTS, CheckpointError, build_network
+from scripts.networks.checkpoints import (
+    INPUTS,
+    CheckpointError,
+    build_network,
+    usual_long_side,
+)
 from scripts.networks.imagenet_backbones import BackboneError
 from scripts.networks.torchvision_weights import DownloadError
 from scripts.training import results
@@ -79,7 +84,7 @@ def _training(
         pictures,
         classes,
         Balance(trusted=trusted),
-        Augmentation(plan.crop, wanted.long_side, scale),
+        Augmentation(plan.crop, usual_long_side(wanted), scale),
         plan.seed,
         length=plan.epochs * steps * plan.batch,
     )

@@ -9,7 +9,7 @@ from scripts.export.eager import eager
 from scripts.export.export_check import EXAMPLES
 from scripts.export.graphs import graph_of
 from scripts.networks.architectures import ModelChoice
-from scripts.networks.checkpoints import load_checkpoint
+from scripts.readers.chain import load_checkpoint
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = ("astronaut", "cat")

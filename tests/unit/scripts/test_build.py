@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.archives.paths import ROOT
-from scripts.networks import checkpoints
+from scripts.readers import chain
 from tests.unit.scripts.commands import command
 from tests.unit.scripts.export.test_export_model import SwapsClassesWhenTraced
 from tests.unit.tiny import tiny_checkpoint
@@ -69,7 +69,7 @@ def test_an_export_alone_reports_what_it_did(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit status 0, and the agreement on each photograph."""
-    monkeypatch.setattr(checkpoints, "load_checkpoint", lambda _choice: tiny_checkpoint())
+    monkeypatch.setattr(chain, "load_checkpoint", lambda _choice: tiny_checkpoint())
     assert main(["--device", "cpu", "--export-only", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert "exported tiny (made for a test) for openvino" in printed
@@ -91,6 +91,6 @@ def test_an_export_alone_fails_when_the_proof_does(
 ) -> None:
     """No artefact is left that could be mistaken for a good one."""
     checkpoint = replace(tiny_checkpoint(), network=SwapsClassesWhenTraced().eval())
-    monkeypatch.setattr(checkpoints, "load_checkpoint", lambda _choice: checkpoint)
+    monkeypatch.setattr(chain, "load_checkpoint", lambda _choice: checkpoint)
     assert main(["--device", "cpu", "--export-only", str(tmp_path)]) == 1
     assert "% are required" in capsys.readouterr().err

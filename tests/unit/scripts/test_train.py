@@ -20,7 +20,7 @@ from scripts.archives.paths import ROOT
 from scripts.datasets.split import VALIDATION
 from scripts.datasets.voc import MASKS
 from scripts.networks.architectures import ModelChoice
-from scripts.networks.checkpoints import load_checkpoint
+from scripts.readers.chain import load_checkpoint
 from scripts.training.run import STATE
 from tests.child_process import limit_file_size
 from tests.unit.scripts.commands import command

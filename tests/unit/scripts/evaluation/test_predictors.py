@@ -13,7 +13,7 @@ from scripts.evaluation.predictors import (
     check_labels,
 )
 from scripts.networks.architectures import ModelChoice
-from scripts.networks.checkpoints import load_checkpoint
+from scripts.readers.chain import load_checkpoint
 from tests.unit.handler.files import EXAMPLES
 from tests.unit.scripts.evaluation.test_measure import SeesRed
 

@@ -47,6 +47,26 @@ class SwapsClassesWhenTraced(nn.Module):
         return logits.flip(1) if torch.compiler.is_exporting() else logits
 
 
+class Overflows(nn.Module):
+    """A network whose logits are no numbers on bright pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network, self.log = tiny_network(), nn.Threshold(-1e9, math.nan)
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.network(image)
+        return self.log(logits * 1e30 * 1e30)  # type: ignore[no-any-return]  # nn.Module's call
+
+
+def test_a_network_without_numbers_is_refused(tmp_path: Path) -> None:
+    """Any export of it would agree; the message names the layer, and nothing is written."""
+    checkpoint = replace(tiny_checkpoint(), network=Overflows().eval())
+    with pytest.raises(ExportError, match=r"NaN or infinity .* is network\.log \(Threshold\)"):
+        export(checkpoint, ExportTarget("openvino"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("engine", ["openvino", "torch"])
 def test_the_artefact_is_written_and_proved(tmp_path: Path, engine: EngineName) -> None:
     """In every precision the specification names it, and all photographs are compared."""

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from scripts.networks.architectures import BUNDLED, LITE_ARCHITECTURES, STAGES, ModelChoice
-from scripts.networks.checkpoints import load_checkpoint
 from scripts.networks.efficientnet_lite import DeepLabV3EfficientNetLite, EfficientNetLite
+from scripts.readers.chain import load_checkpoint
 
 GOLDEN = Path(__file__).with_name("golden_logits.json")
 

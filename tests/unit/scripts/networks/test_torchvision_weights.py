@@ -182,7 +182,7 @@ def test_a_backbone_is_the_classifiers(
 ) -> None:
     """Each tensor of torchvision's classifier gets its place in the network."""
     models = _models()
-    name = architecture.removeprefix("deeplabv3_")
+    name = architecture.split("_", 1)[1]
     classifier = getattr(models, name)(weights=None)
     torch.save(classifier.state_dict(), tmp_path / "new")
     digest = hashlib.sha256((tmp_path / "new").read_bytes()).hexdigest()[:8]
@@ -204,3 +204,17 @@ def test_logits_are_not_scaled_up_by_the_network() -> None:
     network = torchvision_weights.build_network(MOBILENET, classes=5).eval()
     with torch.inference_mode():
         assert network(torch.zeros(1, 3, 64, 96)).shape == (1, 5, 4, 6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ["lraspp_mobilenet_v3_large", "fcn_resnet50"])
+def test_scaled_up_the_logits_are_torchvisions(architecture: str) -> None:
+    """LR-ASPP's head takes two levels of the backbone."""
+    build = getattr(torchvision_weights._segmentation(), architecture)
+    whole = build(weights=None, weights_backbone=None, num_classes=5).eval()
+    network = torchvision_weights.build_network(architecture, classes=5).eval()
+    network.load_state_dict(whole.state_dict())
+    image = torch.rand(1, 3, 97, 129)
+    with torch.inference_mode():
+        scaled = nn.functional.interpolate(network(image), size=(97, 129), mode="bilinear")
+        assert torch.allclose(scaled, whole(image)["out"], atol=1e-5)

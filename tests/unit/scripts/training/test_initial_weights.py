@@ -101,7 +101,7 @@ def test_an_architecture_without_weights_is_refused() -> None:
 
 def test_a_checkpoint_of_another_architecture_is_refused() -> None:
     """--model and --init must match."""
-    with pytest.raises(CheckpointError, match="does not fit the network"):
+    with pytest.raises(CheckpointError, match=f"not of {MOBILENET}"):
         initial_network(str(BUNDLED_WEIGHTS), MOBILENET, _labels(21))
 
 

@@ -1,4 +1,4 @@
-"""Loading checkpoints: known architectures load, others are refused with a reason."""
+"""Loading a model: known architectures load, others are refused with a reason."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,9 @@ from torch import Tensor, nn
 from deeplab.spec import InputSize
 from scripts.archives.digests import file_sha256
 from scripts.networks.architectures import ARCHITECTURES, BUNDLED, BUNDLED_WEIGHTS, ModelChoice
-from scripts.networks.checkpoints import (
-    CheckpointError,
-    build_network,
-    guess_architecture,
-    load_checkpoint,
-)
+from scripts.networks.checkpoints import CheckpointError, build_network
+from scripts.readers.chain import load_checkpoint
+from scripts.readers.parameter_names import architecture_of
 
 MOBILENET = "deeplabv3_mobilenet_v3_large"
 
@@ -68,13 +65,14 @@ def test_the_architecture_is_inferred_from_the_parameters(architecture: str) -> 
     """Weights alone are enough."""
     with torch.device("meta"):  # shapes and names only
         state = build_network(architecture, 21).state_dict()
-    assert guess_architecture(state) == architecture
+    assert architecture_of(state) == architecture
 
 
-def test_foreign_parameters_are_refused() -> None:
-    """The message lists the known architectures."""
-    with pytest.raises(CheckpointError, match=BUNDLED):
-        guess_architecture({"encoder.weight": torch.zeros(1)})
+def test_foreign_parameters_are_refused(tmp_path: Path) -> None:
+    """The message lists the known architectures, and the names in the file."""
+    path = _saved(tmp_path, {"net": {"encoder.weight": torch.zeros(1)}})
+    with pytest.raises(CheckpointError, match=rf"{BUNDLED}.*under 'net': encoder\.weight"):
+        load_checkpoint(ModelChoice(weights=path))
 
 
 @pytest.mark.parametrize("wrap", ["model", "state_dict"])
@@ -97,7 +95,7 @@ def test_a_torchvision_checkpoint_loads(tmp_path: Path) -> None:
     state = {**network.state_dict(), "aux_classifier.4.weight": torch.zeros(21, 10, 1, 1)}
     checkpoint = load_checkpoint(ModelChoice(weights=_saved(tmp_path, {"model": state})))
     assert checkpoint.architecture == MOBILENET
-    assert checkpoint.input == InputSize(long_side=693, grid=1)
+    assert checkpoint.input == InputSize(long_side=1040, fit="short_side", short_side=520)
     with torch.inference_mode():
         assert checkpoint.network(torch.zeros(1, 3, 64, 64)).shape == (1, 21, 4, 4)
 
