@@ -29,7 +29,8 @@ from scripts.export.export_check import (
 from scripts.export.graphs import SegmentationGraph, graph_of
 from scripts.export.model_options import ExportTarget
 from scripts.networks.checkpoints import Checkpoint
-from scripts.networks.normalisation import MEAN, STD
+from scripts.networks.facts import InputFacts
+from scripts.networks.ready_graph import ReadyGraph
 
 
 class ExportError(RuntimeError):
@@ -43,6 +44,11 @@ def export(checkpoint: Checkpoint, target: ExportTarget, folder: Path) -> Export
     photographs show enough to tell; where the hardware lacks bf16, the specification says f32.
     Raises ExportError if none passes.
     """
+    if isinstance(checkpoint.network, ReadyGraph) and target.engine != "openvino":
+        raise ExportError(
+            f"{checkpoint.origin} is served by OpenVINO on a CPU: pass --device cpu, or for CUDA "
+            "the checkpoint that it was exported from"
+        )
     graph = graph_of(checkpoint)
     with tempfile.TemporaryDirectory() as name:
         written = Path(name) / "written"
@@ -62,17 +68,23 @@ def _write(
 ) -> ModelSpec:
     """Write the artefact in f32; returns its specification."""
     artefact = ARTEFACTS[target.engine]
-    write_artefact(graph.logits, "f32", folder / artefact)
+    # What is asked for in f32 has the original's weights; the rest is rounded more than to fp16.
+    exact = target.precision == "f32"
+    write_artefact(graph.logits, "f32", folder / artefact, exact=exact)
+    facts = checkpoint.facts or InputFacts(checkpoint.input)
     return ModelSpec(
         architecture=checkpoint.architecture,
         classes=len(checkpoint.labels),
         input=checkpoint.input,
-        mean=MEAN,
-        std=STD,
+        mean=facts.mean,
+        std=facts.std,
         engine=target.engine,
         precision="f32",
         artefact=artefact,
         sha256=file_sha256(weights_of(folder / artefact)),
+        channels=facts.channels,
+        output=checkpoint.output,
+        threshold=checkpoint.threshold,
     )
 
 

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from scripts.networks.checkpoints import Checkpoint
+from scripts.networks.facts import InputFacts
 from scripts.networks.normalisation import MEAN, STD
 
 
@@ -18,10 +19,12 @@ class LogitsGraph(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: nn.Module, facts: InputFacts | None = None):
         super().__init__()
-        self.network = network
-        std, mean = torch.tensor(STD) * 255, torch.tensor(MEAN) * 255
+        self.network, self.facts = network, facts
+        self.is_bgr = facts is not None and facts.channels == "bgr"
+        std = torch.tensor(facts.std if facts else STD) * 255
+        mean = torch.tensor(facts.mean if facts else MEAN) * 255
         self.register_buffer("scale", (1 / std).view(1, 3, 1, 1))
         self.register_buffer("shift", (mean / std).view(1, 3, 1, 1))
 
@@ -31,7 +34,8 @@ class LogitsGraph(nn.Module):
 
     def normalised(self, image: Tensor) -> Tensor:
         """(n, H, W, 3) uint8 RGB -> (n, 3, H, W) float32, as the network was trained."""
-        return image.permute(0, 3, 1, 2).float() * self.scale - self.shift
+        rgb = image.permute(0, 3, 1, 2).float() * self.scale - self.shift
+        return rgb.flip(1) if self.is_bgr else rgb
 
 
 class SegmentationGraph(nn.Module):
@@ -39,9 +43,9 @@ class SegmentationGraph(nn.Module):
 
     logits: LogitsGraph
 
-    def __init__(self, network: nn.Module, *, aligned: bool):
+    def __init__(self, network: nn.Module, *, aligned: bool, facts: InputFacts | None = None):
         super().__init__()
-        self.logits = LogitsGraph(network)
+        self.logits = LogitsGraph(network, facts)
         self.aligned = aligned
 
     def forward(self, image: Tensor) -> Tensor:
@@ -53,4 +57,5 @@ class SegmentationGraph(nn.Module):
 
 def graph_of(checkpoint: Checkpoint) -> SegmentationGraph:
     """The checkpoint's network from pixels to class ids, in eval mode: the reference."""
-    return SegmentationGraph(checkpoint.network, aligned=checkpoint.input.aligned).eval()
+    aligned = checkpoint.input.aligned
+    return SegmentationGraph(checkpoint.network, aligned=aligned, facts=checkpoint.facts).eval()

@@ -1,0 +1,1 @@
+"""Readers of trained models: one module for each kind of file."""
