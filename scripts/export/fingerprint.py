@@ -23,7 +23,7 @@ from scripts.networks.architectures import BUNDLED, BUNDLED_WEIGHTS, VOC_LABELS,
 
 HANDLER = ROOT / "handler"
 # The folders of scripts/ with the code that decides an archive's content.
-BUILD_CODE = ("archives", "networks", "export")
+BUILD_CODE = ("archives", "networks", "readers", "export")
 LIBRARIES = ("torch", "torchvision", "openvino", "nncf", "torch-model-archiver")
 
 
@@ -151,7 +151,7 @@ def recorded_fingerprint(path: Path) -> str | None:
 
 def build_code() -> list[Path]:
     """The source files of ``scripts`` that decide an archive's content."""
-    return [path for name in BUILD_CODE for path in sorted((ROOT / "scripts" / name).glob("*.py"))]
+    return [path for name in BUILD_CODE for path in sorted((ROOT / "scripts" / name).rglob("*.py"))]
 
 
 def _input_files(choice: ModelChoice) -> Iterator[Path]:
