@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from deeplab.engines import import_openvino
 from scripts.readers.graphs.formats import Format, GraphError
+from scripts.readers.graphs.simplify import simplified
 from scripts.readers.graphs.unsafe import check_program, check_torchscript
 
 Arrays = list[NDArray[Any]]
@@ -141,12 +142,14 @@ def _tree_names(spec: Any) -> tuple[str, ...]:
 def _load_torchscript(path: Path, sides: Sequence[tuple[int, int]]) -> Loaded:
     check_torchscript(path)
     module: Any = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]  # torch has no types here
-    if any(each.is_floating_point() for each in module.parameters()):
-        module = module.float()
     _check_arguments(module)
-    example, found = _example(module, sides)
+    try:
+        example, found = _example(module, sides)
+    except GraphError:  # a network of half precision takes what it cast, or half pictures
+        module = module.float()
+        example, found = _example(module, sides)
     names = tuple(map(str, found)) if isinstance(found, Mapping) else ()
-    frozen, ov = _simplified(module, example), import_openvino()
+    frozen, ov = simplified(module, example), import_openvino()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = ov.convert_model(frozen)
@@ -176,28 +179,6 @@ def _example(module: Any, sides: Sequence[tuple[int, int]]) -> tuple[torch.Tenso
 def _last_line(exc: Exception) -> str:
     lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
     return lines[-1][:200] if lines else type(exc).__name__
-
-
-def _simplified(module: Any, example: torch.Tensor) -> Any:
-    """The module without the branches that a picture of four axes never takes.
-
-    OpenVINO converts both sides of a branch, and scripted code of torch's own functions has one
-    for each number of axes, of which most cannot be converted.
-    """
-    passes: Any = torch._C
-    frozen = torch.jit.freeze(module)
-    graph = frozen.graph
-    passes._jit_pass_inline(graph)
-    picture = list(graph.inputs())[1]
-    picture.inferTypeFrom(example)
-    picture.setType(picture.type().with_sizes([None, 3, None, None]))
-    for _ in range(4):  # each round may reveal what the next can fold
-        passes._jit_pass_constant_propagation(graph)
-        passes._jit_pass_propagate_shapes_on_graph(graph)
-        passes._jit_pass_peephole(graph, False)
-        passes._jit_pass_constant_propagation(graph)
-        passes._jit_pass_dce(graph)
-    return frozen
 
 
 def _torch_runner(module: Any) -> Callable[[NDArray[Any]], Arrays]:

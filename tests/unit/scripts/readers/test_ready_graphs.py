@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from deeplab.engines import load_engine, predict
 from deeplab.spec import InputSize
@@ -26,6 +28,7 @@ from tests.unit.scripts.readers.graph_files import (
     labels_file,
     write_ir,
     write_script,
+    write_trace,
 )
 from tests.unit.tiny import LABELS
 
@@ -100,6 +103,60 @@ def test_the_main_output_of_several_is_served(tmp_path: Path) -> None:
         engine = load_engine(tmp_path / form, spec, threads=1)
         found = predict(engine, network_input(photographs()[0], checkpoint.input))
         assert float(np.mean(found == expected)) >= 0.999, form
+
+
+class Features(nn.Module):
+    """A network as torchvision builds them: features by name, lists, a dictionary as the result."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = TinyGraph("logits")
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        features: dict[str, Tensor] = {}
+        features["all"] = self.network(image)
+        branches: list[Tensor] = []
+        for _ in range(2):
+            branches.append(features["all"] / 2)
+        logits = torch.stack(branches).sum(0)
+        result: dict[str, Tensor] = {}
+        result["aux"] = -logits
+        result["out"] = F.interpolate(logits, size=image.shape[-2:], mode="bilinear")
+        return result
+
+
+def test_scripted_code_with_dictionaries_is_converted(tmp_path: Path) -> None:
+    """What was put into them is what is read from them."""
+    write_script(Features(), tmp_path / "net.pt")
+    checkpoint = loaded(tmp_path / "net.pt", options_for("logits", tmp_path, None))
+    result = export(checkpoint, IN_F32, tmp_path / "network")
+    engine = load_engine(tmp_path / "network", result.spec, threads=1)
+    pixels = network_input(photographs()[0], SMALL)
+    expected = eager_ids(TinyGraph("logits"), pixels)
+    assert float(np.mean(predict(engine, pixels) == expected)) >= 0.999
+
+
+class Halved(nn.Module):
+    """A network of half precision that casts by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = TinyGraph("logits").half()
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.network(image.half()).float()
+        return logits
+
+
+def test_a_network_of_half_precision_is_read(tmp_path: Path) -> None:
+    """As it is where it casts, in f32 where it does not."""
+    write_script(Halved(), tmp_path / "casts.pt")
+    write_trace(TinyGraph("logits"), tmp_path / "plain.pt")
+    half: Any = torch.jit.load(str(tmp_path / "plain.pt")).half()  # type: ignore[no-untyped-call]  # torch has no types here
+    half.save(str(tmp_path / "half.pt"))
+    for name in ("casts.pt", "half.pt"):
+        checkpoint = loaded(tmp_path / name, options_for("logits", tmp_path, None))
+        assert checkpoint.labels == LABELS
 
 
 class Bytes(nn.Module):
