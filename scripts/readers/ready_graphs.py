@@ -21,11 +21,11 @@ from scripts.networks.ready_graph import ReadyGraph
 from scripts.readers.graphs.contract import classes_of_argmax, with_contract
 from scripts.readers.graphs.formats import TITLES, GraphError, Source, recognise
 from scripts.readers.graphs.metadata import Metadata, Triple, read_metadata
-from scripts.readers.graphs.originals import ReadyOriginal, normalised, resized
 from scripts.readers.graphs.outputs import Meaning, check_values, kind_of
 from scripts.readers.graphs.running import RunningGraph
 from scripts.readers.graphs.signature import ImageInput, image_input, mask_output
 from scripts.readers.graphs.sizes import Trial, input_size, try_sizes
+from scripts.readers.ready_original import ReadyOriginal, normalised, resized
 
 PHOTOGRAPHS = ROOT / "model_store" / "photographs"
 LOOKED_AT = 4  # photographs that show the kind of output
