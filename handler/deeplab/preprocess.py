@@ -78,6 +78,8 @@ def network_size(size: tuple[int, int], input_size: InputSize) -> tuple[int, int
     Both are rounded to the nearest point of the grid: there the network's coarse output starts on
     the first pixel and ends on the last, so that upsampling it shifts nothing.
     """
+    if input_size.fit == "fixed":
+        return input_size.width, input_size.height
     scale, grid = input_size.long_side / max(size), input_size.grid
     min_steps = math.ceil((MIN_SIDE - 1) / grid)
     width, height = (max(min_steps, round((side * scale - 1) / grid)) * grid + 1 for side in size)

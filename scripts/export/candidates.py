@@ -12,9 +12,10 @@ from scripts.archives.digests import file_sha256
 from scripts.export.export_check import ExportCheck, Reference, compare
 from scripts.export.graphs import LogitsGraph, SegmentationGraph
 from scripts.export.model_options import ExportTarget
-from scripts.export.openvino_ir import write_ir
+from scripts.export.openvino_ir import with_normalisation, write_ir, write_model
 from scripts.export.quantise import write_int8
 from scripts.export.torch_program import write_program
+from scripts.networks.ready_graph import ReadyGraph
 
 SMALLEST_SIDE, LARGEST_SIDE = 32, 8192  # pixels, the range of sizes that the graph is traced for
 EXAMPLE_SIZE = (385, 513)
@@ -87,10 +88,12 @@ def weights_of(artefact: Path) -> Path:
     return artefact.with_suffix(".bin") if artefact.suffix == ".xml" else artefact
 
 
-def write_artefact(graph: LogitsGraph, precision: Precision, path: Path) -> None:
+def write_artefact(
+    graph: LogitsGraph, precision: Precision, path: Path, *, exact: bool = False
+) -> None:
     """Write the artefact in the format of the file's suffix.
 
-    OpenVINO computes one file in f32 and in bf16.
+    OpenVINO computes one file in f32 and in bf16. exact: whether its weights are kept in f32.
     """
     path.parent.mkdir()
     sides = {"min": SMALLEST_SIDE, "max": LARGEST_SIDE}
@@ -98,5 +101,8 @@ def write_artefact(graph: LogitsGraph, precision: Precision, path: Path) -> None
     if path.suffix == ".pt2":
         write_program(graph, precision, path, EXAMPLE_SIZE, axes)
         return
+    if isinstance(graph.network, ReadyGraph):
+        write_model(with_normalisation(graph, graph.network), path, exact=exact)
+        return
     example = torch.zeros(1, *EXAMPLE_SIZE, 3, dtype=torch.uint8)
-    write_ir(torch.export.export(graph, (example,), dynamic_shapes=(axes,)), path)
+    write_ir(torch.export.export(graph, (example,), dynamic_shapes=(axes,)), path, exact=exact)

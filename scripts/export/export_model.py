@@ -32,6 +32,7 @@ from scripts.export.graphs import SegmentationGraph, graph_of
 from scripts.export.model_options import ExportTarget
 from scripts.networks.checkpoints import Checkpoint
 from scripts.networks.facts import facts_of
+from scripts.networks.ready_graph import ReadyGraph
 from scripts.networks.resolve import table
 from scripts.networks.soundness import degeneracy, noting_faults, output_fault
 
@@ -47,6 +48,11 @@ def export(checkpoint: Checkpoint, target: ExportTarget, folder: Path) -> Export
     photographs show enough to tell; where the hardware lacks bf16, the specification says f32.
     Raises ExportError if none passes.
     """
+    if isinstance(checkpoint.network, ReadyGraph) and target.engine != "openvino":
+        raise ExportError(
+            f"{checkpoint.origin} is served by OpenVINO on a CPU: pass --device cpu, or for CUDA "
+            "the checkpoint that it was exported from"
+        )
     graph = graph_of(checkpoint)
     with tempfile.TemporaryDirectory() as name:
         written = Path(name) / "written"
@@ -77,8 +83,11 @@ def _write(
     checkpoint: Checkpoint, graph: SegmentationGraph, target: ExportTarget, folder: Path
 ) -> ModelSpec:
     """Write the artefact in f32; returns its specification."""
-    artefact, facts = ARTEFACTS[target.engine], facts_of(checkpoint)
-    write_artefact(graph.logits, "f32", folder / artefact)
+    artefact = ARTEFACTS[target.engine]
+    # What is asked for in f32 has the original's weights; the rest is rounded more than to fp16.
+    exact = target.precision == "f32"
+    write_artefact(graph.logits, "f32", folder / artefact, exact=exact)
+    facts = facts_of(checkpoint)
     return ModelSpec(
         architecture=checkpoint.architecture,
         classes=len(checkpoint.labels),

@@ -16,7 +16,7 @@ from scripts.archives.archive import (
     file_name,
     read_facts,
 )
-from scripts.archives.digests import file_sha256
+from scripts.archives.digests import file_sha256, files_sha256, weights_files
 from scripts.archives.model_card import card_of
 from scripts.archives.paths import ROOT
 from scripts.export.export_check import photographs
@@ -67,8 +67,9 @@ def origin_of(archive: Archive) -> dict[str, object]:
     """
     choice = archive.choice
     weights = _weights(choice)
+    digest = files_sha256(weights_files(weights)) if weights else None
     return {
-        "weights": file_sha256(weights) if weights else f"published for {choice.architecture}",
+        "weights": digest or f"published for {choice.architecture}",
         "labels": _plain_labels(choice.labels or VOC_LABELS),
         "target": asdict(archive.target),
         **({"input": _input(choice)} if _input(choice) else {}),
@@ -186,4 +187,4 @@ def _input_files(choice: ModelChoice) -> Iterator[Path]:
         yield card
     weights = _weights(choice)
     if weights is not None:
-        yield weights
+        yield from weights_files(weights)

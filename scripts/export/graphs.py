@@ -1,7 +1,5 @@
 """The graphs around a network: normalisation before it, upsampling and argmax after it."""
 
-import copy
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,10 +21,10 @@ class LogitsGraph(nn.Module):
 
     def __init__(self, network: nn.Module, facts: InputFacts | None = None):
         super().__init__()
-        self.network = network
-        means, stds = (MEAN, STD) if facts is None else (facts.mean, facts.std)
+        self.network, self.facts = network, facts
         self.is_bgr = facts is not None and facts.channels == "bgr"
-        std, mean = torch.tensor(stds) * 255, torch.tensor(means) * 255
+        std = torch.tensor(facts.std if facts else STD) * 255
+        mean = torch.tensor(facts.mean if facts else MEAN) * 255
         self.register_buffer("scale", (1 / std).view(1, 3, 1, 1))
         self.register_buffer("shift", (mean / std).view(1, 3, 1, 1))
 
@@ -34,16 +32,10 @@ class LogitsGraph(nn.Module):
         logits: Tensor = self.network(self.normalised(image))
         return logits
 
-    def around(self, network: nn.Module) -> "LogitsGraph":
-        """The same graph around another network."""
-        other = copy.deepcopy(self)
-        other.network = network
-        return other
-
     def normalised(self, image: Tensor) -> Tensor:
         """(n, H, W, 3) uint8 RGB -> (n, 3, H, W) float32, as the network was trained."""
-        normalised = image.permute(0, 3, 1, 2).float() * self.scale - self.shift
-        return normalised.flip(1) if self.is_bgr else normalised
+        rgb = image.permute(0, 3, 1, 2).float() * self.scale - self.shift
+        return rgb.flip(1) if self.is_bgr else rgb
 
 
 class SegmentationGraph(nn.Module):

@@ -28,7 +28,7 @@ class ProgramGraph(nn.Module):
 
     def __init__(self, graph: LogitsGraph, dtype: torch.dtype):
         super().__init__()
-        self.whole = graph.around(_prepared(graph.network, dtype))
+        self.whole = LogitsGraph(_prepared(graph.network, dtype), graph.facts)
         self.dtype = dtype
 
     def forward(self, image: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from deeplab.spec import InputSize
+from deeplab.spec import InputSize, Output
 from scripts.networks.normalisation import MEAN, STD
 
 Channels = Literal["rgb", "bgr"]
@@ -36,6 +36,7 @@ class ReadOptions:
     like: the network of a library to build around bare weights, such as
         "smp:DeepLabV3Plus:resnet34".
     trust_pickle: whether a pickled module may run its code, in a child process.
+    output: what a ready graph gives, where its values on photographs mislead; None to look.
     overrides: facts from flags, which win over what the file says: "input" (an InputSize),
         "mean", "std", "channels".
     """
@@ -45,6 +46,7 @@ class ReadOptions:
     threshold: float = 0.5
     like: str | None = None
     trust_pickle: bool = False
+    output: Output | None = None
     overrides: dict[str, object] = field(default_factory=dict)
 
 

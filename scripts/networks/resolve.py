@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from deeplab.spec import InputSize
 from scripts.networks.facts import InputFacts
 from scripts.networks.given_facts import (
+    BOUND,
     NOTHING_GIVEN,
     FactError,
     GivenFacts,
@@ -56,6 +58,16 @@ def resolve(found: InputFacts, flags: GivenFacts, file: GivenFacts = NOTHING_GIV
     facts = replace(found, sources=dict.fromkeys(FACTS, ASSUMED) | found.sources)
     facts = _over(facts, file, f"{BESIDE} beside the weights")
     return _over(facts, flags, "")
+
+
+def overrides(flags: GivenFacts, file: GivenFacts = NOTHING_GIVEN) -> dict[str, object]:
+    """The facts that were given, as ``ReadOptions.overrides``. Raises FactError."""
+    nothing = InputFacts(InputSize(BOUND))
+    found = resolve(nothing, flags, file)
+    given = {name for name, source in found.sources.items() if source != ASSUMED}
+    facts: dict[str, object] = {"mean": found.mean, "std": found.std, "channels": found.channels}
+    chosen = {name: value for name, value in facts.items() if name in given}
+    return chosen | ({"input": found.input} if "size" in given else {})
 
 
 def _over(facts: InputFacts, given: GivenFacts, place: str) -> InputFacts:

@@ -14,14 +14,14 @@ from scripts.networks.architectures import (
 )
 from scripts.networks.checkpoints import Checkpoint, CheckpointError
 from scripts.networks.facts import ReadOptions, facts_of
-from scripts.networks.given_facts import NOTHING_GIVEN, FactError
-from scripts.networks.resolve import beside, resolve
-from scripts.readers import files, state_dicts
+from scripts.networks.given_facts import NOTHING_GIVEN, FactError, GivenFacts
+from scripts.networks.resolve import beside, overrides, resolve
+from scripts.readers import files, ready_graphs, state_dicts
 
 Reader = Callable[[Path, ReadOptions], Checkpoint | None]
 
 # The state dicts' reader is the last: what it does not know, it refuses.
-READERS: tuple[Reader, ...] = (state_dicts.read,)
+READERS: tuple[Reader, ...] = (ready_graphs.read, state_dicts.read)
 
 
 def load_checkpoint(choice: ModelChoice) -> Checkpoint:
@@ -30,10 +30,12 @@ def load_checkpoint(choice: ModelChoice) -> Checkpoint:
     Raises CheckpointError or torchvision_weights.DownloadError.
     """
     path, origin = _locate(choice)
-    options = options_of(choice)
     try:
+        options = options_of(choice)
         read = (reader(path, options) for reader in READERS)
         checkpoint = next((each for each in read if each is not None), None)
+    except FactError as exc:
+        raise CheckpointError(str(exc)) from exc
     finally:
         files.forget()
     if checkpoint is None:
@@ -47,7 +49,7 @@ def load_checkpoint(choice: ModelChoice) -> Checkpoint:
 
 def _with_facts(checkpoint: Checkpoint, choice: ModelChoice) -> Checkpoint:
     try:
-        file = beside(choice.weights) if choice.weights else NOTHING_GIVEN
+        file = _beside(choice)
         facts = resolve(facts_of(checkpoint), choice.given, file)
     except FactError as exc:
         raise CheckpointError(str(exc)) from exc
@@ -56,14 +58,19 @@ def _with_facts(checkpoint: Checkpoint, choice: ModelChoice) -> Checkpoint:
     return replace(checkpoint, facts=facts, input=facts.input, original=original)
 
 
+def _beside(choice: ModelChoice) -> GivenFacts:
+    return beside(choice.weights) if choice.weights else NOTHING_GIVEN
+
+
 def options_of(choice: ModelChoice) -> ReadOptions:
-    """The choice in the readers' words."""
+    """The choice in the readers' words. Raises FactError."""
     return ReadOptions(
         architecture=choice.architecture,
         labels=choice.labels,
         threshold=0.5 if choice.threshold is None else choice.threshold,
         trust_pickle=choice.trust_pickle,
         like=choice.like,
+        overrides=overrides(choice.given, _beside(choice)),
     )
 
 

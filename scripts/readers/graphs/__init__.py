@@ -1,0 +1,1 @@
+"""Ready graphs: files that hold a network with its operations."""
