@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
+from deeplab.decode import Decoded
 from deeplab.engines import import_openvino
-from deeplab.preprocess import network_size
+from deeplab.preprocess import preprocess
 from deeplab.spec import InputSize
 from scripts.archives.atomic_write import reporting_failed_writes
 from scripts.export.export_check import photographs
@@ -59,8 +60,7 @@ def calibration(wanted: InputSize) -> Iterator[NDArray[np.uint8]]:
         with Image.open(photograph) as file:
             picture = file.convert("RGB")
         for view in _views(picture):
-            size = network_size(view.size, wanted)
-            yield np.asarray(view.resize(size, Image.Resampling.BICUBIC))[np.newaxis]
+            yield preprocess(Decoded(view, view.size, orientation=1, is_16_bit=False), wanted)
 
 
 def _views(picture: Image.Image) -> Iterator[Image.Image]:
