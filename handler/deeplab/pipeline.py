@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deeplab import tiles
+from deeplab.blend import Blend
 from deeplab.confidence import mean_confidence
 from deeplab.cpu_limit import cpu_limit
 from deeplab.decode import Decoded, MinLongSide, decode
@@ -174,12 +175,12 @@ def segmentation_steps(
 
 def _look_at_tiles(
     canvas: NDArray[np.uint8], plan: tiles.Plan, held: int, seconds_left: Callable[[], float]
-) -> Generator[NetworkInput, NDArray[np.float32], tiles.Blend]:
+) -> Generator[NetworkInput, NDArray[np.float32], Blend]:
     """Look at each tile of the (h, w, 3) uint8 canvas, and blend them.
 
     Raises TooSlowTilesError as soon as it is clear that the client will not wait for the last one.
     """
-    blend = tiles.Blend(plan)
+    blend = Blend(plan)
     started = 0.0
     for done, window in enumerate(plan.windows()):
         blend.add(window, (yield NetworkInput(plan.crop(canvas, window), held)))

@@ -1,11 +1,7 @@
-"""Tiles: the windows in which a network looks at a large image, and the blending of their logits.
+"""Tiles: the windows in which a network looks at a large image.
 
 The image is resized to a canvas on which every tile has the network's own input size. Tiles begin
-on whole steps of the network's coarse output, so that the logits of all of them lie on one raster
-and blending is a weighted mean.
-
-A tile shows small objects, but of a large one only a part that it cannot name. So where a look at
-the whole image finds an object, that look decides (decision record 0050).
+on whole steps of the network's coarse output, so that the logits of all of them lie on one raster.
 """
 
 import math
@@ -13,9 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from deeplab.errors import TooManyTilesError
 from deeplab.spec import InputSize, Tile
@@ -26,10 +20,7 @@ AUTO_REDUCTION = 1.5  # pixels of the image for one of the network's input
 # Below this many network inputs side by side, one look shows an image large enough.
 WORTH_IT = 1.5
 OVERLAP = 0.25  # of a tile, at least, with each neighbour
-CAUTION = 2  # exponent of the probability with which the look at the whole counts
 UNIT = 32  # pixels of the network's input between two places where a tile may begin
-FINEST = 4  # pixels of the network's input for one place of the blended logits
-MAX_VALUES = 16_000_000  # blended logits: 64 MB
 GROWTH = 1.1  # of an automatic tile, until few enough are needed
 
 
@@ -162,99 +153,3 @@ def _axis(pixels: int, length: float, unit: int, edge: int) -> Axis:
     last = max(1, count - 1)
     starts = tuple(round(index * (units - tile) / last) for index in range(count))
     return Axis(tile, starts, units, pixels, edge)
-
-
-class Blend:
-    """The weighted mean of the tiles' logits on the raster of the whole canvas."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._factor = 0  # places of the raster per unit, known from the first logits
-        self._sum = np.zeros((0, 0, 0), dtype=np.float32)
-        self._weights = np.zeros((0, 0), dtype=np.float32)
-        self._window = np.zeros((0, 0), dtype=np.float32)
-
-    def add(self, window: tuple[int, int], logits: NDArray[np.float32]) -> None:
-        """Add a tile. window: its first units; logits: (classes, h', w') float32, copied."""
-        if not self._factor:
-            self._begin(logits)
-        rows, columns = self._plan.rows, self._plan.columns
-        top, left = window[0] * self._factor, window[1] * self._factor
-        height, width = self._window.shape
-        place = slice(top, top + height), slice(left, left + width)
-        tile = _resized(logits, (height, width), aligned=bool(rows.edge or columns.edge))
-        self._sum[:, place[0], place[1]] += tile * self._window
-        self._weights[place] += self._window
-
-    def logits(self, whole: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """(classes, h, w) float32 logits of the whole canvas.
-
-        whole: (classes, h', w') logits of a look at the whole image, whose class 0 is background;
-        they count the more, the surer that look is of an object.
-        """
-        tiles: NDArray[np.float32] = self._sum / self._weights
-        if whole is None:
-            return tiles
-        look = _resized(whole, self._weights.shape, aligned=bool(self._plan.rows.edge))
-        exponentials = np.exp(look - look.max(axis=0))
-        objects = (1 - exponentials[0] / exponentials.sum(axis=0)) ** CAUTION
-        blended: NDArray[np.float32] = tiles + objects * (look - tiles)
-        return blended
-
-    def _begin(self, logits: NDArray[np.float32]) -> None:
-        rows, columns = self._plan.rows, self._plan.columns
-        self._factor = _places_per_unit(self._plan, logits.shape)
-        canvas = (
-            _places(rows.length, rows, self._factor),
-            _places(columns.length, columns, self._factor),
-        )
-        self._sum = np.zeros((len(logits), *canvas), dtype=np.float32)
-        self._weights = np.zeros(canvas, dtype=np.float32)
-        self._window = np.outer(
-            _ramp(_places(rows.tile, rows, self._factor)),
-            _ramp(_places(columns.tile, columns, self._factor)),
-        )
-
-
-def _places(units: int, axis: Axis, factor: int) -> int:
-    return units * factor + axis.edge
-
-
-def _places_per_unit(plan: Plan, shape: tuple[int, ...]) -> int:
-    """How finely the logits are blended: as the network gives them, within bounds.
-
-    On a grid that is 1. Otherwise a power of two, no finer than ``FINEST`` and ``MAX_VALUES``.
-    """
-    rows, columns = plan.rows, plan.columns
-    if rows.edge:
-        return 1
-    factor = 1
-    while 2 * factor * rows.tile <= shape[1] and 2 * factor * FINEST <= UNIT:
-        factor *= 2
-    while factor > 1 and shape[0] * rows.length * columns.length * factor**2 > MAX_VALUES:
-        factor //= 2
-    return factor
-
-
-def _ramp(length: int) -> NDArray[np.float32]:
-    """(length,) float32 weights, rising from the ends over half of the least overlap and more."""
-    at = (np.arange(length, dtype=np.float32) + 0.5) / length
-    return np.minimum(1.0, np.minimum(at, 1 - at) / OVERLAP).astype(np.float32)
-
-
-def _resized(
-    logits: NDArray[np.float32], size: tuple[int, int], *, aligned: bool
-) -> NDArray[np.float32]:
-    """(classes, h, w) -> (classes, height, width); averages where it shrinks."""
-    if logits.shape[1:] == size:
-        return logits
-    shrinks = logits.shape[1] > size[0] and not aligned
-    resized = F.interpolate(
-        torch.from_numpy(np.ascontiguousarray(logits))[np.newaxis],
-        size,
-        mode="bilinear",
-        align_corners=aligned,
-        antialias=shrinks,
-    )
-    blended: NDArray[np.float32] = resized[0].numpy()
-    return blended

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from deeplab.blend import MAX_VALUES, Blend
 from deeplab.errors import TooManyTilesError
 from deeplab.spec import InputSize, Tile
-from deeplab.tiles import MAX_TILES, MAX_VALUES, Blend, Plan, plan_tiles
+from deeplab.tiles import MAX_TILES, Plan, plan_tiles
 
 GRID = InputSize(long_side=481, grid=16)
 ANY = InputSize(long_side=693)
