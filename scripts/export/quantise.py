@@ -7,6 +7,7 @@ two convolutions stay as they are: their rounding would reach every later layer.
 import contextlib
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +56,18 @@ def write_int8(source: Path, target: Path, wanted: InputSize, *, per_channel: bo
 
 
 def calibration(wanted: InputSize) -> Iterator[NDArray[np.uint8]]:
-    """The calibration set: (1, h, w, 3) uint8 RGB views of the photographs."""
+    """The calibration set: (1, h, w, 3) uint8 RGB views of the photographs.
+
+    Where the handler averages pixels, bicubically: sharper views have wider ranges, and bilinear
+    ones cost the bundled network 0.15 points of mean IoU.
+    """
+    averages = wanted.antialias and wanted.interpolation == "bilinear"
+    sharp = replace(wanted, interpolation="bicubic") if averages else wanted
     for photograph in photographs():
         with Image.open(photograph) as file:
             picture = file.convert("RGB")
         for view in _views(picture):
-            yield preprocess(Decoded(view, view.size, orientation=1, is_16_bit=False), wanted)
+            yield preprocess(Decoded(view, view.size, orientation=1, is_16_bit=False), sharp)
 
 
 def _views(picture: Image.Image) -> Iterator[Image.Image]:
