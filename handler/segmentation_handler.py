@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import sys
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from deeplab.decode import MAX_PIXELS
 from deeplab.engines import Engine, load_engine, load_shared_engine
 from deeplab.errors import NotANumberError, RejectedImageError, TooManyPixelsError
 from deeplab.formats import FORMATS
-from deeplab.pipeline import Segmentation, Steps, segmentation_steps
+from deeplab.pipeline import Segmentation, Steps, Tiling, segmentation_steps
 from deeplab.preprocess import network_size
 from deeplab.render import RENDERS
 from deeplab.render_options import (
@@ -28,7 +30,8 @@ from deeplab.render_options import (
     RenderOptions,
     read_render_options,
 )
-from deeplab.spec import read_about, read_labels, read_spec
+from deeplab.spec import has_background, read_about, read_labels, read_spec
+from deeplab.tiles import MAX_TILES
 from deeplab.torch_engine import DeviceLostError
 from deeplab.tracing import start_tracing
 
@@ -55,6 +58,7 @@ class SegmentationHandler:
         self._labels = read_labels(root / "deeplab" / "labels.json")
         self._about = read_about(root)
         self._max_pixels = int(operations.get("maxPixels", MAX_PIXELS))
+        self._max_tiles = int(operations.get("maxTiles", MAX_TILES))
         self._max_answer_bytes = int(operations.get("maxAnswerBytes", MAX_ANSWER_BYTES))
         gpu = properties.get("gpu_id")
         device = "cpu" if gpu is None else f"cuda:{gpu}"
@@ -107,12 +111,15 @@ class SegmentationHandler:
             detail = "No picture was sent: it belongs in the request's body, as image/*."
             return _error_response(context, index, 422, "invalid_request", detail)
         headers = _headers(context, index)
-        if self._deadlines.is_late(headers.get(deadlines.HEADER)):
+        seconds_left = self._deadlines.seconds_left(headers.get(deadlines.HEADER))
+        if seconds_left < 0:
             detail = "The deadline passed before the model's turn. Send the picture again later."
             return _error_response(context, index, 504, "deadline_exceeded", detail)
         try:
             with self._tracing.image_span(headers) as record_stages:
-                result = yield from self._segment(bytes(image), _render_options(headers))
+                result = yield from self._segment(
+                    bytes(image), _render_options(headers), time.monotonic() + seconds_left
+                )
                 record_stages(result.timings)
         except InvalidRenderOptionsError as exc:
             return _error_response(context, index, 422, "invalid_request", str(exc))
@@ -132,10 +139,17 @@ class SegmentationHandler:
             return _error_response(context, index, 503, "model_unavailable", detail)
         return _mask_response(context, index, result)
 
-    def _segment(self, image: bytes, options: RenderOptions) -> Steps:
+    def _segment(self, image: bytes, options: RenderOptions, expires: float) -> Steps:
+        """The steps for an image. expires: when the client gives up, on the monotonic clock."""
+        tiling = Tiling(
+            default=self._spec.tile,
+            max_tiles=self._max_tiles,
+            seconds_left=lambda: expires - time.monotonic(),
+            has_background=has_background(self._labels),
+        )
         with self._workers.busy():
             result = yield from segmentation_steps(
-                image, self._spec.input, self._max_pixels, options
+                image, self._spec.input, self._max_pixels, options, tiling
             )
         if len(result.png) > self._max_answer_bytes:
             raise TooManyPixelsError(
@@ -152,10 +166,18 @@ class SegmentationHandler:
             "engine": self._engine.name,
             "precision": self._engine.precision,
             "long_side": self._spec.input.long_side,
+            "input": asdict(self._spec.input),
+            "mean": self._spec.mean,
+            "std": self._spec.std,
+            "channels": self._spec.channels,
+            "output": self._spec.output,
+            "threshold": self._spec.threshold,
+            "tile": self._spec.tile,
             "sha256": self._spec.sha256,
             "image_formats": list(FORMATS),
             "max_pixels": self._max_pixels,
             **self._about,
+            "max_tiles": self._max_tiles,
             # Their process ids: the version commands end no worker that is computing.
             "busy_workers": [int(name) for name in self._workers.busy_others()],
         }
@@ -180,6 +202,8 @@ def _render_options(headers: dict[str, str]) -> RenderOptions:
 def _mask_response(context: Any, index: int, result: Segmentation) -> bytes:
     counts = ",".join(f"{id_}={pixels}" for id_, pixels in result.class_pixels.items())
     timings = ", ".join(f"{stage};dur={ms:.2f}" for stage, ms in result.timings.items())
+    if result.tiles:
+        timings += f", tiles;desc={result.tiles}"
     context.set_response_content_type(index, "image/png")
     context.set_response_header(index, "X-Class-Pixels", counts)
     context.set_response_header(index, "Server-Timing", timings)

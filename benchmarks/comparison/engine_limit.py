@@ -14,7 +14,7 @@ from benchmarks.setup.models import Model
 from benchmarks.setup.settings import environment
 from deeplab.decode import decode
 from deeplab.engines import import_openvino
-from deeplab.preprocess import preprocess
+from deeplab.preprocess import min_long_side, preprocess
 from deeplab.spec import read_spec
 
 LEAST_PICTURES = 12  # fewer of a slow network would be noise
@@ -35,7 +35,7 @@ def main() -> None:
     """Measure and print; the arguments are ARCHIVE_FOLDER JPEG SECONDS."""
     folder, photograph, seconds = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
     spec = read_spec(folder / "model.json")
-    pixels = preprocess(decode(photograph.read_bytes(), spec.input.long_side), spec.input)
+    pixels = preprocess(decode(photograph.read_bytes(), min_long_side(spec.input)), spec.input)
     ov = import_openvino()
     core = ov.Core()
     model = core.read_model(folder / "network" / spec.artefact)

@@ -26,7 +26,7 @@ from benchmarks.setup.photographs import usual
 from benchmarks.setup.settings import ROOT, environment
 from deeplab.decode import decode
 from deeplab.engines import load_engine
-from deeplab.preprocess import preprocess
+from deeplab.preprocess import min_long_side, preprocess
 from deeplab.spec import read_spec
 from deeplab.torch_engine import LARGEST_BATCH, TorchEngine
 from scripts.networks.architectures import ModelChoice
@@ -41,7 +41,7 @@ def measure(model: Model, limits: Ceilings, workers: Sequence[int], seconds: flo
     """Measure one model; its figures for JSON."""
     folder = model.unpacked / "network"
     spec = read_spec(model.unpacked / "model.json")
-    pixels = preprocess(decode(usual().jpeg, spec.input.long_side), spec.input)
+    pixels = preprocess(decode(usual().jpeg, min_long_side(spec.input)), spec.input)
     network = load_checkpoint(ModelChoice(model.architecture, model.weights)).network
     least = network_cost(network, pixels.shape[1:3], LARGEST_BATCH, limits)
     engine = load_engine(folder, spec, threads=0)

@@ -28,7 +28,8 @@ FACTS: Final = MODEL | {
     ),
     "X-Confidence": header("The model's mean confidence over the image.", 0.9312, _SHARE),
     "Server-Timing": header(
-        "Milliseconds spent in each stage.", "decode;dur=3.1, infer;dur=17.0, total;dur=25"
+        "Milliseconds spent in each stage, and the number of tiles if there were any.",
+        "decode;dur=3.1, infer;dur=17.0, tiles;desc=24, total;dur=25",
     ),
 }
 

@@ -19,6 +19,7 @@ class SegmentationOptions:
     opacity: of an overlay's colours, 0..1.
     palette: of colour maps and overlays, a key of PALETTES.
     facts: whether the response needs the names and mean confidences of the classes.
+    tile: "auto", "off" or the side of a tile in pixels of the image; None: the model's default.
     """
 
     model: str | None = None
@@ -28,6 +29,7 @@ class SegmentationOptions:
     opacity: float = 0.5
     palette: str = "seed"
     facts: bool = False
+    tile: str | None = None
 
     @property
     def form(self) -> Render:
@@ -42,7 +44,8 @@ class SegmentationOptions:
     @property
     def needs_only_mask(self) -> bool:
         """Whether the handler's default output, a grey mask of class ids, is enough."""
-        return not self.facts and not self.classes and not self.form.drawn_by_handler
+        is_plain = not self.facts and not self.classes and not self.form.drawn_by_handler
+        return is_plain and self.tile is None
 
 
 def casefolded(name: str) -> str:
@@ -80,6 +83,8 @@ def to_handler_json(options: SegmentationOptions, labels: Mapping[int, str]) -> 
         fields["confidence"] = True
     elif chosen is not None:  # with facts, the gateway selects the classes from the whole mask
         fields["classes"] = sorted(chosen)
+    if options.tile is not None:
+        fields["tile"] = int(options.tile) if options.tile.isdecimal() else options.tile
     if options.form.takes_colours:
         shown = chosen if chosen is not None else [class_id for class_id in labels if class_id]
         colours = _colours(options.palette, sorted(shown))

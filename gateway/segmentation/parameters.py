@@ -41,6 +41,13 @@ _PALETTE = Query(
     description="Colours of the classes; `safe` is told apart by the colour-blind.",
     examples=["safe"],
 )
+TILE = Query(
+    description="Look at a large image in tiles, so that small objects are found: `auto` chooses "
+    "their size, a number is their side in pixels of the image, `off` is one look at the whole. "
+    "The model's own default if absent.",
+    examples=["auto"],
+    pattern=r"^(auto|off|3[2-9]|[4-9][0-9]|[1-9][0-9]{2,3})$",
+)
 _POLYGONS = Query(description="JSON: add each class's outlines.", examples=[True])
 _TOLERANCE = Query(
     ge=0,
@@ -58,9 +65,10 @@ def options(
     classes: Annotated[str | None, _CLASSES] = None,
     opacity: Annotated[float, _OPACITY] = 0.5,
     palette: Annotated[PaletteName, _PALETTE] = "seed",
+    tile: Annotated[str | None, TILE] = None,
 ) -> SegmentationOptions:
     """Return the options of a segmentation."""
-    return SegmentationOptions(model, version, render, _names(classes), opacity, palette)
+    return SegmentationOptions(model, version, render, _names(classes), opacity, palette, tile=tile)
 
 
 def fact_options(
@@ -68,10 +76,11 @@ def fact_options(
     version: Annotated[str | None, VERSION] = None,
     classes: Annotated[str | None, _CLASSES] = None,
     palette: Annotated[PaletteName, _PALETTE] = "seed",
+    tile: Annotated[str | None, TILE] = None,
 ) -> SegmentationOptions:
     """Return the options of a segmentation with a JSON response."""
     return SegmentationOptions(
-        model, version, "labels", _names(classes), palette=palette, facts=True
+        model, version, "labels", _names(classes), palette=palette, facts=True, tile=tile
     )
 
 

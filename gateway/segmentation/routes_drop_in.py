@@ -13,6 +13,7 @@ from gateway.openapi.image_formats import listed
 from gateway.openapi.problems import IMAGE_PROBLEMS, problems
 from gateway.segmentation import openapi
 from gateway.segmentation.options import SegmentationOptions
+from gateway.segmentation.parameters import TILE
 from gateway.segmentation.pipeline import Pipeline
 from gateway.segmentation.prediction import decoding_mask
 
@@ -37,10 +38,12 @@ def routes(pipeline: Pipeline) -> APIRouter:
         openapi_extra=openapi.IMAGE_FORM,
     )
     async def segmentation(
-        request: Request, version: Annotated[str | None, VERSION] = None
+        request: Request,
+        version: Annotated[str | None, VERSION] = None,
+        tile: Annotated[str | None, TILE] = None,
     ) -> Response:
         clock = pipeline.clock()
-        options = SegmentationOptions(version=version)
+        options = SegmentationOptions(version=version, tile=tile)
         prediction = await pipeline.segment(request, options, clock)
         with decoding_mask(prediction, clock):
             png = colour_map(prediction.response.png, DROP_IN.table)

@@ -21,7 +21,8 @@ _SHARE: Final = r"(?:0(?:\.\d{1,9}+)?+|1(?:\.0{1,9}+)?+)"
 CONFIDENCE: Final = re.compile(_SHARE, re.ASCII)
 CLASS_PIXELS: Final = _pairs(r"\d{1,12}+")
 CLASS_CONFIDENCE: Final = _pairs(_SHARE)
-_TIMING: Final = r"\w++;dur=\d{1,9}+(?:\.\d{1,9}+)?+"
+# A stage's milliseconds, or the number of tiles: "tiles;desc=24".
+_TIMING: Final = r"\w++;(?:dur=\d{1,9}+(?:\.\d{1,9}+)?+|desc=\d{1,6}+)"
 _TIMINGS: Final = re.compile(rf"{_TIMING}(?:, {_TIMING})*+", re.ASCII)
 
 

@@ -1,7 +1,8 @@
 """Batching: images of one size go through the network together, if the engine takes batches.
 
 The work before and after the network is written for a single item: a generator that yields the
-network's input when it is ready, is sent the logits, and returns the response.
+network's input when it is ready, is sent the logits, perhaps again for further tiles, and returns
+the response.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -66,7 +67,16 @@ def warm_up(engine: Engine, size: tuple[int, int]) -> None:
         count *= 2
 
 
-def _finish(pending: Sequence[_PendingItem], engine: Engine, responses: list[bytes]) -> None:
+def _finish(pending: list[_PendingItem], engine: Engine, responses: list[bytes]) -> None:
+    """Run the network until no item needs it any more: an image of many tiles needs it often."""
+    while pending:
+        pending = list(_run_once(pending, engine, responses))
+
+
+def _run_once(
+    pending: Sequence[_PendingItem], engine: Engine, responses: list[bytes]
+) -> Iterator[_PendingItem]:
+    """Yields the items that need the network once more."""
     shapes = [each.network_input.pixels.shape for each in pending]
     for indices in batches(shapes, engine.largest_batch):
         batch = [pending[index] for index in indices]
@@ -74,9 +84,10 @@ def _finish(pending: Sequence[_PendingItem], engine: Engine, responses: list[byt
         for number, each in enumerate(batch):
             try:
                 if isinstance(logits, Exception):
-                    each.steps.throw(logits)
+                    further = each.steps.throw(logits)
                 else:
-                    each.steps.send(logits[number])
+                    further = each.steps.send(logits[number])
+                yield _PendingItem(each.index, each.steps, further)
             except StopIteration as end:
                 responses[each.index] = end.value
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 # softmax from there on: confidence falls between two objects, as it should, while an exponential
 # per pixel and class would take half as long as the network.
 STEP = 4
+MAX_VALUES = 16_000_000  # logits between the two; of a canvas of tiles more pixels are left out
 
 
 def mean_confidence(logits: NDArray[np.float32]) -> float:
@@ -28,7 +29,10 @@ def confidence_map(
     aligned: whether the corners of the logits lie on the corners of the map.
     """
     _, h, w = logits.shape
-    refined = max(h, 1 + (size[0] - 1) // STEP), max(w, 1 + (size[1] - 1) // STEP)
+    step = STEP
+    while len(logits) * (size[0] // step) * (size[1] // step) > MAX_VALUES:
+        step *= 2
+    refined = max(h, 1 + (size[0] - 1) // step), max(w, 1 + (size[1] - 1) // step)
     finer = _resize(torch.from_numpy(logits), refined, aligned=aligned)
     largest = _max_softmax(finer).unsqueeze(0)
     confidences: NDArray[np.float32] = _resize(largest, size, aligned=aligned)[0].numpy()

@@ -39,17 +39,21 @@ class Deadlines:
         self._ended = time.monotonic()
 
     def is_late(self, header: str | None) -> bool:
-        """Whether a job's client has given up: "29.950; sender=1f3a9c2b; sent=12345.678".
+        """Whether a job's client has given up."""
+        return self.seconds_left(header) < 0
+
+    def seconds_left(self, header: str | None) -> float:
+        """How long a job's client still waits: "29.950; sender=1f3a9c2b; sent=12345.678".
 
         sender: an id of the process that sent the job; sent: seconds on its monotonic clock. A
-        value in another format counts as none.
+        value in another format counts as none, which is infinity.
         """
         match = _VALUE.fullmatch(header or "")
         if match is None:
-            return False
+            return float("inf")
         left, sender, sent = match.groups()
         waited = 0.0 if sender is None else self._waited(sender, float(sent))
-        return float(left) < waited
+        return float(left) - waited
 
     def _waited(self, sender: str, sent: float) -> float:
         """Return the seconds from sending to now."""

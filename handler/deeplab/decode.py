@@ -6,6 +6,7 @@ RGBA; 16-bit and deeper ones keep their levels for preprocessing.
 
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -57,6 +58,8 @@ DECODER_ERRORS = (
 # By default Pillow starts one thread per core for any image, each with a stack of its own.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 4
 
+MinLongSide = int | Callable[[tuple[int, int]], int]
+
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 
@@ -94,8 +97,10 @@ class Decoded:
         return Image.fromarray(self.pixels) if isinstance(self.pixels, np.ndarray) else self.pixels
 
 
-def decode(data: bytes, min_long_side: int, max_pixels: int = MAX_PIXELS) -> Decoded:
+def decode(data: bytes, min_long_side: MinLongSide, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Decode the first frame, perhaps reduced, but to a long side of at least ``min_long_side``.
+
+    min_long_side: in pixels, or a function of the upright image's (width, height).
 
     Raises a RejectedImageError, whose text says what to do.
     """
@@ -126,8 +131,11 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
         raise _format_error(data) from exc
 
 
-def _load(image: Image.Image, data: bytes, min_long_side: int, max_pixels: int) -> Decoded:
+def _load(image: Image.Image, data: bytes, min_long_side: MinLongSide, max_pixels: int) -> Decoded:
     width, height = image.size
+    if not isinstance(min_long_side, int):
+        sideways = _orientation(image) in SIDEWAYS
+        min_long_side = min_long_side((height, width) if sideways else (width, height))
     scale = min_long_side / max(width, height)
     reduced = (max(1, round(width * scale)), max(1, round(height * scale)))
     try:

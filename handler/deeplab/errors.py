@@ -7,7 +7,9 @@ class RejectedImageError(Exception):
     RejectedImageError
     |-- UnreadableImageError      422 unreadable_image
     |-- UnsupportedFormatError    415 unsupported_format
-    `-- TooManyPixelsError        413 too_many_pixels
+    |-- TooManyPixelsError        413 too_many_pixels
+    |-- TooManyTilesError         422 invalid_request
+    `-- TooSlowTilesError         504 deadline_exceeded
     """
 
     status: int
@@ -28,6 +30,18 @@ class UnsupportedFormatError(RejectedImageError):
     """An image or document in a format that is not accepted."""
 
     status, code = 415, "unsupported_format"
+
+
+class TooManyTilesError(RejectedImageError):
+    """Tiles so small that the image would need more of them than one image may have."""
+
+    status, code = 422, "invalid_request"
+
+
+class TooSlowTilesError(RejectedImageError):
+    """The tiles take longer than the client waits."""
+
+    status, code = 504, "deadline_exceeded"
 
 
 class TooManyPixelsError(RejectedImageError):

@@ -8,27 +8,49 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
-from deeplab.decode import SIDEWAYS, Decoded
+from deeplab.decode import SIDEWAYS, Decoded, MinLongSide
 from deeplab.spec import InputSize
 
 MIN_SIDE = 32  # pixels; the short side of a very long image is not resized below this
+CLOSE_ENOUGH = 2  # times the target's size: what a reduced decoding must have at least
 REDUCING_GAP = 3.0  # Pillow first shrinks by an integer factor, to at least three times the target
 # EXIF orientations that need a horizontal and a vertical flip, once the sides are swapped.
 MIRRORED, UPSIDE_DOWN = (2, 3, 6, 7), (3, 4, 7, 8)
 
 
 def preprocess(decoded: Decoded, input_size: InputSize) -> NDArray[np.uint8]:
-    """Resize (bilinear) and turn upright: (1, h, w, 3) uint8 RGB, 0..255, the graph's input."""
-    target = network_size(decoded.decoded_size, input_size)
-    if decoded.is_rgb and max(decoded.decoded_size) <= REDUCING_GAP * max(target):
-        rgb = _resize_rgb(decoded.pixels, target)
-    else:
+    """Resize and turn upright: (1, h, w, 3) uint8 RGB, 0..255, the graph's input."""
+    size = decoded.decoded_size if input_size.fit == "long_side" else decoded.size
+    if input_size.fit == "long_side" and decoded.orientation in SIDEWAYS:
+        size = size[::-1]
+    return resize_upright(decoded, network_size(size, input_size), input_size)[np.newaxis]
+
+
+def resize_upright(
+    decoded: Decoded, size: tuple[int, int], input_size: InputSize
+) -> NDArray[np.uint8]:
+    """Resize to (width, height) as the network wants it, and turn upright: (h, w, 3) uint8 RGB."""
+    target = size[::-1] if decoded.orientation in SIDEWAYS else size
+    is_large = max(decoded.decoded_size) > REDUCING_GAP * max(target)
+    if _reduces(input_size) and (is_large or not decoded.is_rgb):
         # Pillow's reduction by an integer factor adds 32-bit levels up in 32 bits, which wrap.
         image = decoded.image
         gap = None if image.mode in ("I", "F") and not decoded.is_16_bit else REDUCING_GAP
         small = image.resize(target, Image.Resampling.BILINEAR, reducing_gap=gap)
         rgb = np.array(_on_white(_to_8_bit(small, is_16_bit=decoded.is_16_bit)))
-    return _turn_upright(rgb, decoded.orientation)[np.newaxis]
+    else:
+        pixels = decoded.pixels if decoded.is_rgb else _rgb(decoded)
+        rgb = _resize_rgb(pixels, target, input_size)
+    return _turn_upright(rgb, decoded.orientation)
+
+
+def _reduces(input_size: InputSize) -> bool:
+    """Whether a large image may be shrunk by an integer factor before it is resized.
+
+    The bundled networks were trained so. Others must see what their own resizing gives.
+    """
+    averages = input_size.antialias and input_size.interpolation == "bilinear"
+    return averages and input_size.fit == "long_side"
 
 
 def upright(decoded: Decoded) -> NDArray[np.uint8]:
@@ -36,10 +58,14 @@ def upright(decoded: Decoded) -> NDArray[np.uint8]:
 
     For a baseline JPEG that is upright already this is the decoded array itself.
     """
+    return _turn_upright(_rgb(decoded), decoded.orientation)
+
+
+def _rgb(decoded: Decoded) -> NDArray[np.uint8]:
+    """(h, w, 3) uint8 RGB on white, as stored and at the scale at which it was decoded."""
     if isinstance(decoded.pixels, np.ndarray):
-        return _turn_upright(decoded.pixels, decoded.orientation)
-    rgb = np.array(_on_white(_to_8_bit(decoded.pixels, is_16_bit=decoded.is_16_bit)))
-    return _turn_upright(rgb, decoded.orientation)
+        return decoded.pixels
+    return np.array(_on_white(_to_8_bit(decoded.pixels, is_16_bit=decoded.is_16_bit)))
 
 
 def _turn_upright(rgb: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -58,32 +84,98 @@ def _turn_upright(rgb: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]
 
 
 def _resize_rgb(
-    pixels: Image.Image | NDArray[np.uint8], size: tuple[int, int]
+    pixels: Image.Image | NDArray[np.uint8], size: tuple[int, int], input_size: InputSize
 ) -> NDArray[np.uint8]:
     """Resize RGB to (width, height): (h, w, 3) uint8.
 
-    Within one level of 255 of what Pillow computes, in a sixth of the time.
+    Within one level of 255 of what Pillow computes, in a sixth of the time; without antialiasing
+    of what OpenCV computes.
     """
     width, height = size
     array = pixels if isinstance(pixels, np.ndarray) else np.array(pixels)
+    mode, antialias = input_size.interpolation, input_size.antialias
+    if mode == "bicubic" and antialias:  # PyTorch is two levels off here and there
+        resized = Image.fromarray(array).resize(size, Image.Resampling.BICUBIC)
+        return np.array(resized)
+    if mode == "nearest":
+        rows, columns = (
+            _nearest(outputs, inputs, centres=antialias)
+            for outputs, inputs in zip((height, width), array.shape[:2], strict=True)
+        )
+        return array[rows[:, np.newaxis], columns]
     planes = torch.from_numpy(array).unsqueeze(0).permute(0, 3, 1, 2)
-    small = F.interpolate(planes, (height, width), mode="bilinear", antialias=True)
+    small = F.interpolate(planes, (height, width), mode=mode, antialias=antialias)
     rgb: NDArray[np.uint8] = small[0].permute(1, 2, 0).numpy()
     return rgb
 
 
-def network_size(size: tuple[int, int], input_size: InputSize) -> tuple[int, int]:
-    """(width, height) for the network: its long side, the aspect kept, no side below MIN_SIDE.
+def _nearest(outputs: int, inputs: int, *, centres: bool) -> NDArray[np.intp]:
+    """(outputs,) the input position that each output shows, as Pillow or as OpenCV rounds them."""
+    if centres:  # Pillow adds the step up
+        steps = np.full(outputs, inputs / outputs)
+        steps[0] /= 2
+        found = np.cumsum(steps)
+    else:
+        found = np.arange(outputs) * (1 / (outputs / inputs))
+    return np.minimum(found.astype(np.intp), inputs - 1)
 
-    Both are rounded to the nearest point of the grid: there the network's coarse output starts on
-    the first pixel and ends on the last, so that upsampling it shifts nothing.
+
+def network_size(size: tuple[int, int], input_size: InputSize) -> tuple[int, int]:
+    """(width, height) for the network of an upright image of (width, height).
+
+    No side is below MIN_SIDE, and no side exceeds ``long_side`` by more than rounding; only
+    "fixed" is as it stands. On a grid both sides are rounded to its nearest point: there the
+    network's coarse output starts on the first pixel and ends on the last, so that upsampling it
+    shifts nothing.
     """
     if input_size.fit == "fixed":
         return input_size.width, input_size.height
-    scale, grid = input_size.long_side / max(size), input_size.grid
-    min_steps = math.ceil((MIN_SIDE - 1) / grid)
-    width, height = (max(min_steps, round((side * scale - 1) / grid)) * grid + 1 for side in size)
+    scale, grid = _scale(size, input_size), input_size.grid
+    if grid > 1 or (input_size.fit == "long_side" and input_size.multiple == 1):
+        steps = math.ceil((MIN_SIDE - 1) / grid)
+        width, height = (max(steps, round((side * scale - 1) / grid)) * grid + 1 for side in size)
+        return width, height
+    unit = input_size.multiple
+    # Without a multiple the fraction is cut off, as torchvision and Hugging Face do; the small
+    # addition is for products such as 519.9999999.
+    nearest = round if unit > 1 else _floor
+    least = math.ceil(MIN_SIDE / unit)
+    width, height = (max(least, nearest(side * scale / unit)) * unit for side in size)
     return width, height
+
+
+def _floor(value: float) -> int:
+    return math.floor(value + 1e-6)
+
+
+def _scale(size: tuple[int, int], input_size: InputSize) -> float:
+    """Pixels of the network's input for one of the image."""
+    longest = input_size.long_side / max(size)
+    if input_size.fit == "long_side":
+        return longest
+    wanted = 1.0 if input_size.fit == "native" else input_size.short_side / min(size)
+    return min(wanted, longest)
+
+
+def min_long_side(input_size: InputSize) -> MinLongSide:
+    """The least long side to which an image may be decoded for the network."""
+    if _reduces(input_size) and input_size.multiple == 1:
+        return input_size.long_side  # known without the image's size
+    return lambda size: decoded_long_side(size, network_size(size, input_size), input_size)
+
+
+def decoded_long_side(size: tuple[int, int], target: tuple[int, int], input_size: InputSize) -> int:
+    """The least long side to which an image of (width, height) may be decoded for a target size.
+
+    A JPEG's reduced decoding averages pixels. Where the network was trained on images that were
+    resized from all of their pixels, twice the target leaves hardly a difference; where pixels
+    were left out instead of averaged, nothing but all pixels gives the same.
+    """
+    if not input_size.antialias or input_size.interpolation == "nearest":
+        return max(size)
+    scale = max(wanted / side for wanted, side in zip(target, size, strict=True))
+    factor = 1 if _reduces(input_size) else CLOSE_ENOUGH
+    return min(max(size), math.ceil(max(size) * scale * factor))
 
 
 def _to_8_bit(image: Image.Image, *, is_16_bit: bool) -> Image.Image:

@@ -4,6 +4,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from deeplab.spec import Tile
+from deeplab.tiles import LARGEST, SMALLEST
+
 Colour = tuple[int, int, int]
 
 MAX_ID = 255
@@ -22,6 +25,8 @@ class RenderOptions:
     opacity: of an overlay's colours, 0..1.
     colours: (class id, RGB 0..255) of an overlay; classes without a colour are not tinted.
     confidence: whether to report the mean confidence of each class.
+    tile: side of the tiles in which the network looks at the image, in pixels of the image, "auto"
+        or "off"; None for the model's own default.
     """
 
     render: str = "labels"
@@ -29,6 +34,7 @@ class RenderOptions:
     opacity: float = 0.5
     colours: tuple[tuple[int, Colour], ...] = ()
     confidence: bool = False
+    tile: Tile | None = None
 
 
 DEFAULT_OPTIONS = RenderOptions()
@@ -48,6 +54,7 @@ def read_render_options(text: str, renders: Iterable[str]) -> RenderOptions:
             opacity=_opacity(fields.get("opacity", 0.5)),
             colours=tuple((_id(key), _colour(value)) for key, value in sorted(colours.items())),
             confidence=bool(fields.get("confidence", False)),
+            tile=_tile(fields.get("tile")),
         )
     except (ValueError, TypeError, AttributeError, RecursionError) as exc:
         raise InvalidRenderOptionsError(f"The form of the answer is not valid: {exc}") from exc
@@ -68,6 +75,15 @@ def _id(value: object) -> int:
 
 def _classes(value: list[object] | None) -> frozenset[int] | None:
     return None if value is None else frozenset(_id(each) for each in value)
+
+
+def _tile(value: object) -> Tile | None:
+    if value is None or value == "auto" or value == "off":
+        return value
+    side = int(str(value))
+    if not SMALLEST <= side <= LARGEST:
+        raise ValueError(f"tile is auto, off, or a number of pixels from {SMALLEST} to {LARGEST}")
+    return side
 
 
 def _opacity(value: object) -> float:

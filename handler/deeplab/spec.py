@@ -1,6 +1,7 @@
 """Model specification: the facts about the network that travel with it in the archive."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,10 @@ Precision = Literal["f32", "bf16", "int8"]
 Fit = Literal["long_side", "short_side", "fixed", "native"]
 Interpolation = Literal["bilinear", "bicubic", "nearest"]
 Output = Literal["logits", "probabilities", "ids", "sigmoid"]
+# The side of a tile in pixels of the image, chosen by the handler, or one look at the whole image.
+Tile = Literal["auto", "off"] | int
 SPEC_VERSION = 2  # 1 knew only the long side, and logits of at least two classes
+BACKGROUND = ("background", "bg", "none", "nothing", "other", "void", "unlabeled", "unlabelled")
 MAX_CLASSES = 255  # ids are 8-bit, and 255 means "ignore" in segmentation masks
 
 
@@ -30,7 +34,8 @@ class InputSize:
     short_side: length of the short side in pixels, for that fit. width, height: for "fixed".
     multiple: both sides are rounded to multiples of it.
     antialias: whether shrinking averages all pixels, as Pillow and torchvision do and OpenCV
-        does not.
+        does not. For "nearest", whether a pixel's centre counts, as in Pillow, or its corner, as
+        in OpenCV.
     """
 
     long_side: int
@@ -58,6 +63,7 @@ class ModelSpec:
     channels: the order that the network was trained on; already part of the graph.
     output: what the original gives; the graph gives logits whatever it is.
     threshold: share above which the only class of a network with one output is present, 0..1.
+    tile: how large images are looked at where a request does not say.
     precision: as verified by the export; "bf16" falls back to f32 on hardware without it; "int8"
         applies to the convolutions, everything else is computed as for bf16.
     artefact: name of the network's file in the archive.
@@ -76,6 +82,7 @@ class ModelSpec:
     channels: Literal["rgb", "bgr"] = "rgb"
     output: Output = "logits"
     threshold: float = 0.5
+    tile: Tile = "off"
     version: int = SPEC_VERSION
 
     def to_json(self) -> str:
@@ -84,13 +91,19 @@ class ModelSpec:
 
 
 def read_spec(path: Path) -> ModelSpec:
-    """Read model.json; raises an InvalidSpecError that names the fault."""
+    """Read model.json of any version up to ours; raises an InvalidSpecError that names the fault.
+
+    Version 1 has no number.
+    """
     try:
         facts = json.loads(path.read_text())
+        _check_version(path, int(facts.get("version", 1)))
         facts["mean"], facts["std"] = tuple(facts["mean"]), tuple(facts["std"])
         facts["input"] = InputSize(**facts["input"])
-        return ModelSpec(**facts)
-    except (OSError, ValueError, KeyError, TypeError) as exc:
+        return ModelSpec(**{**facts, "version": SPEC_VERSION})
+    except InvalidSpecError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         raise InvalidSpecError(f"{path.name} is not a model specification: {exc}") from exc
 
 
@@ -106,6 +119,14 @@ def read_about(root: Path) -> dict[str, object]:
         except (OSError, ValueError):
             about[key] = None
     return about
+
+
+def _check_version(path: Path, version: int) -> None:
+    if version > SPEC_VERSION:
+        raise InvalidSpecError(
+            f"{path.name} has version {version}, {SPEC_VERSION} is the newest that is known here: "
+            "the archive is newer than this Segserve. Use a newer one, or build the archive again."
+        )
 
 
 def read_labels(path: Path) -> dict[int, str]:
@@ -125,6 +146,11 @@ def read_labels(path: Path) -> dict[int, str]:
         raise InvalidSpecError(f"{path}: every class needs a name")
     check_names(path, list(labels.values()))
     return dict(sorted(labels.items()))
+
+
+def has_background(labels: Mapping[int, str]) -> bool:
+    """Whether class 0 is what is no object, by its name; two classes are an object and the rest."""
+    return len(labels) == 2 or labels[0].casefold().strip("_") in BACKGROUND
 
 
 def check_names(path: Path, names: list[str]) -> None:

@@ -7,7 +7,7 @@ from torch import nn
 
 from deeplab.decode import decode
 from deeplab.postprocess import resize_class_ids
-from deeplab.preprocess import preprocess
+from deeplab.preprocess import min_long_side, preprocess
 from scripts.export.graphs import graph_of
 from scripts.networks.checkpoints import Checkpoint
 
@@ -25,7 +25,7 @@ class EagerModel:
 
         Raises RejectedImageError.
         """
-        decoded = decode(data, self._input.long_side)
+        decoded = decode(data, min_long_side(self._input))
         small = eager(self._graph, preprocess(decoded, self._input))
         return resize_class_ids(small, decoded.size)
 

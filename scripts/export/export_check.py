@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from deeplab.decode import decode
 from deeplab.engines import load_engine, predict
-from deeplab.preprocess import preprocess, upright
+from deeplab.preprocess import min_long_side, preprocess, upright
 from deeplab.spec import InputSize, ModelSpec, Precision
 from scripts.archives.paths import ROOT
 from scripts.export.eager import eager
@@ -131,7 +131,7 @@ def photographs() -> list[Path]:
 
 def network_input(photograph: Path, wanted: InputSize) -> NDArray[np.uint8]:
     """(1, h, w, 3) uint8 RGB, by the handler's own decoding and resizing."""
-    return preprocess(decode(photograph.read_bytes(), wanted.long_side), wanted)
+    return preprocess(decode(photograph.read_bytes(), min_long_side(wanted)), wanted)
 
 
 def compare(references: Sequence[Reference], spec: ModelSpec, folder: Path) -> ExportCheck:

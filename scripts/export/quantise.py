@@ -7,6 +7,7 @@ two convolutions stay as they are: their rounding would reach every later layer.
 import contextlib
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
+from deeplab.decode import Decoded
 from deeplab.engines import import_openvino
-from deeplab.preprocess import network_size
+from deeplab.preprocess import preprocess
 from deeplab.spec import InputSize
 from scripts.archives.atomic_write import reporting_failed_writes
 from scripts.export.export_check import photographs
@@ -54,13 +56,18 @@ def write_int8(source: Path, target: Path, wanted: InputSize, *, per_channel: bo
 
 
 def calibration(wanted: InputSize) -> Iterator[NDArray[np.uint8]]:
-    """The calibration set: (1, h, w, 3) uint8 RGB views of the photographs."""
+    """The calibration set: (1, h, w, 3) uint8 RGB views of the photographs.
+
+    Where the handler averages pixels, bicubically: sharper views have wider ranges, and bilinear
+    ones cost the bundled network 0.15 points of mean IoU.
+    """
+    averages = wanted.antialias and wanted.interpolation == "bilinear"
+    sharp = replace(wanted, interpolation="bicubic") if averages else wanted
     for photograph in photographs():
         with Image.open(photograph) as file:
             picture = file.convert("RGB")
         for view in _views(picture):
-            size = network_size(view.size, wanted)
-            yield np.asarray(view.resize(size, Image.Resampling.BICUBIC))[np.newaxis]
+            yield preprocess(Decoded(view, view.size, orientation=1, is_16_bit=False), sharp)
 
 
 def _views(picture: Image.Image) -> Iterator[Image.Image]:

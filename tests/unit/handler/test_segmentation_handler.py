@@ -170,14 +170,25 @@ def test_the_description_lists_the_models_facts(handler: SegmentationHandler) ->
     assert sorted(facts) == [
         "architecture",
         "busy_workers",
+        "channels",
         "engine",
         "image_formats",
+        "input",
         "labels",
         "long_side",
         "max_pixels",
+        "max_tiles",
+        "mean",
+        "output",
         "precision",
         "sha256",
+        "std",
+        "threshold",
+        "tile",
     ]
+    assert facts["input"]["fit"] == "long_side"
+    assert facts["mean"] == [0.485, 0.456, 0.406]
+    assert (facts["tile"], facts["max_tiles"]) == ("off", 64)
     assert facts["labels"]["15"] == "person"
     assert facts["max_pixels"] == 1_000_000
     assert facts["busy_workers"] == []

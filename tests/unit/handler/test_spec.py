@@ -1,11 +1,19 @@
 """The facts about a model survive the archive, and anything else is rejected with a reason."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from deeplab.spec import InputSize, InvalidSpecError, ModelSpec, read_labels, read_spec
+from deeplab.spec import (
+    SPEC_VERSION,
+    InputSize,
+    InvalidSpecError,
+    ModelSpec,
+    read_labels,
+    read_spec,
+)
 
 SPEC = ModelSpec(
     architecture="deeplabv3_resnet50",
@@ -21,6 +29,19 @@ SPEC = ModelSpec(
 LABELS = Path(__file__).parents[3] / "handler" / "deeplab" / "labels.json"
 
 
+REQUIRED = (
+    "architecture",
+    "classes",
+    "input",
+    "mean",
+    "std",
+    "engine",
+    "precision",
+    "artefact",
+    "sha256",
+)
+
+
 def _written(folder: Path, content: object) -> Path:
     path = folder / "file.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
@@ -30,6 +51,42 @@ def _written(folder: Path, content: object) -> Path:
 def test_a_specification_survives_its_file(tmp_path: Path) -> None:
     """The worker reads what the export wrote, including tuples."""
     assert read_spec(_written(tmp_path, SPEC.to_json())) == SPEC
+
+
+def test_a_specification_of_version_1_is_read(tmp_path: Path) -> None:
+    """Archives of former releases: a long side, a grid, and no number."""
+    old = {name: json.loads(SPEC.to_json())[name] for name in REQUIRED}
+    old["input"] = {"long_side": 513, "grid": 16}
+    assert read_spec(_written(tmp_path, old)) == SPEC
+
+
+@pytest.mark.parametrize("version", [SPEC_VERSION + 1, 99])
+def test_a_newer_specification_says_that_the_archive_is_newer(tmp_path: Path, version: int) -> None:
+    """Whatever else it holds: what is not known here could matter."""
+    newer = {**json.loads(SPEC.to_json()), "version": version, "moods": ["good"]}
+    with pytest.raises(InvalidSpecError, match="the archive is newer"):
+        read_spec(_written(tmp_path, newer))
+
+
+@pytest.mark.parametrize("version", ["two", None, [], {}])
+def test_a_version_is_a_number(tmp_path: Path, version: object) -> None:
+    """Anything else is a damaged file."""
+    with pytest.raises(InvalidSpecError, match="is not a model specification"):
+        read_spec(_written(tmp_path, {**json.loads(SPEC.to_json()), "version": version}))
+
+
+def test_an_input_in_full_survives_its_file(tmp_path: Path) -> None:
+    """Every fact of version 2."""
+    size = InputSize(
+        long_side=1333,
+        fit="short_side",
+        short_side=520,
+        multiple=32,
+        interpolation="bicubic",
+        antialias=False,
+    )
+    spec = replace(SPEC, input=size, channels="bgr", output="sigmoid", threshold=0.3, tile=800)
+    assert read_spec(_written(tmp_path, spec.to_json())) == spec
 
 
 def _without(name: str) -> dict[str, object]:
@@ -44,7 +101,7 @@ def _without(name: str) -> dict[str, object]:
         [],
         {},
         "null",
-        *map(_without, json.loads(SPEC.to_json())),
+        *map(_without, REQUIRED),
         {**_without(""), "colour": 1},
     ],
     ids=repr,

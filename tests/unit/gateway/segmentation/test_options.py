@@ -50,6 +50,12 @@ def test_default_options_need_no_json(render: str) -> None:
             {"render": "cutout", "classes": [8]},
         ),
         (SegmentationOptions(classes=("person", "cat")), {"render": "labels", "classes": [8, 15]}),
+        (SegmentationOptions(tile="auto"), {"render": "labels", "tile": "auto"}),
+        (
+            SegmentationOptions(tile="off", facts=True),
+            {"render": "labels", "confidence": True, "tile": "off"},
+        ),
+        (SegmentationOptions(tile="900", render="cutout"), {"render": "cutout", "tile": 900}),
         (SegmentationOptions(facts=True), {"render": "labels", "confidence": True}),
         (
             SegmentationOptions(facts=True, classes=("cat",)),

@@ -44,6 +44,34 @@ async def test_an_image_becomes_a_colour_map_by_default(gateway: httpx.AsyncClie
     assert image.convert("RGB").getpixel((0, 0)) == (15, 120, 210)
 
 
+@pytest.mark.parametrize("route", ["/segmentation", "/v1/segment", "/v1/segment/batch"])
+@pytest.mark.parametrize(("tile", "sent"), [("auto", "auto"), ("off", "off"), ("721", 721)])
+async def test_every_route_takes_tiles(
+    gateway: httpx.AsyncClient,
+    torchserve: TorchServeDouble,
+    route: str,
+    tile: str,
+    sent: str | int,
+) -> None:
+    """The handler gets the choice with the other options."""
+    body, headers = form(part(b"a photo")), {"Content-Type": FORM_TYPE}
+    response = await gateway.post(route, params={"tile": tile}, content=body, headers=headers)
+    assert response.status_code == 200
+    assert json.loads(torchserve.predictions[0].headers["X-Segserve-Form"])["tile"] == sent
+
+
+@pytest.mark.parametrize("route", ["/segmentation", "/v1/segment", "/v1/segment/batch"])
+@pytest.mark.parametrize("tile", ["", "31", "10000", "on", "-64", "64.5", "AUTO"])
+async def test_other_tiles_are_refused(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble, route: str, tile: str
+) -> None:
+    """Before the model is asked."""
+    body, headers = form(part(b"a photo")), {"Content-Type": FORM_TYPE}
+    response = await gateway.post(route, params={"tile": tile}, content=body, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert torchserve.predictions == []
+
+
 async def test_the_palette_colours_the_map(gateway: httpx.AsyncClient) -> None:
     """`palette` selects the colours of the map."""
     response = await segment(gateway, palette="voc")

@@ -76,6 +76,12 @@ class _OddTorchServe(TorchServeDouble):
         return Response(200, self._headers, mask_png())
 
 
+async def test_the_number_of_tiles_is_passed_on() -> None:
+    """It has no duration: the tiles' time is that of the stage infer."""
+    sent = "infer;dur=612.50, encode;dur=9.1, tiles;desc=24"
+    assert (await _predict(_OddTorchServe("Server-Timing", sent))).timings == sent
+
+
 @pytest.mark.parametrize(
     "timings",
     [
@@ -90,6 +96,10 @@ class _OddTorchServe(TorchServeDouble):
         "infer;dur=1\r\nX: y",
         "infer;dur=1\n",
         "infer;dur=\u0661",
+        "tiles;desc=many",
+        "tiles;desc=-1",
+        "tiles;desc=1234567",
+        'tiles;desc="24"',
     ],
 )
 async def test_timings_that_cannot_be_passed_on_are_left_out(timings: str) -> None:
