@@ -136,8 +136,8 @@ def _calibrated(flags: ModelFlags, data: Path) -> ModelFlags:
     """The flags with the input that does best on labelled pictures; prints the trials."""
     from scripts.datasets.voc import inspect_pairs, list_pairs
     from scripts.evaluation import calibrate
-    from scripts.networks.resolve import as_given
     from scripts.readers.chain import load_checkpoint
+    from scripts.readers.input_facts import as_given
 
     checkpoint = load_checkpoint(flags.choice)
     pairs = calibrate.choose(list_pairs(data))

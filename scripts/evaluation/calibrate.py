@@ -15,7 +15,7 @@ from scripts.networks.checkpoints import Checkpoint
 from scripts.networks.facts import Channels, InputFacts, facts_of
 from scripts.networks.given_facts import Vector
 from scripts.networks.normalisation import MEAN, STD
-from scripts.networks.resolve import describe_size
+from scripts.readers.input_facts import describe_size
 
 PICTURES: Final = 10
 SOURCE: Final = "--calibrate"

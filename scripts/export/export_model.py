@@ -33,8 +33,8 @@ from scripts.export.model_options import ExportTarget
 from scripts.networks.checkpoints import Checkpoint
 from scripts.networks.facts import facts_of
 from scripts.networks.ready_graph import ReadyGraph
-from scripts.networks.resolve import table
 from scripts.networks.soundness import degeneracy, noting_faults, output_fault
+from scripts.readers.input_facts import table
 
 
 class ExportError(RuntimeError):

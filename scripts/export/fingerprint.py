@@ -23,7 +23,7 @@ from scripts.export.export_check import photographs
 from scripts.export.model_options import ExportTarget
 from scripts.networks.architectures import BUNDLED, BUNDLED_WEIGHTS, VOC_LABELS, ModelChoice
 from scripts.networks.labels import read_label_file
-from scripts.networks.resolve import file_beside
+from scripts.readers.input_facts import file_beside
 
 HANDLER = ROOT / "handler"
 # The folders of scripts/ with the code that decides an archive's content.

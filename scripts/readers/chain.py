@@ -15,8 +15,8 @@ from scripts.networks.architectures import (
 from scripts.networks.checkpoints import Checkpoint, CheckpointError
 from scripts.networks.facts import ReadOptions, facts_of
 from scripts.networks.given_facts import NOTHING_GIVEN, FactError, GivenFacts
-from scripts.networks.resolve import beside, overrides, resolve
 from scripts.readers import files, ready_graphs, state_dicts
+from scripts.readers.input_facts import beside, overrides, resolve
 
 Reader = Callable[[Path, ReadOptions], Checkpoint | None]
 

@@ -14,7 +14,7 @@ from scripts.networks.given_facts import (
     parse_vector,
 )
 from scripts.networks.normalisation import MEAN, STD
-from scripts.networks.resolve import as_given, beside, resolve, table
+from scripts.readers.input_facts import as_given, beside, resolve, table
 
 FOUND = InputFacts(InputSize(481, grid=16), sources={"size": "config.json"})
 
