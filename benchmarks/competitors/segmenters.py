@@ -23,7 +23,7 @@ from deeplab.pipeline import segment
 from deeplab.preprocess import network_size
 from deeplab.spec import read_spec
 from scripts.networks.architectures import ModelChoice
-from scripts.networks.normalisation import MEAN, STD
+from scripts.networks.facts import MEAN, STD
 from scripts.readers.chain import load_checkpoint
 
 Segmenter = Callable[[bytes], bytes]

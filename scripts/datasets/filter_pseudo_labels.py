@@ -31,8 +31,8 @@ from scripts.datasets.voc import (
 )
 from scripts.networks.architectures import STAGES
 from scripts.networks.efficientnet_lite import EfficientNetLite
+from scripts.networks.facts import MEAN, STD
 from scripts.networks.imagenet_backbones import load_lite, package_state
-from scripts.networks.normalisation import MEAN, STD
 
 BACKBONE = "efficientnet_lite2"
 SIDE = 224  # pixels, of the square in which an object is shown

@@ -12,9 +12,8 @@ from scripts.datasets.voc import LabelledImage
 from scripts.evaluation.scores import Scores, confusion_matrix, scores
 from scripts.export.eager import EagerModel
 from scripts.networks.checkpoints import Checkpoint
-from scripts.networks.facts import Channels, InputFacts, facts_of
+from scripts.networks.facts import MEAN, STD, Channels, InputFacts, facts_of
 from scripts.networks.given_facts import Vector
-from scripts.networks.normalisation import MEAN, STD
 from scripts.readers.input_facts import describe_size
 
 PICTURES: Final = 10

@@ -5,8 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from scripts.networks.checkpoints import Checkpoint
-from scripts.networks.facts import InputFacts
-from scripts.networks.normalisation import MEAN, STD
+from scripts.networks.facts import MEAN, STD, InputFacts
 
 
 class LogitsGraph(nn.Module):

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from deeplab.spec import InputSize, Output
-from scripts.networks.normalisation import MEAN, STD
 
+# ImageNet's, per RGB channel, for values in 0..1.
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
 Channels = Literal["rgb", "bgr"]
 
 

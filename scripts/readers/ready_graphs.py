@@ -15,8 +15,7 @@ from scripts.archives.digests import files_sha256
 from scripts.archives.paths import ROOT
 from scripts.networks.architectures import VOC_LABELS
 from scripts.networks.checkpoints import Checkpoint, CheckpointError
-from scripts.networks.facts import Channels, InputFacts, ReadOptions
-from scripts.networks.normalisation import MEAN, STD
+from scripts.networks.facts import MEAN, STD, Channels, InputFacts, ReadOptions
 from scripts.networks.ready_graph import ReadyGraph
 from scripts.readers.graphs.contract import classes_of_argmax, with_contract
 from scripts.readers.graphs.formats import TITLES, GraphError, Source, recognise

@@ -18,8 +18,8 @@ from scripts.networks.checkpoints import (
     build_network,
 )
 from scripts.networks.efficientnet_lite import EfficientNetLite
+from scripts.networks.facts import MEAN, STD
 from scripts.networks.imagenet_backbones import BackboneError, load_lite
-from scripts.networks.normalisation import MEAN, STD
 from scripts.readers.state_dicts import read_weights
 from scripts.training.options import DEFAULT, IMAGENET, RANDOM
 

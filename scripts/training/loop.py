@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader
 from deeplab.spec import InputSize
 from scripts.datasets.sampling import Samples
 from scripts.evaluation.scores import Scores
+from scripts.networks.facts import MEAN, STD
 from scripts.networks.imagenet_backbones import freeze_first_blocks
-from scripts.networks.normalisation import MEAN, STD
 from scripts.training.depthwise import use_fast_gradients
 from scripts.training.interrupt import Interrupted, stop_on_signal
 from scripts.training.losses import logit_adjustment, segmentation_loss

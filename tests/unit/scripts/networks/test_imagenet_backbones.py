@@ -7,13 +7,13 @@ from torch.nn import functional as F
 
 from scripts.networks.architectures import STAGES
 from scripts.networks.efficientnet_lite import EfficientNetLite
+from scripts.networks.facts import MEAN, STD
 from scripts.networks.imagenet_backbones import (
     BackboneError,
     freeze_first_blocks,
     load_lite,
     package_state,
 )
-from scripts.networks.normalisation import MEAN, STD
 
 MEANS, STDS = torch.tensor(MEAN), torch.tensor(STD)
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from deeplab.engines import import_openvino
 from scripts.archives.paths import ROOT
-from scripts.networks.normalisation import MEAN, STD
+from scripts.networks.facts import MEAN, STD
 from tests.unit.tiny import LABELS, tiny_network
 
 FIXED = (96, 128)  # height and width of graphs of one size

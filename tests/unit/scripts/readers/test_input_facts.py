@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deeplab.spec import InputSize
-from scripts.networks.facts import InputFacts
+from scripts.networks.facts import MEAN, STD, InputFacts
 from scripts.networks.given_facts import (
     FactError,
     GivenFacts,
@@ -13,7 +13,6 @@ from scripts.networks.given_facts import (
     parse_size,
     parse_vector,
 )
-from scripts.networks.normalisation import MEAN, STD
 from scripts.readers.input_facts import as_given, beside, resolve, table
 
 FOUND = InputFacts(InputSize(481, grid=16), sources={"size": "config.json"})
