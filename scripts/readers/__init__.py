@@ -1,0 +1,1 @@
+"""Readers of the files that trainings leave behind: each gives a checkpoint."""
