@@ -7,6 +7,8 @@ from torch.export import Dim
 from deeplab.spec import InputSize
 
 SMALLEST_SIDE, LARGEST_SIDE = 32, 8192  # pixels
+# Where the short side has a length, only panoramas have less; some networks need that much.
+SMALLEST_SHORT_SIDE = 64
 EXAMPLE_SIZE = (385, 513)  # (height, width)
 
 
@@ -23,7 +25,8 @@ def free_axes(size: InputSize) -> dict[int, Any]:
     if size.fit == "fixed":
         return {}
     step = size.multiple
-    first, last = -(-SMALLEST_SIDE // step), LARGEST_SIDE // step
+    smallest = SMALLEST_SHORT_SIDE if size.fit == "short_side" else SMALLEST_SIDE
+    first, last = -(-smallest // step), LARGEST_SIDE // step
     names = {1: "height", 2: "width"}
     if step == 1:
         return {axis: Dim(name, min=first, max=last) for axis, name in names.items()}
