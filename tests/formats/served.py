@@ -54,11 +54,15 @@ class Served:
         model = ov.convert_model(program)
         self._model = ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
-    def logits(self, picture: Pixels) -> Logits:
-        """(height, width, 3) uint8 RGB -> (classes, height, width) float32."""
+    def logits(self, picture: Pixels, *, twice: bool) -> Logits:
+        """(height, width, 3) uint8 RGB -> (classes, height, width) float32.
+
+        twice: upsampled to the network's size before the picture's, which moves edges a little.
+        """
         pixels = resized(picture, self.size)
         coarse: Logits = self._model(pixels[np.newaxis])[0]
-        full: Logits = upsampled(upsampled(coarse, pixels.shape[:2]), picture.shape[:2])[0]
+        middle = upsampled(coarse, pixels.shape[:2]) if twice else coarse
+        full: Logits = upsampled(middle, picture.shape[:2])[0]
         return full
 
 
@@ -101,17 +105,21 @@ def ids(logits: Logits, threshold: float) -> Pixels:
     return largest
 
 
-def agreement(checkpoint: Checkpoint, original: Callable[[Pixels], Pixels]) -> Mapping[str, float]:
+def agreement(
+    checkpoint: Checkpoint, original: Callable[[Pixels], Pixels], *, twice: bool = False
+) -> Mapping[str, float]:
     """Photograph -> share of pixels with the original's class.
 
-    original: a picture -> its mask. The masks must show something to agree on.
+    original: a picture -> its mask, which must show something to agree on. twice: whether it
+    upsamples its logits twice.
     """
     served = Served(checkpoint)
     shares, classes = {}, set[int]()
     for name, picture in pictures().items():
         wanted = original(picture)
         classes |= set(np.unique(wanted).tolist())
-        shares[name] = float(np.mean(ids(served.logits(picture), served.threshold) == wanted))
+        found = ids(served.logits(picture, twice=twice), served.threshold)
+        shares[name] = float(np.mean(found == wanted))
     assert len(classes) >= min(LEAST_CLASSES, len(checkpoint.labels))
     return shares
 

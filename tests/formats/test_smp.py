@@ -111,7 +111,7 @@ def test_bare_weights_need_the_networks_name(tmp_path: Path) -> None:
         ("smp:DeepLabV4:resnet18", "no network 'DeepLabV4'"),
         ("smp:Unet", "write smp:DeepLabV3Plus:resnet34, or so"),
         ("smp:DeepLabV3Plus:resnet18,stride", "'stride' is not argument=value"),
-        ("smp:DeepLabV3Plus:resnet18,stride=8", "does not fit"),
+        ("smp:DeepLabV3Plus:resnet18,stride=8", "DeepLabV3Plus has no argument 'stride'"),
         ("smp:DeepLabV3Plus:nothing", "does not fit DeepLabV3Plus with nothing"),
         ("smp:encoders:resnet18", "no network 'encoders'"),
     ],

@@ -1,6 +1,7 @@
 """Networks of segmentation_models.pytorch: a folder that it saved, or bare weights and --like."""
 
 import ast
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -169,6 +170,7 @@ def _network(design: Design, own: Mapping[str, Tensor], weights: Path) -> nn.Mod
     build = getattr(library, design.kind, None)
     if not isinstance(build, type) or not issubclass(build, library.base.SegmentationModel):
         raise CheckpointError(f"{design.source}: {LIBRARY} has no network {design.kind!r}")
+    _check_arguments(design, build)
     # Weights come from the file, never from a download; of the outputs only the logits are wanted.
     fixed = {"encoder_weights": None, "activation": None, "aux_params": None}
     arguments = {"classes": own[LAST].shape[0], **design.arguments, **fixed}
@@ -182,6 +184,14 @@ def _network(design: Design, own: Mapping[str, Tensor], weights: Path) -> nn.Mod
             f"as {design.source} says: {first}"
         ) from exc
     return SegmentationOnly(network).eval()
+
+
+def _check_arguments(design: Design, build: type) -> None:
+    """Refuse misspelt arguments: the library ignores them, but for timm's encoders."""
+    known = inspect.signature(build).parameters
+    unknown = [name for name in design.arguments if name not in known]
+    if unknown and not design.encoder.startswith("tu-"):
+        raise CheckpointError(f"{design.source}: {design.kind} has no argument {unknown[0]!r}")
 
 
 def _facts(encoder: str, found: Recipe | None) -> InputFacts:
