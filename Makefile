@@ -24,7 +24,7 @@ site = $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("pureli
 further = $(if $($(1)),--$(2) "$($(1))")
 needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
 
-.PHONY: help setup run test-fast test check test-browser test-label-studio test-schema test-generators test-telemetry test-proxies test-compose fuzz openapi client evaluate train bench bench-quick lock licences clean
+.PHONY: help setup run test-fast test check test-browser test-label-studio test-formats test-schema test-generators test-telemetry test-proxies test-compose fuzz openapi client evaluate train bench bench-quick lock licences clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,6 +55,9 @@ test-browser: $(VENV)/test.stamp  ## the page in a real browser (needs chromium)
 
 test-label-studio: $(VENV)/test.stamp .cache/label-studio/environment/installed  ## a real Label Studio, pre-annotated (needs chromium)
 	@$(BIN)/python -m pytest tests/label_studio
+
+test-formats: $(VENV)/test.stamp .cache/formats/environment/installed  ## networks of other libraries, read and served like the originals
+	@.cache/formats/environment/bin/python -m pytest --durations=10 tests/formats
 
 test-schema: $(VENV)/test.stamp  ## thousands of generated requests, and answers as the OpenAPI document says
 	@$(BIN)/python -m pytest tests/schema
@@ -135,6 +138,13 @@ $(VENV)/run.stamp: $(VENV)/packages.stamp docs/openapi.json deploy/client.yaml p
 	@$(BIN)/python -m venv --clear .cache/fuzz/environment
 	@.cache/fuzz/environment/bin/python -m pip install --quiet --disable-pip-version-check $(call pins,fuzz)
 	@echo "$(call site,$(VENV))" >"$(call site,.cache/fuzz/environment)/product.pth"
+	@touch $@
+
+# It sees the product's packages too, after its own: torch is there once. They come without dependencies.
+.cache/formats/environment/installed: $(VENV)/run.stamp $(REQ)/formats.txt
+	@$(BIN)/python -m venv --clear .cache/formats/environment
+	@.cache/formats/environment/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(call pins,formats)
+	@echo "$(call site,$(VENV))" >"$(call site,.cache/formats/environment)/product.pth"
 	@touch $@
 
 .cache/generators/installed: $(VENV)/packages.stamp $(REQ)/generators.txt tests/generators/package.json tests/generators/package-lock.json

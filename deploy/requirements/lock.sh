@@ -29,3 +29,5 @@ done
 for part in $alone; do
   compile --generate-hashes --output-file "$here/locked/$part.txt" "$here/$part.txt"
 done
+# They come without what they need: the product has it, and other builds of OpenCV would get in its way.
+compile --no-deps --generate-hashes --output-file "$here/locked/formats.txt" "$here/formats.txt"

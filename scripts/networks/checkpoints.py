@@ -47,6 +47,7 @@ class Checkpoint:
     origin: a sentence about where the weights come from.
     output, threshold: as in ``ModelSpec``.
     original: the model behind its own preprocessing; None for the network behind the facts'.
+    colours: (red, green, blue), 0..255, of each class, where the checkpoint names them.
     """
 
     architecture: str
@@ -59,6 +60,7 @@ class Checkpoint:
     output: Output = "logits"
     threshold: float = 0.5
     original: Original | None = None
+    colours: tuple[tuple[int, int, int], ...] = ()
 
 
 # 481 is where the bundled network is as good as at any size and cheap (decision record 0019), on

@@ -147,6 +147,11 @@ def _backbone_name(architecture: str) -> str:
     }[architecture]
 
 
+def declare_operators() -> None:
+    """Make torchvision importable by other libraries too, also next to PyTorch's CPU wheel."""
+    _segmentation()
+
+
 def _segmentation() -> Any:
     """Import torchvision.models.segmentation.
 

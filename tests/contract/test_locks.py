@@ -104,7 +104,7 @@ def test_a_lock_is_whole(part: str) -> None:
 def _commands(*arguments: str) -> list[str]:
     """The shell commands with which make installs, a line each."""
     make = ["make", "--dry-run", "--always-make", *arguments]
-    targets = ["test", "test-label-studio", "test-generators", "fuzz"]
+    targets = ["test", "test-label-studio", "test-formats", "test-generators", "fuzz"]
     done = subprocess.run(
         [*make, *targets], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )

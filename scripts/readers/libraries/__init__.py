@@ -1,0 +1,1 @@
+"""Readers of networks that other libraries define."""

@@ -1,0 +1,1 @@
+"""mmsegmentation's DeepLabV3 and V3+, read without mmsegmentation."""
