@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch.export import Dim
 
-from deeplab.spec import EngineName, ModelSpec, Precision
+from deeplab.spec import EngineName, InputSize, ModelSpec, Precision
 from scripts.archives.digests import file_sha256
 from scripts.export.export_check import ExportCheck, Reference, compare
 from scripts.export.graphs import LogitsGraph, SegmentationGraph
@@ -15,10 +14,9 @@ from scripts.export.model_options import ExportTarget
 from scripts.export.openvino_ir import with_normalisation, write_ir, write_model
 from scripts.export.quantise import write_int8
 from scripts.export.torch_program import write_program
+from scripts.networks.free_sizes import EXAMPLE_SIZE, example_size, free_axes
 from scripts.networks.ready_graph import ReadyGraph
 
-SMALLEST_SIDE, LARGEST_SIDE = 32, 8192  # pixels, the range of sizes that the graph is traced for
-EXAMPLE_SIZE = (385, 513)
 # What is tried where the precision is left to us.
 PRECISIONS: dict[EngineName, tuple[Precision, ...]] = {
     "openvino": ("int8", "bf16", "f32"),
@@ -96,13 +94,13 @@ def write_artefact(
     OpenVINO computes one file in f32 and in bf16. exact: whether its weights are kept in f32.
     """
     path.parent.mkdir()
-    sides = {"min": SMALLEST_SIDE, "max": LARGEST_SIDE}
-    axes = {1: Dim("height", **sides), 2: Dim("width", **sides)}
+    size = graph.facts.input if graph.facts else InputSize(max(EXAMPLE_SIZE))
+    axes = free_axes(size)
     if path.suffix == ".pt2":
-        write_program(graph, precision, path, EXAMPLE_SIZE, axes)
+        write_program(graph, precision, path, example_size(size), axes)
         return
     if isinstance(graph.network, ReadyGraph):
         write_model(with_normalisation(graph, graph.network), path, exact=exact)
         return
-    example = torch.zeros(1, *EXAMPLE_SIZE, 3, dtype=torch.uint8)
+    example = torch.zeros(1, *example_size(size), 3, dtype=torch.uint8)
     write_ir(torch.export.export(graph, (example,), dynamic_shapes=(axes,)), path, exact=exact)

@@ -17,11 +17,19 @@ from scripts.networks.facts import ReadOptions, facts_of
 from scripts.networks.given_facts import NOTHING_GIVEN, FactError, GivenFacts
 from scripts.readers import files, ready_graphs, state_dicts
 from scripts.readers.input_facts import beside, overrides, resolve
+from scripts.readers.libraries import hugging_face, smp
+from scripts.readers.libraries.mmseg import reader as mmseg
 
 Reader = Callable[[Path, ReadOptions], Checkpoint | None]
 
 # The state dicts' reader is the last: what it does not know, it refuses.
-READERS: tuple[Reader, ...] = (ready_graphs.read, state_dicts.read)
+READERS: tuple[Reader, ...] = (
+    ready_graphs.read,
+    hugging_face.read,
+    smp.read,
+    mmseg.read,
+    state_dicts.read,
+)
 
 
 def load_checkpoint(choice: ModelChoice) -> Checkpoint:

@@ -83,6 +83,9 @@ def _over(facts: InputFacts, given: GivenFacts, place: str) -> InputFacts:
         size = replace(
             parse_size(given.size), interpolation=kept.interpolation, antialias=kept.antialias
         )
+        if "/" not in given.size and size.fit != "fixed":
+            # What the network needs, whatever the size.
+            size = replace(size, grid=kept.grid, multiple=kept.multiple)
         note("size", "size")
     if given.interpolation is not None:
         size = replace(size, interpolation=interpolation_of(given.interpolation))

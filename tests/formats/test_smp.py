@@ -12,8 +12,7 @@ import segmentation_models_pytorch as smp
 import torch
 
 from scripts.networks.checkpoints import Checkpoint, CheckpointError
-from scripts.networks.facts import ReadOptions
-from scripts.networks.normalisation import MEAN, STD
+from scripts.networks.facts import MEAN, STD, ReadOptions
 from scripts.readers.libraries.smp import ASSUMED, read
 from tests.formats.fitting import fit
 from tests.formats.labels import label_file

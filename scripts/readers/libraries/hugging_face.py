@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from scripts.archives.digests import file_sha256
 from scripts.networks.checkpoints import Checkpoint, CheckpointError
 from scripts.networks.facts import InputFacts, ReadOptions
+from scripts.networks.single_output import TwoClasses
 from scripts.readers.libraries.image_processor import facts_of
 from scripts.readers.libraries.labels import labels_of
 from scripts.readers.libraries.packages import imported
@@ -78,16 +79,18 @@ def read(path: Path, options: ReadOptions) -> Checkpoint | None:
     model = _model(library, path)
     processor = _processor(library, path)
     facts = _facts(processor, free=config["model_type"] in FREE)
+    network, is_single = LogitsOnly(model).eval(), model.config.num_labels == 1
     return Checkpoint(
         architecture=f"hf_{str(config['model_type']).replace('-', '_')}",
-        network=LogitsOnly(model).eval(),
-        labels=labels_of(options, max(model.config.num_labels, 2), _names(model)),
+        network=TwoClasses(network, options.threshold).eval() if is_single else network,
+        labels=labels_of(options, model.config.num_labels, _names(model)),
         input=facts.input,
         origin=f"the user's folder {path.name} of {LIBRARY}",
         sha256=file_sha256(weights),
         facts=facts,
+        output="sigmoid" if is_single else "logits",
         threshold=options.threshold,
-        original=_original(model, processor, facts),
+        original=None if is_single else _original(model, processor, facts),
     )
 
 

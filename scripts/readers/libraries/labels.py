@@ -2,31 +2,18 @@
 
 from collections.abc import Sequence
 
-from deeplab.spec import InvalidSpecError, read_labels
-from scripts.networks.architectures import VOC_LABELS
-from scripts.networks.checkpoints import CheckpointError
+from scripts.networks.checkpoints import labels_for
 from scripts.networks.facts import ReadOptions
 
 
-def labels_of(options: ReadOptions, classes: int, names: Sequence[str]) -> dict[int, str]:
+def labels_of(options: ReadOptions, outputs: int, names: Sequence[str]) -> dict[int, str]:
     """Class id -> name: of --labels, else the saved names, else VOC's where their number fits.
 
-    Saved names are made unique. Raises CheckpointError.
+    One output has two classes. Saved names are made unique. Raises CheckpointError.
     """
-    if options.labels is None and len(names) == classes:
+    if options.labels is None and len(names) == max(outputs, 2):
         return _unique(names)
-    try:
-        labels = read_labels(options.labels or VOC_LABELS)
-    except InvalidSpecError as exc:
-        raise CheckpointError(f"--labels {exc}") from exc
-    if len(labels) != classes:
-        given = options.labels
-        which = f"--labels {given} names {len(labels)}" if given else "no --labels are given"
-        raise CheckpointError(
-            f"the weights have {classes} classes, but {which}: "
-            f'pass --labels labels.json with {{"0": "background", ..., "{classes - 1}": "..."}}'
-        )
-    return labels
+    return labels_for(options.labels, outputs)
 
 
 def _unique(names: Sequence[str]) -> dict[int, str]:

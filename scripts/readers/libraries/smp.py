@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from deeplab.spec import InputSize
 from scripts.archives.digests import file_sha256
-from scripts.networks.checkpoints import Checkpoint, CheckpointError
+from scripts.networks.checkpoints import Checkpoint, CheckpointError, labels_for
 from scripts.networks.facts import InputFacts, ReadOptions
-from scripts.readers.libraries.labels import labels_of
+from scripts.networks.single_output import TwoClasses
+from scripts.readers.files import read_content
 from scripts.readers.libraries.packages import imported
 from scripts.readers.libraries.smp_recipes import Recipe, recipe_of
-from scripts.readers.libraries.stored import read_stored, state_of
+from scripts.readers.libraries.stored import state_of
 
 LIBRARY = "segmentation_models.pytorch"
 KIND = f"a network of {LIBRARY}"
@@ -67,7 +68,7 @@ def read(path: Path, options: ReadOptions) -> Checkpoint | None:
         return None
     is_like = (options.like or "").startswith(LIKE)
     weights = _weights_file(path) if path.is_dir() else path
-    state = state_of(read_stored(weights))
+    state = state_of(read_content(weights).value)
     own = _own(state)
     if not own and not is_like and config is None:
         return None
@@ -77,12 +78,13 @@ def read(path: Path, options: ReadOptions) -> Checkpoint | None:
     classes = own[LAST].shape[0]
     return Checkpoint(
         architecture=f"smp_{design.kind.lower()}_{design.encoder}",
-        network=network,
-        labels=labels_of(options, max(classes, 2), []),
+        network=TwoClasses(network, options.threshold).eval() if classes == 1 else network,
+        labels=labels_for(options.labels, classes),
         input=facts.input,
         origin=f"the user's checkpoint {path.name} of {LIBRARY}",
         sha256=file_sha256(weights),
         facts=facts,
+        output="sigmoid" if classes == 1 else "logits",
         threshold=options.threshold,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from scripts.networks.normalisation import MEAN, STD
+from scripts.networks.facts import MEAN, STD
 from scripts.readers.libraries.packages import imported
 
 Triple = tuple[float, float, float]

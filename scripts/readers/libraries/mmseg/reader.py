@@ -9,13 +9,14 @@ from torch import Tensor
 from deeplab.spec import InputSize
 from scripts.archives.digests import file_sha256
 from scripts.networks.checkpoints import Checkpoint, CheckpointError
-from scripts.networks.facts import InputFacts, ReadOptions
-from scripts.networks.normalisation import MEAN, STD
+from scripts.networks.facts import MEAN, STD, InputFacts, ReadOptions
+from scripts.networks.single_output import TwoClasses
+from scripts.readers.files import read_content
 from scripts.readers.libraries.labels import labels_of
 from scripts.readers.libraries.mmseg.config import mapping, read_config, resize_of_test
 from scripts.readers.libraries.mmseg.design import Design, design_of, is_deeplab
 from scripts.readers.libraries.mmseg.network import MmsegDeepLab
-from scripts.readers.libraries.stored import read_stored, state_of
+from scripts.readers.libraries.stored import state_of
 
 LIBRARY = "mmsegmentation"
 PUBLISHED = f"{LIBRARY}'s published recipe"
@@ -23,6 +24,7 @@ IN_CONFIG = "the configuration in the checkpoint"
 # ADE20K's, with which most of the published models are tested.
 PUBLISHED_SCALE = (2048, 512)
 PARTS = ("backbone.", "decode_head.")
+DEFAULT_THRESHOLD = 0.5  # without --threshold
 SINGLE_OUTPUT_THRESHOLD = 0.3  # mmseg's own, where the configuration names none
 RESNETS: dict[tuple[int, ...], int] = {
     (2, 2, 2, 2): 18,
@@ -36,7 +38,7 @@ def read(path: Path, options: ReadOptions) -> Checkpoint | None:
     """Read a .pth of mmsegmentation; None if it is none. Raises CheckpointError."""
     if path.is_dir() or path.suffix == ".safetensors":
         return None
-    stored = read_stored(path)
+    stored = read_content(path).value
     state = state_of(stored)
     if not any(name.startswith("decode_head.") for name in state):
         return None
@@ -46,15 +48,18 @@ def read(path: Path, options: ReadOptions) -> Checkpoint | None:
     _check_kind(state, model, path)
     design = design_of(state, model)
     facts = _facts(config, model)
+    network, threshold = _network(design, state, path), _threshold(design, model, options)
+    is_single = design.classes == 1
     return Checkpoint(
         architecture=_name(design),
-        network=_network(design, state, path),
-        labels=labels_of(options, max(design.classes, 2), _names(meta)),
+        network=TwoClasses(network, threshold).eval() if is_single else network,
+        labels=labels_of(options, design.classes, _names(meta)),
         input=facts.input,
         origin=f"the user's checkpoint {path.name} of {LIBRARY}",
         sha256=file_sha256(path),
         facts=facts,
-        threshold=_threshold(design, model, options),
+        output="sigmoid" if is_single else "logits",
+        threshold=threshold,
         colours=_colours(meta),
     )
 
@@ -166,7 +171,7 @@ def _colours(meta: Mapping[str, Any]) -> tuple[tuple[int, int, int], ...]:
 
 
 def _threshold(design: Design, model: Mapping[str, Any], options: ReadOptions) -> float:
-    if design.classes > 1:
+    if design.classes > 1 or options.threshold != DEFAULT_THRESHOLD:
         return options.threshold
     own = mapping(model.get("decode_head")).get("threshold")
     return float(own) if isinstance(own, float) else SINGLE_OUTPUT_THRESHOLD

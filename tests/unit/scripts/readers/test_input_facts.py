@@ -117,7 +117,7 @@ def test_flags_win_over_the_file_and_the_file_over_the_checkpoint(tmp_path: Path
     file = beside(tmp_path / "model.pth")
     facts = resolve(FOUND, GivenFacts(bgr=True, interpolation="nearest"), file)
     assert facts.input == InputSize(
-        2048, fit="short_side", short_side=256, interpolation="nearest", antialias=False
+        2048, 16, "short_side", 256, interpolation="nearest", antialias=False
     )
     assert (facts.mean, facts.std) == ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     assert facts.channels == "bgr"
