@@ -9,12 +9,17 @@ import torch
 from deeplab.spec import EngineName, InputSize, ModelSpec, Precision
 from scripts.archives.digests import file_sha256
 from scripts.export.export_check import ExportCheck, Reference, compare
-from scripts.export.graphs import LogitsGraph, SegmentationGraph
+from scripts.export.graphs import (
+    EXAMPLE_SIZE,
+    LogitsGraph,
+    SegmentationGraph,
+    example_size,
+    free_axes,
+)
 from scripts.export.model_options import ExportTarget
 from scripts.export.openvino_ir import with_normalisation, write_ir, write_model
 from scripts.export.quantise import write_int8
 from scripts.export.torch_program import write_program
-from scripts.networks.free_sizes import EXAMPLE_SIZE, example_size, free_axes
 from scripts.networks.ready_graph import ReadyGraph
 
 # What is tried where the precision is left to us.

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deeplab.spec import InputSize
+from scripts.export.graphs import example_size, free_axes
 from scripts.networks.checkpoints import Checkpoint
 from scripts.networks.facts import InputFacts
-from scripts.networks.free_sizes import example_size, free_axes
 from tests.formats.photographs import Pixels, pictures
 
 Logits = NDArray[np.float32]
