@@ -26,6 +26,7 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_HEAD_S: Final = 20.0
 # Time for a client to read a refusal before its connection is closed with unread data, and reset.
 _LINGER_S: Final = 2.0
+_END_OF_HEAD: Final = b"\r\n\r\n"
 _VERSIONS: Final = ("1.0", "1.1")
 # A name, an IPv4 address or a bracketed IPv6 address, and a port; RFC 9110 allows an empty one.
 _HOST: Final = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[\w.~:%-]+\])(?::\d*)?")
@@ -81,10 +82,17 @@ class ProblemProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._received_bytes = len(data)
         try:
-            if self._in_head and self._head_bytes + len(data) > MAX_HEAD_BYTES:
+            if (
+                self._in_head
+                and self._head_bytes + len(data) > MAX_HEAD_BYTES
+                # Parsing the head alone copies the data: not where it visibly ends in time.
+                and data.find(_END_OF_HEAD, 0, MAX_HEAD_BYTES - self._head_bytes) < 0
+            ):
                 data = self._parse_head(data)
             self._head_bytes += len(data)
             self._parse(data)
+            if not self._in_message:
+                self._uncounted_bytes = 0  # nothing follows the request
         except HttpParserError:
             error = self._refusal or MalformedHttpError("Invalid HTTP request received.")
             if not isinstance(error, OverloadedError):
@@ -157,17 +165,15 @@ class ProblemProtocol(HttpToolsProtocol):
         if self._is_crowded:
             self._reject(OverloadedError("The gateway has too many connections. Try again later."))
         version = self.parser.get_http_version()
-        hosts = codings = 0
-        for name, value in self.headers:
-            if name == b"host":
-                hosts += 1
-                if value != self._host and not _HOST.fullmatch(value):
-                    self._reject(MalformedHttpError("The header Host is not a host."))
-                self._host = value
-            elif name == b"transfer-encoding":
-                codings += 1
-                if codings > 1 or value != b"chunked" or version == "1.0":
-                    self._check_coding(value, repeated=codings > 1 or version == "1.0")
+        names = [name for name, _ in self.headers]  # counted without a loop of our own
+        hosts = names.count(b"host")
+        if hosts:
+            host = self.headers[names.index(b"host")][1]
+            if host != self._host and not _HOST.fullmatch(host):
+                self._reject(MalformedHttpError("The header Host is not a host."))
+            self._host = host
+        if b"transfer-encoding" in names:
+            self._check_codings(version)
         if version not in _VERSIONS:
             self._reject(MalformedHttpError(f"HTTP/{version} is not supported. Send HTTP/1.1."))
         if hosts > 1 or (hosts == 0 and version == "1.1"):
@@ -179,14 +185,15 @@ class ProblemProtocol(HttpToolsProtocol):
         if len(self.url) + fields > MAX_HEAD_BYTES:
             self._reject(_too_large())
 
-    def _check_coding(self, value: bytes, *, repeated: bool) -> None:
-        codings = [each.strip() for each in value.lower().split(b",")]
+    def _check_codings(self, version: str) -> None:
+        lines = [value for name, value in self.headers if name == b"transfer-encoding"]
+        codings = [each.strip() for line in lines for each in line.lower().split(b",")]
         if set(codings) != {b"chunked"}:
             detail = (
                 "The only transfer coding that is supported is chunked. Send the body as it is."
             )
             self._reject(UnsupportedTransferCodingError(detail))
-        if repeated or len(codings) > 1:
+        if version == "1.0" or len(codings) > 1:
             self._reject(MalformedHttpError("A body is chunked once, and in HTTP/1.1 only."))
 
     def _reject(self, error: GatewayError) -> NoReturn:

@@ -19,6 +19,10 @@ from gateway.settings import Settings
 # No public name: empty, without a dot, or of this machine.
 _LOCAL: Final = re.compile(r"[\w-]*|(?:[\w-]+\.)+localhost", re.ASCII)
 _MAX_KEY: Final = 256
+_UNKNOWN_HOST: Final = (
+    "The gateway does not answer to this host name while keys are not required. "
+    "If the name is its own, put it into SEGSERVE_GATEWAY_HOSTS."
+)
 _HINT: Final = "Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
 
 
@@ -106,13 +110,11 @@ class Access:
 
     async def _principal(self, scope: Scope) -> Principal:
         if self._cache is None:
-            if not all(
-                is_own(value, self._hosts) for name, value in scope["headers"] if name == b"host"
-            ):
-                raise UnknownHostError(
-                    "The gateway does not answer to this host name while keys are not required. "
-                    "If the name is its own, put it into SEGSERVE_GATEWAY_HOSTS."
-                )
+            for name, value in scope["headers"]:
+                if name == b"host":
+                    if not is_own(value, self._hosts):
+                        raise UnknownHostError(_UNKNOWN_HOST)
+                    break  # the server takes one only
             if scope["path"].startswith(ADMINISTRATION):
                 # Not even over loopback: a reverse proxy and a browser's page look like that too.
                 raise ForbiddenError(

@@ -26,7 +26,7 @@ from gateway.torchserve.handler_headers import (
 from gateway.torchserve.transport import Response, Timeouts, Tokens, Transport
 
 # Names this process's monotonic clock to the handler.
-_SENDER: Final = uuid.uuid4().hex
+_SENDER: Final = f"; sender={uuid.uuid4().hex}; sent="
 _NEVER: Final = float("-inf")
 _W3C: Final = TraceContextTextMapPropagator()
 
@@ -79,50 +79,35 @@ class _Version:
     answered_at: float = _NEVER
 
 
-class Question:
-    """A block in which a worker is to answer; `answered` notes that it did."""
-
-    __slots__ = ("_is_answered", "_name", "_versions")
-
-    def __init__(self, versions: dict[str, _Version], name: str) -> None:
-        self._versions = versions
-        self._name = name
-        self._is_answered = False
-
-    def answered(self) -> None:
-        """Note an answer, also one that refuses the image."""
-        self._is_answered = True
-
-    def __enter__(self) -> "Question":
-        version = self._versions.setdefault(self._name, _Version())
-        version.waiting += 1
-        if version.silent_since is None:
-            version.silent_since = time.monotonic()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        version = self._versions[self._name]
-        version.waiting -= 1
-        if self._is_answered:
-            version.answered_at = version.silent_since = time.monotonic()
-        if not version.waiting:
-            version.silent_since = None
-            if version.answered_at == _NEVER:  # a client may invent any number of versions
-                del self._versions[self._name]
-
-
 class Liveness:
     """The answers of all versions' workers, to images and to probes.
 
-    TorchServe itself reports a worker that hangs as ready for a minute.
+    TorchServe itself reports a worker that hangs as ready for a minute. `begin` and `end` instead
+    of a context manager, which would cost twice the time.
     """
 
     def __init__(self) -> None:
         self._versions: dict[str, _Version] = {}
 
-    def question(self, version: str) -> Question:
-        """A question to one of a version's workers."""
-        return Question(self._versions, version)
+    def begin(self, version: str) -> None:
+        """Note a question to one of a version's workers."""
+        known = self._versions.get(version)
+        if known is None:
+            known = self._versions[version] = _Version()
+        known.waiting += 1
+        if known.silent_since is None:
+            known.silent_since = time.monotonic()
+
+    def end(self, version: str, *, is_answered: bool) -> None:
+        """Note the end of a question; also a refusal of the image is an answer."""
+        known = self._versions[version]
+        known.waiting -= 1
+        if is_answered:
+            known.answered_at = known.silent_since = time.monotonic()
+        if not known.waiting:
+            known.silent_since = None
+            if known.answered_at == _NEVER:  # a client may invent any number of versions
+                del self._versions[version]
 
     def silent_s(self, version: str) -> float:
         """Return the seconds for which questions have waited and none was answered."""
@@ -162,13 +147,15 @@ class InferenceClient:
         Raises GatewayError: the handler's error for the image, a failure of TorchServe, or
         ModelUnavailableError for confidences and counts that are none.
         """
-        with self._liveness.question(target.version) as question:
-            try:
-                response = await self._post(target, image, request)
-            except (aiohttp.ClientError, TimeoutError) as exc:
-                raise from_transport(exc) from exc
-            if response.status_code == HTTPStatus.OK or is_from_handler(response):
-                question.answered()
+        is_answered = False
+        self._liveness.begin(target.version)
+        try:
+            response = await self._post(target, image, request)
+            is_answered = response.status_code == HTTPStatus.OK or is_from_handler(response)
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            raise from_transport(exc) from exc
+        finally:
+            self._liveness.end(target.version, is_answered=is_answered)
         if response.status_code != HTTPStatus.OK:
             raise from_response(response)
         version = target.version
@@ -198,7 +185,7 @@ class InferenceClient:
             "Content-Type": "application/octet-stream",
             "Content-Length": str(image.size),
             "X-Request-ID": request.request_id,
-            "X-Segserve-Timeout": f"{request.expires - now:.3f}; sender={_SENDER}; sent={now:.3f}",
+            "X-Segserve-Timeout": f"{request.expires - now:.3f}{_SENDER}{now:.3f}",
             **self._tokens.headers("inference"),
         }
         if request.options is not None:

@@ -135,9 +135,13 @@ class ManagementClient:
         timeout_s: another timeout than the client's. Raises ModelUnavailableError or NotFoundError.
         """
         path = f"/models/{model}/{version}?customized=true"
-        with self._liveness.question(version) as question:
+        is_answered = False
+        self._liveness.begin(version)
+        try:
             description = (await self._describe(path, timeout_s))[0]
-            question.answered()
+            is_answered = True
+        finally:
+            self._liveness.end(version, is_answered=is_answered)
         if description.metadata is None:
             raise ModelUnavailableError("The model does not say which classes it knows.")
         return description.metadata.facts()

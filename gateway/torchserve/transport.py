@@ -5,6 +5,7 @@ gateway's total (decision record 0027).
 """
 
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,8 @@ from yarl import URL
 Api = Literal["inference", "management"]
 
 _NONE: Final[dict[str, str]] = {}
+# Seconds between two looks at the file of the tokens: a restart takes longer.
+_LOOK_S: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -107,13 +110,18 @@ class Tokens:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._state: tuple[int, int] | None = None
+        self._looked_at = float("-inf")
         self._headers: dict[str, dict[str, str]] = {}
 
     def headers(self, api: Api) -> dict[str, str]:
         """Return the header with the token; empty without a file, which TorchServe refuses."""
         if self._path is None:
             return _NONE
+        now = time.monotonic()
+        if self._headers and now - self._looked_at < _LOOK_S:
+            return self._headers.get(api, _NONE)
         try:
+            self._looked_at = now
             status = self._path.stat()
             if (state := (status.st_mtime_ns, status.st_ino)) != self._state:
                 self._headers = _read(self._path)

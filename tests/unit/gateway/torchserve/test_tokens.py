@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -24,14 +25,20 @@ def test_each_api_has_a_token_of_its_own(tmp_path: Path) -> None:
     assert tokens.headers("management") == {"Authorization": "Bearer two"}
 
 
-def test_a_restart_of_torchserve_is_followed(tmp_path: Path) -> None:
-    """New tokens in the file apply to the next request."""
+def test_a_restart_of_torchserve_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New tokens in the file apply half a second later."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     path = tmp_path / "key_file.json"
     write(path, "one", "two")
     tokens = Tokens(path)
     tokens.headers("inference")
     write(path, "three", "four")
     os.utime(path, ns=(1, 1))
+    assert tokens.headers("inference") == {"Authorization": "Bearer one"}
+    now[0] += 0.6
     assert tokens.headers("inference") == {"Authorization": "Bearer three"}
 
 
