@@ -39,9 +39,10 @@ def wait_until_idle(
     quiet_since = None
     while (now := time.monotonic()) < end:
         is_quiet, needed_s = True, quiet_s
-        if workers is None and management.version(version).pending:
+        known = management.version(version)
+        if workers is None and known.pending:
             is_quiet = False
-        elif management.version(version).ready:
+        elif known.ready:
             try:
                 busy = management.busy_workers(version, timeout_s=end - now)
             except SilentError:

@@ -63,16 +63,21 @@ def unchanged(stack: Stack) -> Iterator[None]:
     assert httpx.get(f"{stack.gateway_url}/readyz", timeout=30).status_code == 200
 
 
+def refusal(url: str, method: str, headers: dict[str, str]) -> str:
+    """The text with which TorchServe refuses a request without its token."""
+    answer = httpx.request(method, url, headers=headers, timeout=30)
+    assert answer.status_code == 400
+    assert "Token Authorization failed" in answer.text
+    return answer.text
+
+
 @pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN.keys())
 @pytest.mark.parametrize(("method", "target"), MANAGEMENT)
 def test_the_management_api_requires_its_token(
     stack: Stack, method: str, target: str, headers: dict[str, str]
 ) -> None:
     """TorchServe refuses; the answer names no model."""
-    answer = httpx.request(method, stack.management_url + target, headers=headers, timeout=30)
-    assert answer.status_code == 400
-    assert "Token Authorization failed" in answer.text
-    assert MODEL not in answer.text
+    assert MODEL not in refusal(stack.management_url + target, method, headers)
 
 
 @pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN.keys())
@@ -81,9 +86,7 @@ def test_the_inference_api_requires_its_token(
     stack: Stack, method: str, target: str, headers: dict[str, str]
 ) -> None:
     """No prediction without the token."""
-    answer = httpx.request(method, stack.inference_url + target, headers=headers, timeout=30)
-    assert answer.status_code == 400
-    assert "Token Authorization failed" in answer.text
+    refusal(stack.inference_url + target, method, headers)
 
 
 def test_the_token_of_the_inference_api_manages_nothing(stack: Stack) -> None:

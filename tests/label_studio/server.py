@@ -24,7 +24,7 @@ LEGACY_KEY = "0123456789abcdef0123456789abcdef01234567"
 READY_S = 240.0
 # It answers to the request for predictions once it has stored all of them.
 ANSWER_S = 500.0
-# It sends nothing to anybody.
+# No telemetry leaves the machine.
 QUIET = {
     "COLLECT_ANALYTICS": "false",
     "LATEST_VERSION_CHECK": "false",

@@ -86,7 +86,7 @@ def running_site() -> Iterator[int]:
 
 
 def as_another_user(script: str, stdin: str = "") -> str:
-    """The output of a shell script that runs as the user nobody."""
+    """Run a shell script as the unprivileged user `nobody`; return its output."""
     user = pwd.getpwnam("nobody")
     done = subprocess.run(
         ["sh", "-c", script],

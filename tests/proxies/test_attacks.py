@@ -162,7 +162,7 @@ def test_a_rebinding_name_opens_no_websocket(stack: Stack, rebound: dict[str, Pa
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a program as another user")
 class TestAnotherUser:
-    """The user nobody, on the same machine."""
+    """The unprivileged user `nobody`, on the same machine."""
 
     @pytest.mark.parametrize(
         "one", [one for one in TRIES if one.service in ("MANAGEMENT", "INFERENCE")], ids=str

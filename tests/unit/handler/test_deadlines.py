@@ -43,7 +43,7 @@ def test_the_offset_between_two_clocks_is_no_wait(clock: _Clock, ahead: float) -
 
 @pytest.mark.parametrize("ahead", [-4000.0, 0.0, 3600.0])
 def test_a_job_that_waited_too_long_is_late(clock: _Clock, ahead: float) -> None:
-    """Ten jobs of 4 s, sent together with 30 s left: the last two would be for nobody."""
+    """Ten jobs of 4 s, sent together with 30 s left: the last two come after the deadline."""
     deadlines, sent = Deadlines(), clock.now + ahead
     assert [_job(deadlines, clock, left=30, sent=sent, takes=4) for _ in range(10)] == [
         False,

@@ -108,7 +108,7 @@ def test_a_damaged_archive_is_built_again(tiny: Archive) -> None:
 
 
 def test_a_damaged_archive_is_set_aside(tiny: Archive) -> None:
-    """Its bytes may be all that is left of somebody's archive."""
+    """Its bytes may be the only copy of the archive."""
     tiny.store.mkdir()
     tiny.path.write_bytes(b"half an archive")
     assert build(tiny)
