@@ -60,10 +60,10 @@ def resize_upright(
 def _reduces(input_size: InputSize) -> bool:
     """Whether a large image may be shrunk by an integer factor before it is resized.
 
-    The bundled networks were trained so. Others must see what their own resizing gives.
+    The bundled networks were trained so, and archives of before ``exact`` are served so.
     """
     averages = input_size.antialias and input_size.interpolation == "bilinear"
-    return averages and input_size.fit == "long_side"
+    return averages and input_size.fit == "long_side" and not input_size.exact
 
 
 def upright(decoded: Decoded) -> NDArray[np.uint8]:
@@ -196,11 +196,12 @@ def min_long_side(input_size: InputSize) -> MinLongSide:
 def decoded_long_side(size: tuple[int, int], target: tuple[int, int], input_size: InputSize) -> int:
     """The least long side to which an image of (width, height) may be decoded for a target size.
 
-    A JPEG's reduced decoding averages pixels. Where the network was trained on images that were
-    resized from all of their pixels, twice the target leaves hardly a difference; where pixels
-    were left out instead of averaged, nothing but all pixels gives the same.
+    A JPEG's reduced decoding averages pixels, in another way than resizing: half of the network's
+    pixels are a few levels off, of a decoding at twice the target's size too. Where pixels are left
+    out instead of averaged, nothing of the image would be the same.
     """
-    if not input_size.antialias or input_size.interpolation == "nearest":
+    averages = input_size.antialias and input_size.interpolation != "nearest"
+    if input_size.exact or not averages:
         return max(size)
     scale = max(wanted / side for wanted, side in zip(target, size, strict=True))
     factor = 1 if _reduces(input_size) else CLOSE_ENOUGH

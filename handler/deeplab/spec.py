@@ -40,6 +40,9 @@ class InputSize:
     antialias: whether shrinking averages all pixels, as Pillow and torchvision do and OpenCV
         does not. For "nearest", whether a pixel's centre counts, as in Pillow, or its corner, as
         in OpenCV.
+    exact: whether all pixels of the image count. Otherwise a JPEG may be decoded at a fraction of
+        its size, and a large image shrunk by a whole factor first: so the bundled networks are
+        trained.
     """
 
     long_side: int
@@ -52,6 +55,7 @@ class InputSize:
     interpolation: Interpolation = "bilinear"
     antialias: bool = True
     rounding: Rounding = "auto"
+    exact: bool = False
 
     @property
     def aligned(self) -> bool:

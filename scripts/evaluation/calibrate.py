@@ -112,7 +112,11 @@ def _sizes(
     kept = facts.input
     for size in SIZES:
         wanted = replace(
-            size, interpolation=kept.interpolation, antialias=kept.antialias, rounding=kept.rounding
+            size,
+            interpolation=kept.interpolation,
+            antialias=kept.antialias,
+            rounding=kept.rounding,
+            exact=kept.exact,
         )
         if wanted != kept:
             tried = replace(facts, input=wanted, sources=facts.sources | {"size": SOURCE})
