@@ -86,7 +86,8 @@ def _cubic(outputs: int, inputs: int) -> Taps:
 
 
 def _fixed_point(weights: Floats) -> Ints:
-    return np.rint(weights * np.float32(UNIT)).astype(np.int32)
+    rounded: Ints = np.rint(weights * np.float32(UNIT)).astype(np.int32)
+    return rounded
 
 
 # Mixes rows of UNIT times the levels, in place: (n, values) int32 of each tap, and its weights.

@@ -42,19 +42,26 @@ class Trained:
     miou: float
 
 
+def read(path: Path) -> NDArray[np.uint8]:
+    """(height, width, 3) uint8 BGR."""
+    image = cv2.imread(str(path))
+    assert image is not None
+    return image.astype(np.uint8)
+
+
 def regions() -> dict[Path, NDArray[np.uint8]]:
     """Photograph -> (height, width) uint8 ids of its regions of colour."""
     ids = colour_scores(small_batch(128, 192), len(LABELS), (32, 48)).argmax(dim=1)
     found = {}
     for path, small in zip(photographs(), ids.numpy().astype(np.uint8), strict=True):
-        height, width = cv2.imread(str(path)).shape[:2]
+        height, width = read(path).shape[:2]
         found[path] = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
     return found
 
 
 def own_mask(network: nn.Module, path: Path) -> NDArray[np.int64]:
     """(height, width) class ids by the author's own code: OpenCV and PyTorch."""
-    bgr = cv2.imread(str(path))
+    bgr = read(path)
     small = cv2.resize(bgr, (SIDE, SIDE)).astype(np.float32) / 255
     image = torch.from_numpy((small - HALF) / HALF).permute(2, 0, 1)[None]
     with torch.inference_mode():
@@ -117,6 +124,7 @@ def version_removed(stack: Stack) -> Iterator[str]:
     """A version's number; it is removed whatever happened."""
     yield "7.0"
     stack.versions("remove", "7.0")
+    (stack.model_store / "deeplabv3-7.0.mar").unlink(missing_ok=True)
 
 
 def served_miou(
