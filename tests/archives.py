@@ -13,11 +13,14 @@ def renumbered(
     broken: bool = False,
     diverged: bool = False,
     batch: int = 1,
+    tile: int | str = "off",
+    max_tiles: int = 64,
 ) -> Path:
     """The same model under another version.
 
     broken: its network is cut short, so that no worker can load it. diverged: the last of its
     numbers are NaN, as after a training that diverged. batch: its batch size.
+    tile: how it looks at large images by default, in at most ``max_tiles`` tiles.
     """
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         for name in old.namelist():
@@ -33,5 +36,9 @@ def renumbered(
             if batch > 1 and name == "model-config.yaml":
                 content = content.replace(b"batchSize: 1", f"batchSize: {batch}".encode())
                 content = content.replace(b"maxBatchDelay: 0", b"maxBatchDelay: 200")
+            if name == "model.json":
+                content = json.dumps({**json.loads(content), "tile": tile}).encode()
+            if name == "model-config.yaml":
+                content = content.replace(b"maxTiles: 64", f"maxTiles: {max_tiles}".encode())
             new.writestr(name, content)
     return target

@@ -4,17 +4,19 @@ import io
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
 from deeplab.decode import MAX_PIXELS
 from deeplab.engines import load_engine
-from deeplab.errors import RejectedImageError
-from deeplab.pipeline import segment
-from deeplab.spec import InvalidSpecError, read_labels, read_spec
+from deeplab.errors import NotANumberError, RejectedImageError
+from deeplab.pipeline import Tiling, segment
+from deeplab.spec import InvalidSpecError, has_background, read_labels, read_spec
+from deeplab.tiles import MAX_TILES
 from scripts.archives.archive import ZIP_ERRORS
 from scripts.export.eager import EagerModel
 from scripts.networks.checkpoints import Checkpoint
@@ -56,17 +58,31 @@ class ArchivePredictor:
             spec = read_spec(root / "model.json")
             self.labels = read_labels(root / "deeplab" / "labels.json")
             self._engine = load_engine(root / "network", spec, threads=0)
-        except (*ZIP_ERRORS, InvalidSpecError) as exc:
+            operations = _operations(root / "model-config.yaml")
+        except (*ZIP_ERRORS, yaml.YAMLError, InvalidSpecError) as exc:
             raise EvaluationError(f"{path} is not a model archive ({exc})") from exc
         self._input = spec.input
+        self._max_pixels = int(operations.get("maxPixels", MAX_PIXELS))
+        self._tiling = Tiling(
+            default=spec.tile,
+            max_tiles=int(operations.get("maxTiles", MAX_TILES)),
+            has_background=has_background(self.labels),
+        )
 
     def predict(self, data: bytes) -> NDArray[np.uint8]:
         """Predict with the pipeline of a worker."""
         try:
-            answer = segment(data, self._engine, self._input, MAX_PIXELS)
-        except RejectedImageError as exc:
+            answer = segment(data, self._engine, self._input, self._max_pixels, tiling=self._tiling)
+        except (RejectedImageError, NotANumberError) as exc:
             raise EvaluationError(str(exc)) from exc
         return read_mask(answer.png)
+
+
+def _operations(path: Path) -> dict[str, Any]:
+    """The limits of the worker: what the archive says about its handler."""
+    content = yaml.safe_load(path.read_text()) if path.is_file() else None
+    section = content.get("handler") if isinstance(content, dict) else None
+    return section if isinstance(section, dict) else {}
 
 
 class CheckpointPredictor:

@@ -64,6 +64,8 @@ def _with_facts(checkpoint: Checkpoint, choice: ModelChoice) -> Checkpoint:
         facts = resolve(facts_of(checkpoint), choice.given, file)
     except FactError as exc:
         raise CheckpointError(str(exc)) from exc
+    # Only our own recipe has a grid; others see the pixels that their own library gave them.
+    facts = replace(facts, input=replace(facts.input, exact=not facts.input.aligned))
     # Another input than the original's own is compared with the network behind that input.
     original = None if choice.given or file else checkpoint.original
     return replace(checkpoint, facts=facts, input=facts.input, original=original)

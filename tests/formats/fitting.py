@@ -15,9 +15,14 @@ from tests.formats.photographs import colour_scores, small_batch
 RIDGE = 1e-2  # of the features' mean power: keeps the solution from magnifying roundings
 
 
-def fit(network: nn.Module, classifier: nn.Conv2d, prepare: Callable[[Tensor], Tensor]) -> None:
-    """Fit in place. prepare: (n, 3, h, w) RGB, 0..1 -> the network's input."""
-    images = small_batch()
+def fit(
+    network: nn.Module,
+    classifier: nn.Conv2d,
+    prepare: Callable[[Tensor], Tensor],
+    size: tuple[int, int] = (64, 96),
+) -> None:
+    """Fit in place. prepare: (n, 3, h, w) RGB, 0..1 -> the network's input. size: (h, w)."""
+    images = small_batch(*size)
     torch.manual_seed(0)
     _measure_statistics(network, prepare(images))
     seen: list[Tensor] = []

@@ -1,20 +1,27 @@
 """An archive and the checkpoint that it was made from give the same masks."""
 
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from scripts.evaluation.predictors import (
     ArchivePredictor,
     CheckpointPredictor,
     EvaluationError,
     check_labels,
+    read_mask,
 )
 from scripts.networks.architectures import ModelChoice
 from scripts.readers.chain import load_checkpoint
+from segmentation_handler import SegmentationHandler
+from tests.archives import renumbered
 from tests.unit.handler.files import EXAMPLES
+from tests.unit.handler.worker import handle, worker_context
 from tests.unit.scripts.evaluation.test_measure import SeesRed
 
 pytestmark = pytest.mark.slow
@@ -55,6 +62,46 @@ def test_the_masks_are_as_large_as_the_photograph(
         assert each.predict(data).shape == (400, 600)
 
 
+def large_photograph() -> bytes:
+    """A photograph at which one look is not all there is."""
+    buffer = io.BytesIO()
+    with Image.open(EXAMPLES / "cat.jpg") as image:
+        image.resize((1353, 900)).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("tile", ["off", 600])
+def test_an_archive_looks_at_large_photographs_as_its_worker(
+    archive: Path, tmp_path: Path, tile: int | str
+) -> None:
+    """What model.json says about tiles holds without a server too."""
+    data = large_photograph()
+    path = renumbered(archive, tmp_path / "tiled.mar", "1.0", tile=tile)
+    with zipfile.ZipFile(path) as file:
+        file.extractall(tmp_path / "unpacked")
+    worker = SegmentationHandler()
+    worker.initialize(worker_context(tmp_path / "unpacked"))
+    (png,), _ = handle(worker, [{"body": data}])
+    predicted = ArchivePredictor(path).predict(data)
+    assert np.array_equal(predicted, read_mask(png))
+    whole = ArchivePredictor(archive).predict(data)
+    assert np.array_equal(predicted, whole) == (tile == "off")
+
+
+def test_the_archives_limit_of_tiles_counts(archive: Path, tmp_path: Path) -> None:
+    """With the handler's message."""
+    path = renumbered(archive, tmp_path / "few.mar", "1.0", tile=200, max_tiles=2)
+    with pytest.raises(EvaluationError, match="the limit is 2"):
+        ArchivePredictor(path).predict(large_photograph())
+
+
+def test_a_model_of_no_numbers_is_one_line(archive: Path, tmp_path: Path) -> None:
+    """As after a training that diverged."""
+    path = renumbered(archive, tmp_path / "diverged.mar", "1.0", diverged=True)
+    with pytest.raises(EvaluationError, match="no numbers"):
+        ArchivePredictor(path).predict((EXAMPLES / "cat.jpg").read_bytes())
+
+
 @pytest.mark.parametrize("content", [b"", b"no archive"])
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     """The error names the file."""
@@ -66,8 +113,6 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) ->
 
 def test_an_archive_of_another_handler_is_refused(tmp_path: Path) -> None:
     """A zip file without model.json is no archive of this handler."""
-    import zipfile
-
     with zipfile.ZipFile(tmp_path / "other.mar", "w") as file:
         file.writestr("handler.py", "")
     with pytest.raises(EvaluationError, match=r"model\.json"):

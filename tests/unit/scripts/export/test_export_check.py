@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from scripts.export.export_check import (
+    ExportCheck,
     Reference,
     eager_references,
     lack_of_evidence,
@@ -46,6 +47,16 @@ def test_what_hardly_shows_is_none(shown: tuple[int, ...], found: str) -> None:
     """The reason has the shares measured and required."""
     reason = lack_of_evidence(_references(*shown))
     assert reason == f"the model finds something {found}, 3 and 2% are needed"
+
+
+@pytest.mark.parametrize(("share", "is_sufficient"), [(0.9985, False), (0.9995, True)])
+def test_f32_that_was_asked_for_agrees_on_all_but_a_thousandth(
+    share: float, is_sufficient: bool
+) -> None:
+    """Nothing was rounded but sums; elsewhere f32 has weights of 16 bits."""
+    asked = ExportCheck("f32", {"a.jpg": share}, ms=1.0, is_exact=True)
+    assert asked.is_sufficient == is_sufficient
+    assert ExportCheck("f32", {"a.jpg": share}, ms=1.0).is_sufficient
 
 
 class _Halves:

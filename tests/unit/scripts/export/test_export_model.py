@@ -16,6 +16,7 @@ from scripts.export import candidates, export_check
 from scripts.export.candidates import PRECISIONS, weights_of
 from scripts.export.eager import eager
 from scripts.export.export_check import (
+    EXACT_AGREEMENT,
     ExportCheck,
     ExportCheckError,
     compare,
@@ -80,7 +81,9 @@ def test_the_artefact_is_written_and_proved(tmp_path: Path, engine: EngineName) 
         assert result.spec.sha256 == file_sha256(weights_of(artefact))
         assert (result.spec.classes, result.spec.input.long_side) == (4, 96)
         assert set(result.proof.agreement) == {path.name for path in photographs()}
-        assert result.proof.mean_agreement >= (0.95 if precision == "int8" else 0.995)
+        least = {"int8": 0.95, "bf16": 0.995, "f32": EXACT_AGREEMENT}
+        assert result.proof.mean_agreement >= least[precision]
+        assert result.proof.is_exact == (precision == "f32")
         assert result.spec.precision in (precision, "f32")  # where the hardware lacks bf16
 
 
