@@ -18,9 +18,11 @@ EPILOG = """\b
 Examples:
   segserve build
   segserve build --version 1.1
-  segserve build --version 2.0 --weights my.pth --labels labels.json
+  segserve build my.pth --labels labels.json --version 2.0
+  segserve build my.onnx --size 512x512 --mean 0.5 --std 0.5 --version 2.1
+  segserve build best.ckpt --like smp:DeepLabV3Plus:resnet34 --calibrate pictures/val
   segserve build --model deeplabv3_resnet50 --device cpu --precision fp32
-  segserve build --export-only exported --weights my.pth
+  segserve build my.pth --export-only exported
 """
 
 

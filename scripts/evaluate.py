@@ -6,6 +6,7 @@ import click
 
 from scripts.cli.command import Command
 from scripts.cli.errors import reporting
+from scripts.cli.model_options import READING_NAMES, reading_options
 from scripts.cli.options import FILE, GATEWAY, VERSION, gateway_options, option
 from scripts.networks.architectures import ARCHITECTURES
 
@@ -14,6 +15,7 @@ Examples:
   segserve evaluate --data pictures/val --version 2.0
   segserve evaluate --data pictures/val --archive model_store/deeplabv3-2.0.mar
   segserve evaluate --data pictures/val --weights trained/model.safetensors
+  segserve evaluate --data pictures/val --weights my.onnx --size 256 --range=-1..1
   segserve evaluate --data pictures --names trained/validation.txt --report report.html
 """
 
@@ -34,6 +36,7 @@ Examples:
     help="Architecture of the checkpoint. [default: as its weights tell]",
 )
 @option("--labels", type=FILE, help="JSON object of class id to name; must be the model's.")
+@reading_options
 @option("--json", type=FILE, help="File for the figures.")
 @option("--report", type=FILE, help="HTML file with the worst pictures first.")
 @option("--model-card", type=FILE, help="Markdown file: a card with Hugging Face's metadata.")
@@ -63,6 +66,10 @@ def _check_source(gateway: str | None, flags: dict[str, Any]) -> None:
             "--version and --gateway are of a gateway: leave out --archive, --weights and --model "
             "(make: VERSION, GATEWAY, ARCHIVE, WEIGHTS, MODEL, exported ones too), or them"
         )
+    typed = next((name for name in READING_NAMES if _was_typed(name)), None)
+    if typed and not (flags["weights"] or flags["model"]):
+        flag = typed.replace("_", "-")
+        raise click.UsageError(f"--{flag} says how a checkpoint is read: name it by --weights")
 
 
 def _was_typed(name: str) -> bool:

@@ -17,7 +17,7 @@ Examples:
   segserve serve
   segserve serve --gateway-port 9000 --workers 4
   segserve serve --model deeplabv3_resnet101
-  segserve serve --weights my.pth --labels labels.json --version 2.0
+  segserve serve my.pth --labels labels.json --version 2.0
   segserve serve --no-ui
 """
 

@@ -18,6 +18,7 @@ from deeplab.spec import InvalidSpecError, read_labels, read_spec
 from scripts.archives.archive import ZIP_ERRORS
 from scripts.export.eager import EagerModel
 from scripts.networks.checkpoints import Checkpoint
+from scripts.networks.labels import read_label_file
 
 
 class EvaluationError(RuntimeError):
@@ -89,7 +90,7 @@ class CheckpointPredictor:
 def check_labels(path: Path, predictor: Predictor) -> None:
     """Raise EvaluationError unless the file ``path`` has the labels of ``predictor``."""
     try:
-        wanted = read_labels(path)
+        wanted = read_label_file(path)
     except InvalidSpecError as exc:
         raise EvaluationError(f"--labels {exc}") from exc
     if wanted != predictor.labels:

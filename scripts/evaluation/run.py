@@ -1,9 +1,9 @@
 """Run an evaluation from its options: choose images and predictor, measure, report."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -34,6 +34,7 @@ class EvaluationOptions:
     """The flags of an evaluation.
 
     The gateway is asked, unless an archive, a checkpoint or an architecture is given.
+    reading: how the checkpoint is read, as fields of ``ModelChoice``.
     """
 
     data: Path
@@ -50,6 +51,7 @@ class EvaluationOptions:
     model_card: Path | None = None
     about: Path | None = None
     worst: int = 50
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run(options: EvaluationOptions) -> None:
@@ -100,7 +102,7 @@ def _predictor(options: EvaluationOptions) -> Predictor:
     if options.archive:
         return ArchivePredictor(options.archive)
     if options.weights or options.model:
-        choice = ModelChoice(options.model, options.weights, options.labels)
+        choice = ModelChoice(options.model, options.weights, options.labels, **options.reading)
         return CheckpointPredictor(load_checkpoint(choice))
     return GatewayPredictor(options.gateway, options.version, api_key=options.key)
 

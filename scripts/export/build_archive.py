@@ -32,6 +32,7 @@ from scripts.export.fingerprint import (
     recorded_fingerprint,
 )
 from scripts.export.model_options import ExportTarget
+from scripts.networks.architectures import ModelChoice
 from scripts.networks.checkpoints import Checkpoint
 from scripts.networks.facts import facts_of
 from scripts.readers.chain import load_checkpoint
@@ -51,6 +52,7 @@ def build(archive: Archive, *, force: bool = False) -> bool:
     Raises OtherOriginError rather than overwrite an archive of another origin, unless forced. A
     damaged one is set aside.
     """
+    _check_files(archive.choice)
     fingerprint = fingerprint_of(archive)
     if not force:
         if recorded_fingerprint(archive.path) == fingerprint:
@@ -71,6 +73,14 @@ def _reason(exc: OSError) -> str:
     if isinstance(exc, shutil.Error):
         return str(exc.args[0][0][2])
     return f"{exc.strerror} ({exc.filename})" if exc.strerror else str(exc)
+
+
+def _check_files(choice: ModelChoice) -> None:
+    """Raise ArchiveError if a file that was named is not there."""
+    named = {"--weights": choice.weights, "--labels": choice.labels, "--card": choice.card}
+    for flag, path in named.items():
+        if path is not None and not path.exists():
+            raise ArchiveError(f"{flag} {path}: there is no such file")
 
 
 def _build(archive: Archive, checkpoint: Checkpoint, fingerprint: str, *, force: bool) -> None:

@@ -79,7 +79,7 @@ def origin_of(archive: Archive) -> dict[str, object]:
 
 def _input(choice: ModelChoice) -> dict[str, object]:
     """What was said about the model's input; empty if nothing was."""
-    facts = {**asdict(choice.given), "like": choice.like}
+    facts = {**asdict(choice.given), "like": choice.like, "output_kind": choice.output_kind}
     return {name: value for name, value in facts.items() if value is not None}
 
 

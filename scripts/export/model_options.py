@@ -6,7 +6,7 @@ Imports no torch, so that a command can show its help without.
 from dataclasses import dataclass
 from pathlib import Path
 
-from deeplab.spec import EngineName, Precision
+from deeplab.spec import EngineName, Output, Precision
 from scripts.networks.architectures import ModelChoice
 from scripts.networks.given_facts import NOTHING_GIVEN, GivenFacts
 
@@ -47,6 +47,7 @@ class ModelFlags:
     given: GivenFacts = NOTHING_GIVEN
     threshold: float | None = None
     trust_pickle: bool = False
+    output_kind: Output | None = None
 
     @property
     def choice(self) -> ModelChoice:
@@ -60,6 +61,7 @@ class ModelFlags:
             self.given,
             self.like,
             self.card,
+            self.output_kind,
         )
 
     @property
@@ -77,6 +79,7 @@ class ModelFlags:
         given |= {"--device": self.device, "--precision": self.precision}
         given |= {"--model": self.model} if self.model else {}
         given |= {"--like": self.like} if self.like else {}
+        given |= {"--output-kind": self.output_kind} if self.output_kind else {}
         given |= {} if self.threshold is None else {"--threshold": str(self.threshold)}
         facts, switches = self.given.flags
         flags = [part for pair in (given | facts).items() for part in pair]

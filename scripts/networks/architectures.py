@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from deeplab.spec import Output
 from scripts.archives.paths import ROOT
 from scripts.networks.given_facts import NOTHING_GIVEN, GivenFacts
 
@@ -63,6 +64,7 @@ class ModelChoice:
     its code, in a child process.
     given: facts about its input that were typed. like: as in ``ReadOptions``.
     card: a model.toml; None for the one beside the weights, if there is one.
+    output_kind: what a ready graph gives; None to look at its values.
     """
 
     architecture: str | None = None
@@ -73,3 +75,4 @@ class ModelChoice:
     given: GivenFacts = NOTHING_GIVEN
     like: str | None = None
     card: Path | None = None
+    output_kind: Output | None = None

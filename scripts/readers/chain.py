@@ -15,6 +15,7 @@ from scripts.networks.architectures import (
 from scripts.networks.checkpoints import Checkpoint, CheckpointError
 from scripts.networks.facts import ReadOptions, facts_of
 from scripts.networks.given_facts import NOTHING_GIVEN, FactError, GivenFacts
+from scripts.networks.ready_graph import ReadyGraph
 from scripts.readers import files, ready_graphs, state_dicts
 from scripts.readers.input_facts import beside, overrides, resolve
 from scripts.readers.libraries import hugging_face, smp
@@ -50,6 +51,8 @@ def load_checkpoint(choice: ModelChoice) -> Checkpoint:
         raise CheckpointError(f"--weights {path}: no reader knows this kind of file")
     if choice.threshold is not None and checkpoint.output != "sigmoid":
         raise CheckpointError("--threshold is for networks with one output; this one has several")
+    if choice.output_kind is not None and not isinstance(checkpoint.network, ReadyGraph):
+        raise CheckpointError("--output-kind is for ready graphs; what this network gives is known")
     if origin is not None:
         checkpoint = replace(checkpoint, origin=origin)
     return _with_facts(checkpoint, choice)
@@ -78,6 +81,7 @@ def options_of(choice: ModelChoice) -> ReadOptions:
         threshold=0.5 if choice.threshold is None else choice.threshold,
         trust_pickle=choice.trust_pickle,
         like=choice.like,
+        output=choice.output_kind,
         overrides=overrides(choice.given, _beside(choice)),
     )
 

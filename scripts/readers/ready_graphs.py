@@ -16,6 +16,7 @@ from scripts.archives.paths import ROOT
 from scripts.networks.architectures import VOC_LABELS
 from scripts.networks.checkpoints import Checkpoint, CheckpointError
 from scripts.networks.facts import MEAN, STD, Channels, InputFacts, ReadOptions
+from scripts.networks.labels import read_label_file
 from scripts.networks.ready_graph import ReadyGraph
 from scripts.readers.graphs.contract import classes_of_argmax, with_contract
 from scripts.readers.graphs.formats import TITLES, GraphError, Source, recognise
@@ -174,6 +175,6 @@ def _labels(classes: _Classes, count: int | None, *, is_single: bool) -> dict[in
 
 def _named(path: Path) -> dict[int, str]:
     try:
-        return read_labels(path)
+        return read_label_file(path)
     except InvalidSpecError as exc:
         raise CheckpointError(f"--labels {exc}") from exc

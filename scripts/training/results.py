@@ -3,8 +3,7 @@
 import csv
 import json
 import os
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +44,10 @@ def write_curve(folder: Path, rows: Sequence[dict[str, float]]) -> None:
     _draw(rows).savefig(folder / PLOT, dpi=100)
 
 
-def write_facts(folder: Path, labels: Path, facts: dict[str, Any]) -> None:
+def write_facts(folder: Path, labels: Mapping[int, str], facts: dict[str, Any]) -> None:
     """Write the labels and the record of the training."""
-    shutil.copyfile(labels, folder / LABELS)
+    names = {str(index): name for index, name in labels.items()}
+    (folder / LABELS).write_text(json.dumps(names, indent=2) + "\n")
     record = {**facts, "libraries": {"torch": torch.__version__, "matplotlib": mpl.__version__}}
     (folder / FACTS).write_text(json.dumps(record, indent=2) + "\n")
 

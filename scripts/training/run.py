@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from deeplab.spec import InvalidSpecError, read_labels
+from deeplab.spec import InvalidSpecError
 from scripts.datasets.crops import Augmentation
 from scripts.datasets.inspection import check_objects, inspect
 from scripts.datasets.sampling import Balance, Samples
@@ -22,6 +22,7 @@ from scripts.networks.checkpoints import (
     usual_long_side,
 )
 from scripts.networks.imagenet_backbones import BackboneError
+from scripts.networks.labels import read_label_file
 from scripts.networks.torchvision_weights import DownloadError
 from scripts.training import results
 from scripts.training.initial_weights import InitialNetwork, initial_network
@@ -47,7 +48,7 @@ def train(options: TrainingOptions) -> None:
 
     Started again with the same options, an interrupted training goes on where it was.
     """
-    labels = read_labels(options.labels)
+    labels = read_label_file(options.labels)
     chosen = split(options.data, options.val)
     pictures = inspect(chosen.train, labels, "train on")
     check_objects(pictures)
@@ -124,12 +125,12 @@ def _finish(training: Training, options: TrainingOptions, facts: dict[str, Any])
     results.write_weights(folder / results.WEIGHTS, kept)
     results.write_curve(folder, progress.curve)
     row = progress.curve[-1 if options.keep == LAST else progress.best_epoch - 1]
-    results.write_facts(folder, options.labels, {**facts, "kept": row})
+    results.write_facts(folder, dict(enumerate(facts["labels"])), {**facts, "kept": row})
     print(
         f"{options.keep} epoch {row['epoch']}: mIoU {row['miou']:.3f}\n"
         f"weights and labels are in {folder}; build an archive of them with\n"
-        f"  segserve build --version 2.0 "
-        f"--weights {folder / results.WEIGHTS} --labels {folder / results.LABELS}"
+        f"  segserve build {folder / results.WEIGHTS} --labels {folder / results.LABELS} "
+        "--version 2.0"
     )
 
 

@@ -54,15 +54,30 @@ def test_the_command_says_whether_it_built(
     assert f"{archive} is up to date" in capsys.readouterr().out
 
 
-def test_the_command_fails_with_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("flag", ["--weights", "--labels", "--card"])
+def test_a_file_that_is_not_there_is_one_line(
+    flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is left in the store."""
-    missing = tmp_path / "none.pth"
-    options = ["--weights", str(missing), "--store", str(tmp_path / "store")]
-    assert main(options) == 1
-    assert capsys.readouterr().err.startswith("segserve: ")
+    missing = tmp_path / "none"
+    assert main([flag, str(missing), "--store", str(tmp_path / "store")]) == 1
+    assert capsys.readouterr().err == f"segserve: {flag} {missing}: there is no such file\n"
     assert not (tmp_path / "store").exists()
+
+
+def test_weights_are_named_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """As an argument or by the flag."""
+    assert main(["a.pth", "--weights", "b.pth"]) == 2
+    assert "name the weights once: a.pth, or --weights b.pth" in capsys.readouterr().err
+
+
+def test_weights_typed_count_more_than_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An argument is a flag's equal."""
+    monkeypatch.setenv("SEGSERVE_WEIGHTS", str(tmp_path / "other.pth"))
+    assert main([str(tmp_path / "mine.pth")]) == 1
+    assert "mine.pth: there is no such file" in capsys.readouterr().err
 
 
 def test_an_export_alone_reports_what_it_did(

@@ -47,6 +47,27 @@ def test_an_archive_is_measured(
     assert page.read_text().startswith("<!doctype html>")
 
 
+def test_a_checkpoint_is_measured_behind_the_input_that_it_needs(
+    photographs: Path, tmp_path: Path
+) -> None:
+    """The flags of `segserve build` count."""
+    from scripts.networks.architectures import BUNDLED_WEIGHTS
+
+    figures = tmp_path / "out.json"
+    arguments = ["--data", str(photographs), "--weights", str(BUNDLED_WEIGHTS)]
+    assert main([*arguments, "--mean", "0.9", "--std", "0.1", "--json", str(figures)]) == 0
+    assert json.loads(figures.read_text())["pixel_accuracy"] < 0.98
+
+
+def test_facts_about_the_input_are_of_a_checkpoint(
+    archive: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An archive and a gateway have their own."""
+    arguments = ["--data", str(photographs), "--archive", str(archive), "--size", "256"]
+    assert main(arguments) == 2
+    assert "--size says how a checkpoint is read" in capsys.readouterr().err
+
+
 def test_a_checkpoint_is_measured(
     photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -146,7 +146,7 @@ def test_a_flag_and_its_variable_have_one_name(ctx: click.Context) -> None:
         (["train"], "Missing option '--data'"),
         (["versions", "add"], "Missing argument 'ARCHIVE'"),
         (["versions", "replace", "1.0"], "No such command 'replace'"),
-        (["build", "now"], "Got unexpected extra argument (now)"),
+        (["build", "my.pth", "now"], "Got unexpected extra argument (now)"),
     ],
 )
 def test_a_slip_of_the_command_line_is_one_line(

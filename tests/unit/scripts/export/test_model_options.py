@@ -106,4 +106,6 @@ def test_the_flags_mean_the_same_in_another_folder(tmp_path: Path) -> None:
         *("--device", "cpu", "--precision", "fp32", "--model", "deeplabv3_resnet50"),
         "--unproved",
     ]
+    ready = ModelFlags(weights=tmp_path / "a.onnx", output_kind="sigmoid", threshold=0.3)
+    assert ready.arguments[-4:] == ["--output-kind", "sigmoid", "--threshold", "0.3"]
     assert ModelFlags().arguments == ["--device", "auto", "--precision", "auto"]

@@ -196,3 +196,10 @@ def test_incomplete_weights_are_refused(tmp_path: Path, bundled: dict[str, Tenso
     state = {name: value for name, value in bundled.items() if not name.startswith("backbone.stem")}
     with pytest.raises(CheckpointError, match=rf"does not fit {BUNDLED}: .*backbone\.stem"):
         load_checkpoint(ModelChoice(weights=_saved(tmp_path, state)))
+
+
+def test_the_kind_of_output_is_of_ready_graphs(tmp_path: Path, bundled: dict[str, Tensor]) -> None:
+    """A checkpoint's own architecture gives logits."""
+    path = _saved(tmp_path, bundled)
+    with pytest.raises(CheckpointError, match="--output-kind is for ready graphs"):
+        load_checkpoint(ModelChoice(weights=path, output_kind="ids"))

@@ -56,10 +56,6 @@ def test_the_curve_is_a_table_and_a_picture(tmp_path: Path) -> None:
 
 def test_the_record_says_how_it_was_made(tmp_path: Path) -> None:
     """It lies beside the labels, which the archive needs."""
-    labels = tmp_path / "mine.json"
-    labels.write_text('{"0": "ground"}')
-    folder = tmp_path / "out"
-    folder.mkdir()
-    results.write_facts(folder, labels, {"miou": 0.5})
-    assert json.loads((folder / results.FACTS).read_text())["miou"] == 0.5
-    assert (folder / results.LABELS).read_text() == labels.read_text()
+    results.write_facts(tmp_path, {0: "ground", 1: "tree"}, {"miou": 0.5})
+    assert json.loads((tmp_path / results.FACTS).read_text())["miou"] == 0.5
+    assert json.loads((tmp_path / results.LABELS).read_text()) == {"0": "ground", "1": "tree"}
