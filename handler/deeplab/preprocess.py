@@ -1,6 +1,7 @@
 """From a decoded image to the network's input: resized, upright, 8-bit RGB on white."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from deeplab.decode import SIDEWAYS, Decoded, MinLongSide
+from deeplab.opencv_resize import resize_as_opencv
 from deeplab.spec import InputSize
 
 MIN_SIDE = 32  # pixels; the short side of a very long image is not resized below this
@@ -16,6 +18,14 @@ CLOSE_ENOUGH = 2  # times the target's size: what a reduced decoding must have a
 REDUCING_GAP = 3.0  # Pillow first shrinks by an integer factor, to at least three times the target
 # EXIF orientations that need a horizontal and a vertical flip, once the sides are swapped.
 MIRRORED, UPSIDE_DOWN = (2, 3, 6, 7), (3, 4, 7, 8)
+
+SLACK = 1e-6  # pixels; for products such as 519.9999999
+ROUNDED: dict[str, Callable[[float], int]] = {
+    "auto": round,
+    "down": lambda side: math.floor(side + SLACK),
+    "nearest": lambda side: math.floor(side + 0.5),
+    "up": lambda side: math.ceil(side - SLACK),
+}
 
 
 def preprocess(decoded: Decoded, input_size: InputSize) -> NDArray[np.uint8]:
@@ -30,6 +40,9 @@ def resize_upright(
     decoded: Decoded, size: tuple[int, int], input_size: InputSize
 ) -> NDArray[np.uint8]:
     """Resize to (width, height) as the network wants it, and turn upright: (h, w, 3) uint8 RGB."""
+    if not input_size.antialias:
+        # What is left out depends on the corner where counting begins: OpenCV turns first.
+        return resize_as_opencv(upright(decoded), size, input_size.interpolation)
     target = size[::-1] if decoded.orientation in SIDEWAYS else size
     is_large = max(decoded.decoded_size) > REDUCING_GAP * max(target)
     if _reduces(input_size) and (is_large or not decoded.is_rgb):
@@ -47,10 +60,10 @@ def resize_upright(
 def _reduces(input_size: InputSize) -> bool:
     """Whether a large image may be shrunk by an integer factor before it is resized.
 
-    The bundled networks were trained so. Others must see what their own resizing gives.
+    The bundled networks were trained so, and archives of before ``exact`` are served so.
     """
     averages = input_size.antialias and input_size.interpolation == "bilinear"
-    return averages and input_size.fit == "long_side"
+    return averages and input_size.fit == "long_side" and not input_size.exact
 
 
 def upright(decoded: Decoded) -> NDArray[np.uint8]:
@@ -86,38 +99,32 @@ def _turn_upright(rgb: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]
 def _resize_rgb(
     pixels: Image.Image | NDArray[np.uint8], size: tuple[int, int], input_size: InputSize
 ) -> NDArray[np.uint8]:
-    """Resize RGB to (width, height): (h, w, 3) uint8.
+    """Resize RGB to (width, height), averaging: (h, w, 3) uint8.
 
-    Within one level of 255 of what Pillow computes, in a sixth of the time; without antialiasing
-    of what OpenCV computes.
+    Within one level of 255 of what Pillow computes, in a sixth of the time.
     """
     width, height = size
     array = pixels if isinstance(pixels, np.ndarray) else np.array(pixels)
-    mode, antialias = input_size.interpolation, input_size.antialias
-    if mode == "bicubic" and antialias:  # PyTorch is two levels off here and there
+    if input_size.interpolation == "bicubic":  # PyTorch is two levels off here and there
         resized = Image.fromarray(array).resize(size, Image.Resampling.BICUBIC)
         return np.array(resized)
-    if mode == "nearest":
+    if input_size.interpolation == "nearest":
         rows, columns = (
-            _nearest(outputs, inputs, centres=antialias)
+            _nearest_centres(outputs, inputs)
             for outputs, inputs in zip((height, width), array.shape[:2], strict=True)
         )
         return array[rows[:, np.newaxis], columns]
     planes = torch.from_numpy(array).unsqueeze(0).permute(0, 3, 1, 2)
-    small = F.interpolate(planes, (height, width), mode=mode, antialias=antialias)
+    small = F.interpolate(planes, (height, width), mode="bilinear", antialias=True)
     rgb: NDArray[np.uint8] = small[0].permute(1, 2, 0).numpy()
     return rgb
 
 
-def _nearest(outputs: int, inputs: int, *, centres: bool) -> NDArray[np.intp]:
-    """(outputs,) the input position that each output shows, as Pillow or as OpenCV rounds them."""
-    if centres:  # Pillow adds the step up
-        steps = np.full(outputs, inputs / outputs)
-        steps[0] /= 2
-        found = np.cumsum(steps)
-    else:
-        found = np.arange(outputs) * (1 / (outputs / inputs))
-    return np.minimum(found.astype(np.intp), inputs - 1)
+def _nearest_centres(outputs: int, inputs: int) -> NDArray[np.intp]:
+    """(outputs,) the input position at each output's centre, rounded as Pillow does."""
+    steps = np.full(outputs, inputs / outputs)  # Pillow adds them up
+    steps[0] /= 2
+    return np.minimum(np.cumsum(steps).astype(np.intp), inputs - 1)
 
 
 def network_size(size: tuple[int, int], input_size: InputSize) -> tuple[int, int]:
@@ -130,22 +137,44 @@ def network_size(size: tuple[int, int], input_size: InputSize) -> tuple[int, int
     """
     if input_size.fit == "fixed":
         return input_size.width, input_size.height
-    scale, grid = _scale(size, input_size), input_size.grid
-    if grid > 1 or (input_size.fit == "long_side" and input_size.multiple == 1):
+    grid, unit = input_size.grid, input_size.multiple
+    sides = _scaled(size, input_size)
+    rounding = _rounding(input_size)
+    if grid > 1 or (input_size.fit == "long_side" and unit == 1 and rounding == "auto"):
         steps = math.ceil((MIN_SIDE - 1) / grid)
-        width, height = (max(steps, round((side * scale - 1) / grid)) * grid + 1 for side in size)
+        width, height = (max(steps, round((side - 1) / grid)) * grid + 1 for side in sides)
         return width, height
-    unit = input_size.multiple
-    # Without a multiple the fraction is cut off, as torchvision and Hugging Face do; the small
-    # addition is for products such as 519.9999999.
-    nearest = round if unit > 1 else _floor
+    rounded = ROUNDED[rounding]
     least = math.ceil(MIN_SIDE / unit)
-    width, height = (max(least, nearest(side * scale / unit)) * unit for side in size)
+    width, height = (max(least, rounded(side / unit)) * unit for side in sides)
     return width, height
 
 
-def _floor(value: float) -> int:
-    return math.floor(value + 1e-6)
+def _rounding(input_size: InputSize) -> str:
+    if input_size.rounding != "auto" or input_size.multiple > 1 or input_size.fit == "long_side":
+        return input_size.rounding
+    return "down"
+
+
+def _scaled(size: tuple[int, int], input_size: InputSize) -> tuple[float, float]:
+    """(width, height) for the network, before rounding."""
+    if (input_size.fit, input_size.rounding) == ("short_side", "down"):
+        return _cut(size, input_size)
+    scale = _scale(size, input_size)
+    return size[0] * scale, size[1] * scale
+
+
+def _cut(size: tuple[int, int], input_size: InputSize) -> tuple[int, int]:
+    """(width, height) by the arithmetic of torchvision and transformers.
+
+    Where the bound of the long side counts, transformers rounds the short one.
+    """
+    shortest, longest = min(size), max(size)
+    short = float(input_size.short_side)
+    if longest / shortest * short > input_size.long_side:
+        short = input_size.long_side * shortest / longest
+    sides = round(short), int(short * longest / shortest)
+    return sides if size[0] == shortest else sides[::-1]
 
 
 def _scale(size: tuple[int, int], input_size: InputSize) -> float:
@@ -167,11 +196,12 @@ def min_long_side(input_size: InputSize) -> MinLongSide:
 def decoded_long_side(size: tuple[int, int], target: tuple[int, int], input_size: InputSize) -> int:
     """The least long side to which an image of (width, height) may be decoded for a target size.
 
-    A JPEG's reduced decoding averages pixels. Where the network was trained on images that were
-    resized from all of their pixels, twice the target leaves hardly a difference; where pixels
-    were left out instead of averaged, nothing but all pixels gives the same.
+    A JPEG's reduced decoding averages pixels, in another way than resizing: half of the network's
+    pixels are a few levels off, of a decoding at twice the target's size too. Where pixels are left
+    out instead of averaged, nothing of the image would be the same.
     """
-    if not input_size.antialias or input_size.interpolation == "nearest":
+    averages = input_size.antialias and input_size.interpolation != "nearest"
+    if input_size.exact or not averages:
         return max(size)
     scale = max(wanted / side for wanted, side in zip(target, size, strict=True))
     factor = 1 if _reduces(input_size) else CLOSE_ENOUGH

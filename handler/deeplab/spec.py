@@ -10,6 +10,7 @@ EngineName = Literal["openvino", "torch"]
 Precision = Literal["f32", "bf16", "int8"]
 Fit = Literal["long_side", "short_side", "fixed", "native"]
 Interpolation = Literal["bilinear", "bicubic", "nearest"]
+Rounding = Literal["auto", "down", "nearest", "up"]
 Output = Literal["logits", "probabilities", "ids", "sigmoid"]
 # The side of a tile in pixels of the image, chosen by the handler, or one look at the whole image.
 Tile = Literal["auto", "off"] | int
@@ -33,9 +34,15 @@ class InputSize:
         with aligned corners; 1 if any size will do and corners are not aligned.
     short_side: length of the short side in pixels, for that fit. width, height: for "fixed".
     multiple: both sides are rounded to multiples of it.
+    rounding: how, where there is no grid. "down" cuts the fraction off, as torchvision does;
+        "nearest" rounds halves up, as mmcv does; "auto" is "down" for "short_side" and "native"
+        without a multiple, and rounds halves to even otherwise.
     antialias: whether shrinking averages all pixels, as Pillow and torchvision do and OpenCV
         does not. For "nearest", whether a pixel's centre counts, as in Pillow, or its corner, as
         in OpenCV.
+    exact: whether all pixels of the image count. Otherwise a JPEG may be decoded at a fraction of
+        its size, and a large image shrunk by a whole factor first: so the bundled networks are
+        trained.
     """
 
     long_side: int
@@ -47,6 +54,8 @@ class InputSize:
     multiple: int = 1
     interpolation: Interpolation = "bilinear"
     antialias: bool = True
+    rounding: Rounding = "auto"
+    exact: bool = False
 
     @property
     def aligned(self) -> bool:

@@ -111,7 +111,13 @@ def _sizes(
 ) -> Iterator[Trial]:
     kept = facts.input
     for size in SIZES:
-        wanted = replace(size, interpolation=kept.interpolation, antialias=kept.antialias)
+        wanted = replace(
+            size,
+            interpolation=kept.interpolation,
+            antialias=kept.antialias,
+            rounding=kept.rounding,
+            exact=kept.exact,
+        )
         if wanted != kept:
             tried = replace(facts, input=wanted, sources=facts.sources | {"size": SOURCE})
             yield _trial(describe_size(tried), checkpoint, tried, pictures)

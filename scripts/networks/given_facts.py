@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, cast
 
-from deeplab.spec import InputSize, Interpolation
+from deeplab.spec import InputSize, Interpolation, Rounding
 
 INTERPOLATIONS: Final = ("bilinear", "bicubic", "nearest")
 RANGES: Final = ("0..1", "-1..1", "0..255")
@@ -17,7 +17,7 @@ SMALLEST, LARGEST = 32, 8192  # pixels, of a side of the network's input
 BOUND: Final = 2048
 SIZE_HELP: Final = (
     "481 (long side), short=520, 512x512 (width x height, the picture is stretched) or native; "
-    "/32 behind it rounds both sides to multiples of 32"
+    "/32 behind it rounds both sides to multiples of 32 (/32up and /32down: all in one direction)"
 )
 
 Vector = tuple[float, float, float]
@@ -85,22 +85,29 @@ def from_mapping(table: Mapping[str, Any], place: str) -> GivenFacts:
 def parse_size(text: str) -> InputSize:
     """The size that a text such as "short=520/32" means. Raises FactError."""
     body, _, multiple_text = text.strip().lower().partition("/")
-    multiple = _pixels(multiple_text or "1", text, least=1)
+    steps = re.fullmatch(r"(.*?)(up|down|nearest)?", multiple_text)
+    number, way = steps.groups() if steps else (multiple_text, None)
+    multiple = _pixels(number or "1", text, least=1)
+    rounding = cast("Rounding", way or "auto")
     match = re.fullmatch(r"(?:(long|short)=)?(\d+)|(\d+)x(\d+)|native", body)
     if match is None:
         raise FactError(f"--size {text!r} is none of: {SIZE_HELP}")
     side, length, width, height = match.groups()
     if body == "native":
-        return InputSize(BOUND, fit="native", multiple=multiple)
+        return InputSize(BOUND, fit="native", multiple=multiple, rounding=rounding)
     if width:
         wide, high = _pixels(width, text), _pixels(height, text)
         return InputSize(max(wide, high), fit="fixed", width=wide, height=high, multiple=1)
     if side == "short":
         short = _pixels(length, text)
         return InputSize(
-            max(BOUND, 3 * short), fit="short_side", short_side=short, multiple=multiple
+            max(BOUND, 3 * short),
+            fit="short_side",
+            short_side=short,
+            multiple=multiple,
+            rounding=rounding,
         )
-    return InputSize(_pixels(length, text), multiple=multiple)
+    return InputSize(_pixels(length, text), multiple=multiple, rounding=rounding)
 
 
 def _pixels(text: str, whole: str, least: int = SMALLEST) -> int:

@@ -64,6 +64,9 @@ def _with_facts(checkpoint: Checkpoint, choice: ModelChoice) -> Checkpoint:
         facts = resolve(facts_of(checkpoint), choice.given, file)
     except FactError as exc:
         raise CheckpointError(str(exc)) from exc
+    # Other networks see the pixels that their own library gave them.
+    is_ours = checkpoint.architecture in LITE_ARCHITECTURES
+    facts = replace(facts, input=replace(facts.input, exact=not is_ours))
     # Another input than the original's own is compared with the network behind that input.
     original = None if choice.given or file else checkpoint.original
     return replace(checkpoint, facts=facts, input=facts.input, original=original)

@@ -80,8 +80,12 @@ def _over(facts: InputFacts, given: GivenFacts, place: str) -> InputFacts:
     size = facts.input
     if given.size is not None:
         kept = size
+        size = parse_size(given.size)
         size = replace(
-            parse_size(given.size), interpolation=kept.interpolation, antialias=kept.antialias
+            size,
+            interpolation=kept.interpolation,
+            antialias=kept.antialias,
+            rounding=kept.rounding if size.rounding == "auto" else size.rounding,
         )
         if "/" not in given.size and size.fit != "fixed":
             # What the network needs, whatever the size.
@@ -117,8 +121,10 @@ def as_given(facts: InputFacts) -> GivenFacts:
         "fixed": f"{size.width}x{size.height}",
         "native": "native",
     }[size.fit]
+    rounding = "" if size.rounding == "auto" else size.rounding
+    steps = f"/{size.multiple}{rounding}" if size.multiple > 1 or rounding else ""
     return GivenFacts(
-        size=text + (f"/{size.multiple}" if size.multiple > 1 else ""),
+        size=text + steps,
         mean=_exact(facts.mean, is_bgr=is_bgr),
         std=_exact(facts.std, is_bgr=is_bgr),
         bgr=is_bgr,
@@ -160,6 +166,7 @@ def describe_size(facts: InputFacts) -> str:
     }[size.fit]
     if size.multiple > 1:
         words += f", multiples of {size.multiple}"
+        words += f" ({size.rounding})" if size.rounding != "auto" else ""
     return words + (f", grid of {size.grid}" if size.grid > 1 else "")
 
 

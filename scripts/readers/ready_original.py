@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
+from deeplab.opencv_resize import resize_as_opencv
+from deeplab.preprocess import network_size
 from deeplab.spec import InputSize
 from scripts.networks.facts import InputFacts
 from scripts.readers.graphs.outputs import Meaning
@@ -52,26 +54,10 @@ def normalised(image: NDArray[np.uint8], facts: InputFacts) -> NDArray[np.float3
 
 
 def resized(image: NDArray[np.uint8], wanted: InputSize) -> NDArray[np.uint8]:
-    """(height, width, 3) uint8 -> (h, w, 3) uint8 at the size for the network, by Pillow."""
+    """(height, width, 3) uint8 -> (h, w, 3) uint8 for the network, by Pillow or as OpenCV."""
     height, width = image.shape[:2]
-    size = target_size(width, height, wanted)
+    size = network_size((width, height), wanted)
     if wanted.antialias:
         picture = Image.fromarray(image).resize(size, RESAMPLING[wanted.interpolation])
         return np.asarray(picture)
-    planes = torch.from_numpy(image).permute(2, 0, 1)[np.newaxis].float()
-    small = F.interpolate(planes, (size[1], size[0]), mode=wanted.interpolation)
-    return small.round().clamp(0, 255).byte()[0].permute(1, 2, 0).numpy()
-
-
-def target_size(width: int, height: int, wanted: InputSize) -> tuple[int, int]:
-    """(width, height) for the network."""
-    if wanted.fit == "fixed":
-        return wanted.width, wanted.height
-    scale = 1.0
-    if wanted.fit == "long_side":
-        scale = wanted.long_side / max(width, height)
-    elif wanted.fit == "short_side":
-        scale = wanted.short_side / min(width, height)
-    step = wanted.multiple
-    sides = [max(1, round(side * scale / step)) * step for side in (width, height)]
-    return sides[0], sides[1]
+    return resize_as_opencv(image, size, wanted.interpolation)

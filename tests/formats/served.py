@@ -86,8 +86,8 @@ def target(shape: tuple[int, ...], size: InputSize) -> tuple[int, int]:
     scale = size.long_side / max(shape)
     if size.fit == "short_side":
         scale = min(scale, size.short_side / min(shape))
-    step = size.multiple
-    height, width = (max(1, int(side * scale / step + 0.5)) * step for side in shape)
+    step, half = size.multiple, 0.0 if size.rounding == "down" else 0.5
+    height, width = (max(1, int(side * scale / step + half + 1e-6)) * step for side in shape)
     return height, width
 
 

@@ -18,7 +18,7 @@ from scripts.networks.facts import ReadOptions
 from scripts.readers.libraries.hugging_face import read
 from tests.formats.fitting import fit
 from tests.formats.photographs import Pixels
-from tests.formats.served import REQUIRED, agreement, mean, target
+from tests.formats.served import REQUIRED, agreement, mean
 
 NAMES = {0: "wall", 1: "floor", 2: "plant", 3: "floor"}  # real folders name some twice
 LABELS = ["wall", "floor", "plant", "floor (3)"]
@@ -137,10 +137,10 @@ def test_masks_are_those_behind_the_processor(kind: str, tmp_path: Path) -> None
     assert facts is not None
 
     def original(picture: Pixels) -> Pixels:
-        # The library cuts the long side's fraction of a pixel off, where others round it.
-        size = dict(zip(("height", "width"), target(picture.shape[:2], facts.input), strict=True))
+        size = {"height": facts.input.height, "width": facts.input.width}
+        own = {"size": size} if facts.input.fit == "fixed" else {}
         inputs = processor(
-            Image.fromarray(picture), return_tensors="pt", do_center_crop=False, size=size
+            Image.fromarray(picture), return_tensors="pt", do_center_crop=False, **own
         )
         with torch.no_grad():
             outputs = model(**inputs)

@@ -68,7 +68,9 @@ def _size(settings: Mapping[str, Any]) -> InputSize:
         return InputSize(NATIVE, fit="native")
     if "shortest_edge" in size:
         longest = int(size.get("longest_edge") or LONGEST)
-        return InputSize(longest, fit="short_side", short_side=int(size["shortest_edge"]))
+        return InputSize(
+            longest, fit="short_side", short_side=int(size["shortest_edge"]), rounding="down"
+        )
     if "longest_edge" in size:
         return InputSize(int(size["longest_edge"]))
     height, width = int(size["height"]), int(size["width"])

@@ -1,5 +1,6 @@
 """Every fit gives the size and the pixels that the libraries of training give."""
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -172,6 +173,22 @@ def test_a_large_jpeg_is_still_decoded_at_a_fraction() -> None:
     data = encode(photograph(1600, 1200), "JPEG")
     sizes = [decode(data, min_long_side(each)).decoded_size for each in (SHORT, FIXED)]
     assert sizes == [(200, 150), (200, 150)]
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "nearest"])
+@pytest.mark.parametrize("wanted", [InputSize(64), SHORT, FIXED], ids=["long", "short", "fixed"])
+def test_where_all_pixels_count_a_jpeg_is_resized_from_all(
+    wanted: InputSize, interpolation: Interpolation
+) -> None:
+    """What Pillow gives of the whole image; a decoding at a fraction is several levels off."""
+    how = replace(wanted, interpolation=interpolation, exact=True)
+    data = encode(photograph(1600, 1200), "JPEG")
+    decoded = decode(data, min_long_side(how))
+    assert decoded.decoded_size == (1600, 1200)
+    with Image.open(io.BytesIO(data)) as image:
+        expected = image.resize(network_size(image.size, how), PILLOW[interpolation])
+    difference = np.abs(preprocess(decoded, how)[0] - np.asarray(expected).astype(int))
+    assert difference.max() <= 1
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])

@@ -118,7 +118,11 @@ def _size(config: Mapping[str, Any]) -> tuple[InputSize, str]:
     source = f"test_pipeline in {IN_CONFIG}" if found else PUBLISHED
     if keeps_ratio:
         size = InputSize(
-            long_side=max(scale), fit="short_side", short_side=min(scale), antialias=False
+            long_side=max(scale),
+            fit="short_side",
+            short_side=min(scale),
+            antialias=False,
+            rounding="nearest",
         )
     else:
         width, height = scale

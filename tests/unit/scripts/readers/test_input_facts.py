@@ -27,6 +27,9 @@ FOUND = InputFacts(InputSize(481, grid=16), sources={"size": "config.json"})
         ("512X384", InputSize(512, fit="fixed", width=512, height=384)),
         (" Native/16 ", InputSize(2048, fit="native", multiple=16)),
         ("short=1024", InputSize(3072, fit="short_side", short_side=1024)),
+        ("640/32up", InputSize(640, multiple=32, rounding="up")),
+        ("native/16Down", InputSize(2048, fit="native", multiple=16, rounding="down")),
+        ("short=512/1nearest", InputSize(2048, 1, "short_side", 512, rounding="nearest")),
     ],
 )
 def test_a_size_is_read(text: str, size: InputSize) -> None:
@@ -49,6 +52,8 @@ def test_a_size_is_read(text: str, size: InputSize) -> None:
         "short=",
         "481/0",
         "481/x",
+        "481/32sideways",
+        "481/upup",
         "1e3",
     ],
 )
@@ -157,6 +162,8 @@ def test_a_broken_file_beside_the_weights_is_one_line(tmp_path: Path, text: str)
         InputFacts(InputSize(2048, fit="short_side", short_side=520, antialias=False)),
         InputFacts(InputSize(512, fit="fixed", width=512, height=384, interpolation="nearest")),
         InputFacts(InputSize(2048, fit="native", multiple=16)),
+        InputFacts(InputSize(2048, fit="native", multiple=16, rounding="up")),
+        InputFacts(InputSize(2048, fit="short_side", short_side=512, rounding="nearest")),
     ],
 )
 def test_flags_say_what_facts_are(facts: InputFacts) -> None:

@@ -34,7 +34,7 @@ from tests.unit.tiny import LABELS
 
 pytestmark = pytest.mark.slow
 
-SMALL = InputSize(long_side=161)
+SMALL = InputSize(long_side=161, exact=True)
 SINGLE = ("sigmoid", "one logit")
 IN_F32 = ExportTarget("openvino", "f32")
 
