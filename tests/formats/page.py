@@ -3,7 +3,6 @@
 import re
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from scripts.archives.paths import ROOT
@@ -73,8 +72,3 @@ def write(results: list[Result]) -> None:
     """Write the table where it outlasts the tests."""
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(report(results), encoding="utf-8")
-
-
-def place_of(folder: Path, row: Row) -> Path:
-    """The file of a row's command in a folder."""
-    return folder / row.file

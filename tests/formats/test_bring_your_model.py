@@ -19,7 +19,7 @@ from scripts.evaluation.predictors import ArchivePredictor
 from scripts.export.export_check import photographs
 from tests.formats.makers.answers import Author
 from tests.formats.makers.rows import MAKERS
-from tests.formats.page import Result, Row, rows
+from tests.formats.page import Result, Row, report, rows
 from tests.formats.photographs import Pixels, pictures
 
 REQUIRED = {"auto": 0.995, "fp32": 0.999}
@@ -59,7 +59,8 @@ def agreement(archive: Path, author: Author) -> tuple[float, float]:
 
 def stretched(mask: Pixels, shape: tuple[int, ...]) -> Pixels:
     """A mask at another (height, width, ...), by Pillow's NEAREST."""
-    return np.asarray(Image.fromarray(mask).resize(shape[1::-1], Image.Resampling.NEAREST))
+    size = (shape[1], shape[0])
+    return np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
 
 
 def proof(archive: Path) -> float:
@@ -90,5 +91,6 @@ def test_a_row_gives_the_masks_of_its_library(
         shares = agreement(archive, author)
         mine.append(Result(row, precision, proof(archive), *shares, seconds))
     results.extend(mine)
+    print(report(mine))
     reached = {each.precision: min(each.proof, each.at_input) for each in mine}
     assert {name: share for name, share in reached.items() if share < REQUIRED[name]} == {}

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+from torchvision.transforms.functional import resize  # type: ignore[import-untyped]  # it has no types
 
 from tests.formats.photographs import Pixels
 from tests.formats.served import ids
@@ -58,6 +59,15 @@ class Network:
 def by_pillow(picture: Pixels, size: tuple[int, int]) -> Pixels:
     """The picture at (width, height), bilinear."""
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR))
+
+
+def by_torchvision(picture: Pixels, size: tuple[int, int]) -> Pixels:
+    """The same as torchvision resizes tensors: one level off at some pixels.
+
+    Enough to move the edges in the masks of random weights.
+    """
+    planes = resize(torch.tensor(picture).permute(2, 0, 1), [size[1], size[0]], antialias=True)
+    return np.asarray(planes.permute(1, 2, 0))
 
 
 def long_side(picture: Pixels, length: int, multiple: int = 1) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from scripts.networks.facts import MEAN, STD
 from tests.formats import hugging_face_files, mmseg_files, smp_files
 from tests.formats.fitting import fit
-from tests.formats.makers.answers import Author, Masks, Network, by_pillow, long_side
+from tests.formats.makers.answers import Author, Masks, Network, by_torchvision, long_side
 from tests.formats.photographs import Pixels
 
 SMP_LONG_SIDE, SMP_MULTIPLE = 512, 32  # the library saves no size
@@ -25,7 +25,7 @@ def _smp_author(network: Any, encoder: str) -> Author:
     own = smp_files.preprocessing(encoder)
 
     def prepare(picture: Pixels) -> Tensor:
-        pixels = by_pillow(picture, long_side(picture, SMP_LONG_SIDE, SMP_MULTIPLE))
+        pixels = by_torchvision(picture, long_side(picture, SMP_LONG_SIDE, SMP_MULTIPLE))
         return torch.from_numpy(own(pixels).astype(np.float32)).permute(2, 0, 1)[None]
 
     return Network(prepare, network)

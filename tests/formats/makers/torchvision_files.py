@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torchvision.models import segmentation
+from torchvision.models import segmentation  # type: ignore[import-untyped]  # it has no types
 
 from scripts.networks.facts import MEAN, STD
 from tests.formats.fitting import fit
-from tests.formats.makers.answers import Author, Network, by_pillow, long_side, normal
+from tests.formats.makers.answers import Author, Network, by_torchvision, long_side, normal
 from tests.formats.photographs import Pixels
 
 CLASSES = 4
@@ -53,7 +52,7 @@ def fitted(name: str, classes: int = CLASSES, *, aux: bool = False) -> Any:
     build: Callable[..., Any] = getattr(segmentation, name)
     network = build(weights=None, weights_backbone=None, num_classes=classes, **auxiliary)
     head = network.classifier
-    last = head[4] if isinstance(head, nn.Sequential) else head.high_classifier
+    last: Any = head[4] if isinstance(head, nn.Sequential) else head.high_classifier
     if not isinstance(head, nn.Sequential):  # random fine detail would hide what is fitted
         nn.init.normal_(head.low_classifier.weight, std=FINE)
     centre, spread = (torch.tensor(each).view(1, 3, 1, 1) for each in (MEAN, STD))
@@ -66,7 +65,7 @@ def author(network: Any, size: int, threshold: float = 0.5) -> Author:
     transforms = RECIPE(resize_size=size)
 
     def prepare(picture: Pixels) -> Tensor:
-        prepared: Tensor = transforms(Image.fromarray(picture))[None]
+        prepared: Tensor = transforms(torch.tensor(picture).permute(2, 0, 1))[None]
         return prepared
 
     return Network(prepare, lambda image: network(image)["out"], threshold)
@@ -160,6 +159,6 @@ def whole(path: Path) -> Author:
 
     def prepare(picture: Pixels) -> Tensor:
         size = long_side(picture, WHOLE_LONG_SIDE, WHOLE_MULTIPLE)
-        return normal(by_pillow(picture, size), MEAN, STD)
+        return normal(by_torchvision(picture, size), MEAN, STD)
 
     return Network(prepare, network)
