@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms.functional import resize  # type: ignore[import-untyped]  # it has no types
+from torchvision.transforms.v2.functional import resize  # type: ignore[import-untyped]  # it has no types
 
 from tests.formats.photographs import Pixels
 from tests.formats.served import ids

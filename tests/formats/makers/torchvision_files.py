@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models import segmentation  # type: ignore[import-untyped]  # it has no types
+from torchvision.transforms import v2  # type: ignore[import-untyped]  # as above
 
 from scripts.networks.facts import MEAN, STD
 from tests.formats.fitting import fit
@@ -18,7 +19,6 @@ from tests.formats.makers.answers import Author, Network, by_torchvision, long_s
 from tests.formats.photographs import Pixels
 
 CLASSES = 4
-RECIPE = segmentation.DeepLabV3_MobileNet_V3_Large_Weights.DEFAULT.transforms
 FINE = 0.01  # deviation of the weights of LR-ASPP's fine detail
 OWN_SIZE = 520  # of the short side, as published
 SHORT = 128  # the size that a trainer chose, to be fast: in segserve.toml beside the weights
@@ -61,8 +61,14 @@ def fitted(name: str, classes: int = CLASSES, *, aux: bool = False) -> Any:
 
 
 def author(network: Any, size: int, threshold: float = 0.5) -> Author:
-    """The network behind torchvision's transforms; it upsamples by itself."""
-    transforms = RECIPE(resize_size=size)
+    """The network behind torchvision's transforms of tensors; it upsamples by itself."""
+    transforms = v2.Compose(
+        [
+            v2.Resize(size, antialias=True),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize(MEAN, STD),
+        ]
+    )
 
     def prepare(picture: Pixels) -> Tensor:
         prepared: Tensor = transforms(torch.tensor(picture).permute(2, 0, 1))[None]
