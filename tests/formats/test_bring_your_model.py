@@ -62,7 +62,8 @@ def stretched(mask: Pixels, shape: tuple[int, ...]) -> Pixels:
         (2 * np.arange(wanted) + 1) * given // (2 * wanted)
         for wanted, given in zip(shape, mask.shape, strict=False)
     )
-    return mask[rows[:, np.newaxis], columns]
+    found: Pixels = mask[rows[:, np.newaxis], columns]
+    return found
 
 
 def proof(archive: Path) -> float:
