@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from deeplab.decode import decode
 from deeplab.errors import RejectedImageError
-from deeplab.postprocess import resize_class_ids
 from deeplab.preprocess import upright
 from scripts.datasets.voc import FULL_SCALE, LabelledImage, inspect_pairs, list_pairs
 from scripts.evaluation.measure import Evaluation, evaluate
@@ -18,6 +17,7 @@ from scripts.evaluation.predictors import (
     EvaluationError,
     Predictor,
 )
+from scripts.export.export_check import ids_at
 from scripts.networks.checkpoints import Checkpoint, Original
 
 
@@ -37,8 +37,7 @@ class OriginalPredictor:
             image = upright(decode(data, FULL_SCALE))
         except RejectedImageError as exc:
             raise EvaluationError(str(exc)) from exc
-        ids = self._original.logits(image).argmax(axis=0).astype(np.uint8)
-        return resize_class_ids(ids, (image.shape[1], image.shape[0]))
+        return ids_at(self._original, image, (image.shape[0], image.shape[1]))
 
 
 def compare(checkpoint: Checkpoint, archive: Path, data: Path) -> str:

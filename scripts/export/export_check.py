@@ -104,7 +104,13 @@ def original_ids(original: Original, photograph: Path, size: tuple[int, int]) ->
     size: (height, width) to which its logits are interpolated. The handler's last step, from the
     network's size to the image's, is left out on both sides.
     """
-    image = upright(decode(photograph.read_bytes(), FULL_SCALE))
+    return ids_at(original, upright(decode(photograph.read_bytes(), FULL_SCALE)), size)
+
+
+def ids_at(
+    original: Original, image: NDArray[np.uint8], size: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """(height, width, 3) uint8 upright RGB -> (*size) uint8 class ids of the model's own code."""
     logits = torch.from_numpy(original.logits(image)).unsqueeze(0)
     resized = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
     ids: NDArray[np.uint8] = resized[0].argmax(dim=0).to(torch.uint8).numpy()

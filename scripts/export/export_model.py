@@ -41,13 +41,25 @@ class ExportError(RuntimeError):
     """The artefact does not do what the eager model does."""
 
 
+class RoundedError(ExportError):
+    """No artefact with rounded weights does what the eager model does."""
+
+
 def export(checkpoint: Checkpoint, target: ExportTarget, folder: Path) -> Export:
     """Write the artefact for ``target`` into ``folder`` and compare it with the eager model.
 
     Where the precision is left open, the fastest of those that pass is taken, int8 only if the
-    photographs show enough to tell; where the hardware lacks bf16, the specification says f32.
-    Raises ExportError if none passes.
+    photographs show enough to tell, and f32 with the original's weights if none passes; where the
+    hardware lacks bf16, the specification says f32. Raises ExportError if none passes.
     """
+    try:
+        return _export(checkpoint, target, folder)
+    except RoundedError:
+        # Rounding the weights to fp16 changed too many pixels; its own weights never do.
+        return _export(checkpoint, replace(target, precision="f32"), folder)
+
+
+def _export(checkpoint: Checkpoint, target: ExportTarget, folder: Path) -> Export:
     if isinstance(checkpoint.network, ReadyGraph) and target.engine != "openvino":
         raise ExportError(
             f"{checkpoint.origin} is served by OpenVINO on a CPU: pass --device cpu, or for CUDA "
@@ -126,7 +138,8 @@ def _chosen(candidates: Sequence[tuple[Export, Path]], target: ExportTarget) -> 
     if sound:
         return min(sound, key=lambda each: each[0].proof.ms)
     best = max((each.proof for each, _ in candidates), key=lambda proof: proof.mean_agreement)
-    raise ExportError(
+    is_rounded = target.engine == "openvino" and target.precision is None
+    raise (RoundedError if is_rounded else ExportError)(
         f"the artefact agrees with the eager model on {best.mean_agreement:.2%} of the pixels, "
         f"{best.required:.1%} are required"
     )

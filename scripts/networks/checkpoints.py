@@ -32,7 +32,7 @@ class Original(Protocol):
     """A model as its author runs it, with its own preprocessing: what a proof compares with."""
 
     def logits(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(height, width, 3) uint8 upright RGB -> (classes, height, width) float32 logits."""
+        """(height, width, 3) uint8 upright RGB -> (classes, h, w) float32 logits, not upsampled."""
         ...
 
 

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch.nn import functional as F
 
 from deeplab.opencv_resize import resize_as_opencv
 from deeplab.preprocess import network_size
@@ -38,12 +36,10 @@ class ReadyOriginal:
         return self.meaning.logits(outputs)[np.newaxis]
 
     def logits(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(height, width, 3) uint8 upright RGB -> (classes, height, width) float32 logits."""
+        """(height, width, 3) uint8 upright RGB -> (classes, h, w) float32 logits, not upsampled."""
         small = resized(image, self.facts.input)
-        coarse = torch.from_numpy(self.run(normalised(small, self.facts)))
-        mode = "nearest" if self.meaning.kind == "ids" else "bilinear"
-        full: NDArray[np.float32] = F.interpolate(coarse, image.shape[:2], mode=mode)[0].numpy()
-        return full
+        logits: NDArray[np.float32] = self.run(normalised(small, self.facts))[0]
+        return logits
 
 
 def normalised(image: NDArray[np.uint8], facts: InputFacts) -> NDArray[np.float32]:

@@ -1,10 +1,14 @@
 """The libraries whose networks are read."""
 
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 from scripts.networks import torchvision_weights
+from tests.formats.page import RESULTS, Result, write
 
 
 class AbsentOperators(ModuleType):
@@ -21,3 +25,18 @@ class AbsentOperators(ModuleType):
 
 sys.modules.setdefault("mmcv._ext", AbsentOperators("mmcv._ext"))
 torchvision_weights.declare_operators()
+
+
+@pytest.fixture(scope="session")
+def results() -> Iterator[list[Result]]:
+    """The figures of all rows of "Bring your model", written at the end."""
+    found: list[Result] = []
+    yield found
+    write(found)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures."""
+    if RESULTS.is_file():
+        terminalreporter.write_sep("=", "Bring your model")
+        terminalreporter.write(RESULTS.read_text(encoding="utf-8"))

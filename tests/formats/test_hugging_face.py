@@ -1,129 +1,22 @@
 """Folders of transformers give the masks of the model behind its own image processor."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import transformers
 from PIL import Image
-from torch import Tensor, nn
 
+from scripts.export.export_check import ids_at
 from scripts.networks.checkpoints import CheckpointError
 from scripts.networks.facts import ReadOptions
 from scripts.readers.libraries.hugging_face import read
-from tests.formats.fitting import fit
+from tests.formats.hugging_face_files import KINDS, save
 from tests.formats.photographs import Pixels
 from tests.formats.served import REQUIRED, agreement, mean
 
-NAMES = {0: "wall", 1: "floor", 2: "plant", 3: "floor"}  # real folders name some twice
 LABELS = ["wall", "floor", "plant", "floor (3)"]
-SIDE = 128
-SQUARE = {"height": SIDE, "width": SIDE}
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A tiny model, its processor, and where its last layer is."""
-
-    model: Callable[[], Any]
-    processor: Callable[[], Any]
-    last: str
-
-
-def _config(name: str, **settings: Any) -> Any:
-    return getattr(transformers, name)(id2label=NAMES, **settings)
-
-
-def _upernet() -> Any:
-    backbone = transformers.ConvNextConfig(
-        hidden_sizes=[16, 24, 32, 48],
-        depths=[1, 1, 1, 1],
-        out_features=["stage1", "stage2", "stage3", "stage4"],
-    )
-    config = _config(
-        "UperNetConfig",
-        backbone_config=backbone,
-        hidden_size=32,
-        auxiliary_in_channels=32,
-        auxiliary_channels=16,
-    )
-    return transformers.UperNetForSemanticSegmentation(config)
-
-
-KINDS = {
-    "mobilenet_v2": Kind(
-        lambda: transformers.MobileNetV2ForSemanticSegmentation(
-            _config("MobileNetV2Config", depth_multiplier=0.35, finegrained_output=True)
-        ),
-        lambda: transformers.MobileNetV2ImageProcessor(
-            size={"shortest_edge": SIDE}, crop_size=SQUARE
-        ),
-        "segmentation_head.classifier.convolution",
-    ),
-    "mobilevit": Kind(
-        lambda: transformers.MobileViTForSemanticSegmentation(
-            _config(
-                "MobileViTConfig",
-                hidden_sizes=[32, 40, 48],
-                neck_hidden_sizes=[16, 24, 32, 32, 40, 48, 96],
-                aspp_out_channels=64,
-                num_attention_heads=4,
-            )
-        ),
-        lambda: transformers.MobileViTImageProcessor(
-            size={"shortest_edge": SIDE + 16}, crop_size=SQUARE
-        ),
-        "segmentation_head.classifier.convolution",
-    ),
-    "segformer": Kind(
-        lambda: transformers.SegformerForSemanticSegmentation(
-            _config(
-                "SegformerConfig",
-                hidden_sizes=[16, 32, 48, 64],
-                depths=[1, 1, 1, 1],
-                num_attention_heads=[1, 2, 3, 4],
-                decoder_hidden_size=64,
-            )
-        ),
-        lambda: transformers.SegformerImageProcessor(size={"shortest_edge": SIDE}),
-        "decode_head.classifier",
-    ),
-    "upernet": Kind(
-        _upernet,
-        lambda: transformers.SegformerImageProcessor(size=SQUARE),
-        "decode_head.classifier",
-    ),
-}
-
-
-def save(kind: str, folder: Path) -> Any:
-    """Fit the model of a kind, and save it with its processor as its author does."""
-    torch.manual_seed(0)
-    made, processor = KINDS[kind].model(), KINDS[kind].processor()
-    last = made.get_submodule(KINDS[kind].last)
-    fit(
-        _Logits(made),
-        last,
-        lambda images: images.flip(1) if kind == "mobilevit" else images * 2 - 1,
-    )
-    made.save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return made, processor
-
-
-class _Logits(nn.Module):
-    def __init__(self, model: Any):
-        super().__init__()
-        self.model = model
-
-    def forward(self, image: Tensor) -> Tensor:
-        logits: Tensor = self.model(pixel_values=image).logits
-        return logits
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -150,7 +43,7 @@ def test_masks_are_those_behind_the_processor(kind: str, tmp_path: Path) -> None
     assert mean(agreement(checkpoint, original)) >= REQUIRED
     assert checkpoint.original is not None
     picture = np.full((40, 50, 3), 90, dtype=np.uint8)
-    assert (checkpoint.original.logits(picture).argmax(axis=0) == original(picture)).all()
+    assert (ids_at(checkpoint.original, picture, (40, 50)) == original(picture)).all()
 
 
 def test_weights_without_their_head_are_refused(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 from deeplab.engines import load_engine, predict
 from scripts.export.export_check import network_input, photographs
@@ -16,6 +14,7 @@ from scripts.export.model_options import ExportTarget
 from scripts.networks.checkpoints import CheckpointError
 from scripts.networks.facts import ReadOptions
 from scripts.readers.ready_graphs import read
+from tests.formats.onnx_files import write_onnx
 from tests.unit.scripts.readers.graph_files import (
     FIXED,
     Main,
@@ -25,31 +24,6 @@ from tests.unit.scripts.readers.graph_files import (
 )
 from tests.unit.scripts.readers.test_ready_graphs import SINGLE, SMALL, loaded, options_for
 from tests.unit.tiny import LABELS
-
-
-def write_onnx(
-    network: nn.Module,
-    path: Path,
-    size: tuple[int, int] | None = None,
-    outputs: tuple[str, ...] = ("out",),
-    **metadata: str,
-) -> None:
-    """ONNX by torch's own exporter, with metadata_props."""
-    free = {} if size else {"image": {2: "height", 3: "width"}}
-    example = torch.rand(1, 3, *(size or FIXED))
-    torch.onnx.export(
-        network.eval(),
-        (example,),
-        str(path),
-        input_names=["image"],
-        output_names=list(outputs),
-        dynamic_axes=free,
-        dynamo=False,
-    )
-    onnx: Any = importlib.import_module("onnx")
-    model = onnx.load(path)
-    onnx.helper.set_model_props(model, metadata)
-    onnx.save(model, path)
 
 
 @pytest.mark.parametrize("size", [None, FIXED], ids=["dynamic", "fixed"])

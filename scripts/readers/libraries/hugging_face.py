@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from scripts.archives.digests import file_sha256
 from scripts.networks.checkpoints import Checkpoint, CheckpointError
@@ -49,12 +48,10 @@ class ProcessedModel:
         self._flags = {"do_center_crop": False, **({"size": size} if size else {})}
 
     def logits(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(height, width, 3) uint8 upright RGB -> (classes, height, width) float32 logits."""
+        """(height, width, 3) uint8 upright RGB -> (classes, h, w) float32 logits, not upsampled."""
         inputs = self._processor(Image.fromarray(image), return_tensors="pt", **self._flags)
         with torch.inference_mode():
-            coarse = self._model(**inputs).logits
-            full: Tensor = F.interpolate(coarse, image.shape[:2], mode="bilinear")
-        logits: NDArray[np.float32] = full[0].numpy()
+            logits: NDArray[np.float32] = self._model(**inputs).logits[0].numpy()
         return logits
 
 

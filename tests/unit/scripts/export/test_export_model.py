@@ -309,3 +309,16 @@ def test_the_graph_normalises_as_the_network_was_trained() -> None:
     eager(SegmentationGraph(Remembers(), aligned=False), pixels)
     expected = [(1 - 0.485) / 0.229, -0.456 / 0.224, (128 / 255 - 0.406) / 0.225]
     assert seen[0][0, :, 0, 0].tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_weights_that_bear_no_rounding_stay_as_they_are(tmp_path: Path) -> None:
+    """In fp16 both classes would have the same logits; left open, the precision is f32's own."""
+    network = nn.Conv2d(3, 2, kernel_size=1, bias=False)
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([1.0, 1.0002]).view(2, 1, 1, 1).expand(2, 3, 1, 1))
+    two = {0: "dark", 1: "bright"}
+    checkpoint = replace(tiny_checkpoint(), network=network.eval(), labels=two)
+    result = export(checkpoint, ExportTarget("openvino"), tmp_path)
+    assert (result.spec.precision, result.proof.mean_agreement > 0.999) == ("f32", True)
+    with pytest.raises(ExportError, match="are required"):
+        export(checkpoint, ExportTarget("openvino", "bf16"), tmp_path / "rounded")

@@ -195,15 +195,15 @@ def test_a_graph_of_bytes_normalises_by_itself(tmp_path: Path) -> None:
 
 
 def test_the_original_is_run_behind_its_own_preprocessing(tmp_path: Path) -> None:
-    """Logits of a whole photograph, at its size."""
+    """Logits of a whole photograph, at the network's size."""
     write_script(TinyGraph("logits"), tmp_path / "net.pt")
     checkpoint = loaded(tmp_path / "net.pt", options_for("logits", tmp_path, None))
     assert checkpoint.original is not None
     image = np.zeros((80, 120, 3), dtype=np.uint8)
     image[:, 60:] = (255, 0, 0)
     logits = checkpoint.original.logits(image)
-    assert logits.shape == (4, 80, 120)
-    assert set(logits.argmax(axis=0)[:, 70:].ravel()) == {1}
+    assert logits.shape == (4, 107, 161)
+    assert set(logits.argmax(axis=0)[:, 94:].ravel()) == {1}
     assert checkpoint.sha256 == file_sha256(tmp_path / "net.pt")
 
 
