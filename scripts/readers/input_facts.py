@@ -38,7 +38,7 @@ def beside(weights: Path) -> GivenFacts:
     path = file_beside(weights)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the weights' own reader says the latter
         return GivenFacts()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise FactError(f"{path}: not a configuration ({exc})") from exc
