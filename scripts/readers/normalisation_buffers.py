@@ -38,7 +38,7 @@ def normalisation_in(tensors: Mapping[str, object]) -> Buffers | None:
         if mean is None or std is None or min(std) <= 0:
             continue
         unit = 255.0 if max(*mean, *std) > LARGEST_UNIT else 1.0
-        source = f"the checkpoint's buffers {name} and {partner}"
+        source = f"the buffers {name} and {partner} in the checkpoint"
         return Buffers(_divided(mean, unit), _divided(std, unit), source)
     return None
 

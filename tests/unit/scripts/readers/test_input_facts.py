@@ -187,3 +187,11 @@ def test_a_folder_that_is_a_file_has_no_facts(tmp_path: Path) -> None:
     """The weights' reader says what is wrong with the path."""
     (tmp_path / "mine.pth").write_bytes(b"")
     assert not beside(tmp_path / "mine.pth" / "mine.pth")
+
+
+@pytest.mark.parametrize("text", ["build = 3", "[[build]]\nsize = 512", "size = {side = 512}"])
+def test_a_value_in_the_place_of_a_table_is_refused(text: str, tmp_path: Path) -> None:
+    """And a table in the place of a value."""
+    (tmp_path / "segserve.toml").write_text(text)
+    with pytest.raises(FactError, match=r"write a table \[build\]|size is one value, not a table"):
+        beside(tmp_path / "mine.pth")

@@ -125,7 +125,7 @@ def test_a_network_that_normalises_by_itself_says_how(
     facts = load_checkpoint(ModelChoice(weights=tmp_path / "mine.pth")).facts
     assert facts is not None
     assert (facts.mean, facts.std) == ((0.5, 0.25, 0.75), (0.25, 0.5, 0.125))
-    assert facts.sources["mean"].startswith(f"the checkpoint's buffers {name} and ")
+    assert facts.sources["mean"].startswith(f"the buffers {name} and ")
 
 
 @pytest.mark.parametrize(
