@@ -154,6 +154,8 @@ def describe(checkpoint: Checkpoint, result: Export) -> str:
         f"precision {result.spec.precision}; pixels with the eager model's class:"
     )
     lines = [table(facts_of(checkpoint)), head, *rows, f"  {'mean':<24} {proof.mean_agreement:.3%}"]
+    if checkpoint.assumption:
+        lines.append(checkpoint.assumption)
     if result.warning:
         lines.append(f"warning: {result.warning}")
     if result.no_int8:

@@ -48,6 +48,7 @@ class Checkpoint:
     output, threshold: as in ``ModelSpec``.
     original: the model behind its own preprocessing; None for the network behind the facts'.
     colours: (red, green, blue), 0..255, of each class, where the checkpoint names them.
+    assumption: a line about what a file of weights cannot show; "" if there is nothing.
     """
 
     architecture: str
@@ -61,6 +62,7 @@ class Checkpoint:
     threshold: float = 0.5
     original: Original | None = None
     colours: tuple[tuple[int, int, int], ...] = ()
+    assumption: str = ""
 
 
 # 481 is where the bundled network is as good as at any size and cheap (decision record 0019), on

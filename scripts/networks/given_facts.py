@@ -13,6 +13,10 @@ from deeplab.spec import InputSize, Interpolation, Rounding
 INTERPOLATIONS: Final = ("bilinear", "bicubic", "nearest")
 RANGES: Final = ("0..1", "-1..1", "0..255")
 SMALLEST, LARGEST = 32, 8192  # pixels, of a side of the network's input
+LARGEST_UNIT: Final = 3.0  # a mean above it is no mean of values 0..1
+# Half a level of 255 would already be lost; 1/255 is what networks of 0..255 have.
+SMALLEST_DEVIATION: Final = 1 / 512
+LARGEST_MULTIPLE: Final = 256  # pixels
 # With these fits a side is not bounded by its own length.
 BOUND: Final = 2048
 SIZE_HELP: Final = (
@@ -89,6 +93,8 @@ def parse_size(text: str) -> InputSize:
     number, way = steps.groups() if steps else (multiple_text, None)
     multiple = _pixels(number or "1", text, least=1)
     rounding = cast("Rounding", way or "auto")
+    if multiple > LARGEST_MULTIPLE:
+        raise FactError(f"--size {text!r}: multiples are of 1 to {LARGEST_MULTIPLE} pixels")
     match = re.fullmatch(r"(?:(long|short)=)?(\d+)|(\d+)x(\d+)|native", body)
     if match is None:
         raise FactError(f"--size {text!r} is none of: {SIZE_HELP}")
@@ -148,9 +154,19 @@ def normalisation(given: GivenFacts, mean: Vector, std: Vector) -> tuple[Vector,
         std = _in_rgb(parse_vector(given.std, "--std"), scale, bgr=bool(given.bgr))
         if min(std) <= 0:
             raise FactError(f"--std {given.std!r}: a deviation is greater than 0")
+    _check_units(given, scale, mean, std)
     if given.mean is not None and given.std is None:
         raise FactError("--mean needs --std beside it; --std 1 if there is none")
     return mean, std
+
+
+def _check_units(given: GivenFacts, scale: float, mean: Vector, std: Vector) -> None:
+    """Raise FactError for a mean of one range beside a --range that is another."""
+    if given.mean is not None and scale == 1 and max(mean) > LARGEST_UNIT:
+        raise FactError(f"--mean {given.mean!r} is of values 0..255: add --range 0..255")
+    if given.std is not None and max(std) < SMALLEST_DEVIATION:
+        where = "" if scale == 1 else " of values 0..255: leave --range out if it is of 0..1"
+        raise FactError(f"--std {given.std!r} is too small{where}")
 
 
 def _scale(text: str | None) -> float:

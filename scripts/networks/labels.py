@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from deeplab.spec import MAX_CLASSES, InvalidSpecError, check_names
 
 FORM = '{"0": "background", "1": "..."}'
+LONGEST = 200  # characters of a name
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -90,9 +92,22 @@ def _checked(path: Path, labels: Mapping[int, object]) -> dict[int, str]:
     nameless = [index for index, name in names.items() if not _is_name(name)]
     if nameless:
         raise InvalidSpecError(f"{path}: class {nameless[0]} has no name")
-    check_names(path, [str(name) for name in names.values()])
-    return {index: str(name) for index, name in names.items()}
+    unfit = next((index for index, name in names.items() if not _is_shown(str(name))), None)
+    if unfit is not None:
+        raise InvalidSpecError(
+            f"{path}: the name of class {unfit} is not one line of at most {LONGEST} characters"
+        )
+    # One form of each letter: names of different code points may look alike.
+    alike = {index: unicodedata.normalize("NFC", str(name)) for index, name in names.items()}
+    check_names(path, list(alike.values()))
+    return alike
 
 
 def _is_name(name: object) -> bool:
     return isinstance(name, str) and bool(name.strip())
+
+
+def _is_shown(name: str) -> bool:
+    """Whether a page and JSON can show it: no line breaks, control characters or half letters."""
+    kinds = {unicodedata.category(letter) for letter in name}
+    return len(name) <= LONGEST and not kinds & {"Cc", "Cs", "Zl", "Zp"} and kinds != {"Cf"}

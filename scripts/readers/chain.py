@@ -39,6 +39,8 @@ def load_checkpoint(choice: ModelChoice) -> Checkpoint:
     Raises CheckpointError or torchvision_weights.DownloadError.
     """
     path, origin = _locate(choice)
+    if choice.like and not choice.like.startswith(smp.LIKE):
+        raise CheckpointError(f"--like {choice.like}: write smp:DeepLabV3Plus:resnet34, or so")
     try:
         options = options_of(choice)
         read = (reader(path, options) for reader in READERS)
@@ -54,7 +56,7 @@ def load_checkpoint(choice: ModelChoice) -> Checkpoint:
     if choice.output_kind is not None and not isinstance(checkpoint.network, ReadyGraph):
         raise CheckpointError("--output-kind is for ready graphs; what this network gives is known")
     if origin is not None:
-        checkpoint = replace(checkpoint, origin=origin)
+        checkpoint = replace(checkpoint, origin=origin, assumption="")
     return _with_facts(checkpoint, choice)
 
 

@@ -13,15 +13,17 @@ from scripts.networks.checkpoints import CheckpointError
 from scripts.readers.torch_files.archives import read_stream, read_zip
 from scripts.readers.torch_files.kinds import (
     HEAD,
+    WRITERS,
+    folder_refusal,
     is_pickle,
     is_safetensors,
     is_zip,
     refusal,
     zip_refusal,
 )
+from scripts.readers.torch_files.tensors import ForeignError
 
 DAMAGED = "it is cut short or damaged: copy or download it again"
-WEIGHTS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,10 @@ def _facts(path: Path) -> os.stat_result:
     except OSError as exc:
         raise CheckpointError(f"--weights {path}: {exc.strerror}") from exc
     if stat.S_ISDIR(facts.st_mode):
-        raise unreadable(path, _folder_reason(path))
+        raise unreadable(path, folder_refusal(path))
     if not stat.S_ISREG(facts.st_mode):
         raise unreadable(path, "it is not a regular file")
     return facts
-
-
-def _folder_reason(path: Path) -> str:
-    found = sorted(each.name for each in path.iterdir() if each.suffix in WEIGHTS)
-    inside = f" ({', '.join(found[:3])})" if found else ""
-    return f"it is a folder: pass the file of weights in it{inside}"
 
 
 @functools.lru_cache(maxsize=1)
@@ -83,7 +79,7 @@ def _read(path: Path, size: int, _changed: int) -> Content:
             head = file.read(HEAD)
     except OSError as exc:
         raise CheckpointError(f"--weights {path}: {exc.strerror}") from exc
-    reason = None if is_safetensors(head, size) else refusal(head)
+    reason = None if is_safetensors(head, size) else refusal(head, path.name)
     if reason is None and is_zip(head):
         reason = zip_refusal(path)
     if reason is not None:
@@ -92,6 +88,8 @@ def _read(path: Path, size: int, _changed: int) -> Content:
         return _content(path, head, size)
     except CheckpointError:
         raise
+    except ForeignError as exc:
+        raise unreadable(path, str(exc)) from exc
     except Exception as exc:  # what damaged pickles raise is not limited
         raise unreadable(path, f"{DAMAGED} ({_words(exc)})") from exc
 
@@ -106,7 +104,7 @@ def _content(path: Path, head: bytes, size: int) -> Content:
         with path.open("rb") as file:
             value = read_stream(file, names)
     else:
-        raise unreadable(path, "it is of no known kind")
+        raise unreadable(path, f"it is of no known kind: {WRITERS}")
     return Content(value, frozenset(names))
 
 

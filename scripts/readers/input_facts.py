@@ -10,6 +10,7 @@ from deeplab.spec import InputSize
 from scripts.networks.facts import InputFacts
 from scripts.networks.given_facts import (
     BOUND,
+    NAMES,
     NOTHING_GIVEN,
     FactError,
     GivenFacts,
@@ -38,12 +39,21 @@ def beside(weights: Path) -> GivenFacts:
     path = file_beside(weights)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the weights' own reader says the latter
         return GivenFacts()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise FactError(f"{path}: not a configuration ({exc})") from exc
     table: Mapping[str, Any] = data.get(TABLE) or {}
+    if not isinstance(table, dict):
+        raise FactError(f"{path}: {TABLE} is a command: write a table [{TABLE}]")
+    wrong = next((name for name in NAMES for each in (data, table) if _is_table(each, name)), None)
+    if wrong is not None:
+        raise FactError(f"{path}: {wrong} is one value, not a table")
     return from_mapping({**_scalars(data), **_scalars(table)}, str(path))
+
+
+def _is_table(table: Mapping[str, Any], name: str) -> bool:
+    return isinstance(table.get(name), dict)
 
 
 def _scalars(table: Mapping[str, Any]) -> dict[str, Any]:

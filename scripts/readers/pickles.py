@@ -33,26 +33,27 @@ ASSUMED = InputSize(long_side=512, multiple=32)
 
 def module_in(content: Content) -> str | None:
     """The full name of a pickled network's class; None if the file holds none."""
-    found = next(_modules(content.value, 0), None)
+    found = next(_modules(content.value, 0, set()), None)
     if found is None and any(name.startswith("torch.fx.graph_module.") for name in content.names):
         return "torch.fx.GraphModule"
     return found
 
 
-def _modules(value: object, depth: int) -> Iterator[str]:
-    if depth > DEEPEST:
+def _modules(value: object, depth: int, seen: set[int]) -> Iterator[str]:
+    if depth > DEEPEST or id(value) in seen:
         return
+    seen.add(id(value))  # a few lists that hold each other ten times are a thousand million paths
     if isinstance(value, Inert) and isinstance(value.state, dict):
         if "_modules" in value.state:
             yield value.of
             return
-        yield from _modules(value.state, depth + 1)
+        yield from _modules(value.state, depth + 1, seen)
     if isinstance(value, dict):
         for each in dict.values(value):
-            yield from _modules(each, depth + 1)
+            yield from _modules(each, depth + 1, seen)
     elif isinstance(value, (list, tuple)):
         for each in value:
-            yield from _modules(each, depth + 1)
+            yield from _modules(each, depth + 1, seen)
 
 
 def refusal(module: str) -> str:

@@ -21,10 +21,11 @@ from scripts.networks.ready_graph import ReadyGraph
 from scripts.readers.graphs.contract import classes_of_argmax, with_contract
 from scripts.readers.graphs.formats import TITLES, GraphError, Source, recognise
 from scripts.readers.graphs.metadata import Metadata, Triple, read_metadata
-from scripts.readers.graphs.outputs import Meaning, check_values, kind_of
+from scripts.readers.graphs.outputs import Meaning, check_ids, check_values, kind_of
 from scripts.readers.graphs.running import RunningGraph
 from scripts.readers.graphs.signature import ImageInput, image_input, mask_output
 from scripts.readers.graphs.sizes import Trial, input_size, try_sizes
+from scripts.readers.own_normalisation import own_range
 from scripts.readers.ready_original import ReadyOriginal, normalised, resized
 
 PHOTOGRAPHS = ROOT / "model_store" / "photographs"
@@ -48,7 +49,7 @@ def _checkpoint(source: Source, options: ReadOptions) -> Checkpoint:
     model = import_openvino().Core().read_model(graph.converted)
     picture = image_input(model)
     trial = try_sizes(graph, picture, _hints(wanted, stated.size))
-    facts = _facts(source, picture, trial, stated, options)
+    facts = _facts(source, _of_graph(picture, model), trial, stated, options)
     meaning, labels = _meaning(graph, picture, trial, facts, _Classes(model, stated, options))
     original = ReadyOriginal(graph, picture, meaning, facts)
     return Checkpoint(
@@ -71,10 +72,26 @@ def _hints(wanted: InputSize | None, stated: tuple[int, int] | None) -> list[tup
     return flagged + ([stated] if stated else [])
 
 
+@dataclass(frozen=True)
+class _OfGraph:
+    """Facts that the graph itself shows, and the words for their source."""
+
+    facts: dict[str, object]
+    source: str
+
+
+def _of_graph(picture: ImageInput, model: Any) -> _OfGraph:
+    if picture.takes_bytes:
+        top, source = 255.0, "the graph's input, uint8"
+    else:
+        top, source = own_range(model) or 0.0, "the graph, which normalises"
+    return _OfGraph({"mean": (0.0,) * 3, "std": (1 / top,) * 3} if top else {}, source)
+
+
 def _facts(
-    source: Source, picture: ImageInput, trial: Trial, stated: Metadata, options: ReadOptions
+    source: Source, by_graph: _OfGraph, trial: Trial, stated: Metadata, options: ReadOptions
 ) -> InputFacts:
-    """What flags say, else the file's metadata, else the graph itself, else what is usual."""
+    """What flags say, else the graph itself, else the file's metadata, else what is usual."""
     flags, metadata = options.overrides, f"{TITLES[source.format]} metadata"
     size = input_size(trial, cast("InputSize | None", flags.get("input")), stated.size)
     sources = {"size": "assumed"}
@@ -84,15 +101,12 @@ def _facts(
         sources["size"] = "--size"
     elif stated.size:
         sources["size"] = metadata
-    by_graph: dict[str, object] = {}
-    if picture.takes_bytes:
-        by_graph = {"mean": (0.0, 0.0, 0.0), "std": (1 / 255, 1 / 255, 1 / 255)}
     usual: dict[str, object] = {"mean": MEAN, "std": STD, "channels": "rgb"}
     chosen: dict[str, object] = {}
     for name, flag in (("mean", "--mean"), ("std", "--std"), ("channels", "--bgr")):
         candidates = (
             (flags.get(name), flag),
-            (by_graph.get(name), "the graph's input, uint8"),
+            (by_graph.facts.get(name), by_graph.source),
             (getattr(stated, name), metadata),
             (usual[name], "assumed"),
         )
@@ -114,7 +128,9 @@ def _meaning(
     graph: RunningGraph, picture: ImageInput, trial: Trial, facts: InputFacts, classes: _Classes
 ) -> tuple[Meaning, dict[int, str]]:
     """What the output means, and the labels, from a look at photographs."""
-    output = mask_output(trial.outputs, graph.names, picture, trial.size)
+    given = _given_labels(classes)
+    count = len(given) if given and len(given) > 1 else None
+    output = mask_output(trial.outputs, graph.names, picture, trial.size, count)
     seen = []
     for name, image in _photographs():
         arranged = picture.arranged(normalised(resized(image, facts.input), facts))
@@ -128,6 +144,8 @@ def _meaning(
     if count is None and max(each.max() for each in seen) <= 1:
         count = 2
     named = _labels(classes, count, is_single=planes == 1 and kind != "ids")
+    for ids in seen if kind == "ids" else ():
+        check_ids(ids, len(named))
     return Meaning(output, kind, planes, len(named), classes.options.threshold), named
 
 
@@ -153,8 +171,7 @@ def _photographs() -> list[tuple[str, NDArray[np.uint8]]]:
 
 def _labels(classes: _Classes, count: int | None, *, is_single: bool) -> dict[int, str]:
     """The labels that a flag names, else the file's, else those of Pascal VOC or of two classes."""
-    path = classes.options.labels
-    named = _named(path) if path else classes.stated.labels
+    path, named = classes.options.labels, _given_labels(classes)
     where = f"--labels {path} names" if path else "its metadata names"
     if is_single and named and len(named) == 1:
         named = {0: "background", 1: next(iter(named.values()))}
@@ -171,6 +188,11 @@ def _labels(classes: _Classes, count: int | None, *, is_single: bool) -> dict[in
             f'{{"0": "background", ..., "{(count or 1) - 1}": "..."}}'
         )
     return named
+
+
+def _given_labels(classes: _Classes) -> dict[int, str] | None:
+    path = classes.options.labels
+    return _named(path) if path else classes.stated.labels
 
 
 def _named(path: Path) -> dict[int, str]:

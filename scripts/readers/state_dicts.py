@@ -1,7 +1,7 @@
 """State dicts of our architectures, however they were wrapped, renamed or rounded."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from scripts.archives.digests import file_sha256
+from scripts.networks.architectures import DEEPLAB_ARCHITECTURES
 from scripts.networks.checkpoints import (
     CLASSIFIERS,
     Checkpoint,
@@ -22,10 +23,20 @@ from scripts.networks.single_output import TwoClasses
 from scripts.networks.soundness import weight_fault
 from scripts.readers import pickles
 from scripts.readers.files import Content, read_content, unreadable
+from scripts.readers.normalisation_buffers import Buffers, normalisation_in
 from scripts.readers.parameter_names import COUNTER, Fit, expected_state, fits, known_architectures
 from scripts.readers.tensor_maps import TensorMap, tensor_maps, whole_branches
 
 SAVE = "save model.state_dict()"
+OTHERS = (
+    "export another network to ONNX or TorchScript, or torch.save(model) it and pass --trust-pickle"
+)
+# They have no parameters, so that a network with others has the same names and shapes.
+ASSUMED_RATES = (
+    "assumed, as weights do not show it: ASPP's rates and the backbone's strides are torchvision's "
+    "(rates 12, 24, 36); with others pass an ONNX file, or the pickled network and --trust-pickle"
+)
+HEADS = ("classifier.", "head.")
 AVERAGES = re.compile(r"(?<![a-z])(ema|swa|shadow|averaged?)(?![a-z])|(model|net)ema(?![a-z])")
 
 
@@ -34,11 +45,13 @@ class Weights:
     """The weights of a network of ours, in float32.
 
     taken: a clause about which of several networks in the file they are, else "".
+    normalisation: what stands beside the network, which normalises by itself.
     """
 
     architecture: str
     state: dict[str, Tensor]
     taken: str = ""
+    normalisation: Buffers | None = None
 
     @property
     def outputs(self) -> int:
@@ -80,6 +93,8 @@ def checkpoint_of(weights: Weights, path: Path, options: ReadOptions) -> Checkpo
     network = build_network(weights.architecture, weights.outputs)
     network.load_state_dict(weights.state)
     facts = published_facts(weights.architecture)
+    if weights.normalisation is not None:
+        facts = weights.normalisation.over(facts)
     is_single = weights.outputs == 1
     whole: nn.Module = TwoClasses(network, options.threshold) if is_single else network
     return Checkpoint(
@@ -92,6 +107,7 @@ def checkpoint_of(weights: Weights, path: Path, options: ReadOptions) -> Checkpo
         facts=facts,
         output="sigmoid" if is_single else "logits",
         threshold=options.threshold if is_single else 0.5,
+        assumption=ASSUMED_RATES if weights.architecture in DEEPLAB_ARCHITECTURES else "",
     )
 
 
@@ -114,7 +130,7 @@ def find_weights(
     state = _usable(chosen.fit, path)
     others = ", ".join(repr(place or "top level") for place in places if place != chosen.place)
     taken = f", {chosen.place or 'top level'!r} (not taken: {others})" if others else ""
-    return Weights(chosen.fit.architecture, state, taken)
+    return Weights(chosen.fit.architecture, state, taken, normalisation_in(chosen.around))
 
 
 @dataclass(frozen=True)
@@ -123,11 +139,12 @@ class _Found:
 
     place: str
     fit: Fit
+    around: Mapping[str, object]
 
 
 def _found(maps: Sequence[TensorMap], architecture: str | None) -> list[_Found]:
     return [
-        _Found(f"{each.place}.{fit.prefix}".strip("."), fit)
+        _Found(f"{each.place}.{fit.prefix}".strip("."), fit, each.tensors)
         for each in maps
         for fit in fits(each.tensors, architecture)
     ]
@@ -174,13 +191,18 @@ def _nothing(
     names = ", ".join(list(largest.tensors)[:3])
     return CheckpointError(
         f"--weights {path}: the weights fit none of {known_architectures()}; "
-        f"the file has {len(largest.tensors)} tensors{place}: {names}, ..."
+        f"the file has {len(largest.tensors)} tensors{place}: {names}, ...; {OTHERS}"
     )
 
 
 def _usable(fit: Fit, path: Path) -> dict[str, Tensor]:
     """The state as the network takes it, in float32. Raises CheckpointError."""
     wrong = f"--weights {path} does not fit {fit.architecture}: "
+    if not any(name.startswith(HEADS) for name in fit.state):
+        raise CheckpointError(
+            f"--weights {path} has a backbone without a head: pass the whole segmentation network, "
+            "or `segserve train` trains one"
+        )
     if fit.missing:
         more = f" (and {len(fit.missing) - 1} more)" if len(fit.missing) > 1 else ""
         raise CheckpointError(f"{wrong}{fit.missing[0]} is missing{more}")

@@ -31,7 +31,7 @@ def tensor_maps(value: object) -> list[TensorMap]:
 def whole_branches(value: object) -> list[TensorMap]:
     """All tensors below a key as one: for networks that were saved part by part."""
     branches = [("", value), *_children(value)]
-    maps = [TensorMap(key, dict(_flat(branch, ()))) for key, branch in branches]
+    maps = [TensorMap(key, dict(_flat(branch, (), set()))) for key, branch in branches]
     return [each for each in maps if each.tensors]
 
 
@@ -47,18 +47,17 @@ def _direct(value: object, place: tuple[str, ...], seen: set[int]) -> Iterator[T
         yield from _direct(each, (*place, key), seen)
 
 
-def _flat(
-    value: object, place: tuple[str, ...], seen: frozenset[int] = frozenset()
-) -> Iterator[tuple[str, object]]:
-    """Every tensor below, by the keys on the way to it."""
+def _flat(value: object, place: tuple[str, ...], seen: set[int]) -> Iterator[tuple[str, object]]:
+    """Every tensor below, by the keys on the first way to it."""
     if id(value) in seen or len(place) > DEEPEST or _is_other(place):
         return
+    seen.add(id(value))
     for key, each in _children(value):
         tensor = _tensor(each)
         if tensor is not None:
             yield ".".join((*place, key)), tensor
         else:
-            yield from _flat(each, (*place, key), seen | {id(value)})
+            yield from _flat(each, (*place, key), seen)
 
 
 def _is_other(place: tuple[str, ...]) -> bool:

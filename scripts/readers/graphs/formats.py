@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from scripts.archives.digests import weights_files
+from scripts.networks.checkpoints import CheckpointError
+from scripts.readers.torch_files.kinds import WRITERS, refusal
 
 Format = Literal["onnx", "torchscript", "program", "ir"]
 TITLES: dict[Format, str] = {
@@ -22,7 +24,7 @@ ONNX_HEAD = re.compile(rb"\x08[\x01-\x20](?:[\x12\x1a\x22\x28\x32\x3a\x42\x72\xa
 LARGEST_HEAD = 4096  # bytes in which an IR's root element begins
 
 
-class GraphError(ValueError):
+class GraphError(CheckpointError):
     """A ready graph cannot be used; the text says why and what to do, without the file's name."""
 
 
@@ -77,10 +79,17 @@ def _format_of(path: Path) -> Format | None:
         return "onnx"
     named = "ir" if path.suffix == ".xml" else SUFFIXES.get(path.suffix)
     if named is not None:
-        size = path.stat().st_size
-        state = "is empty" if size == 0 else "is damaged, cut off or of another kind"
-        raise GraphError(f"not a readable {TITLES[named]} file: it {state}; export it again")
+        raise GraphError(
+            f"not a readable {TITLES[named]} file: {_known_fault(head)}, or export it again"
+        )
     return None
+
+
+def _known_fault(head: bytes) -> str:
+    found = refusal(head)
+    if found is None or WRITERS in found:
+        return "it is damaged, cut off or of another kind: download it once more"
+    return found
 
 
 def _format_of_zip(path: Path) -> Format | None:

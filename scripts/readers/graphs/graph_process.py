@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import resource
 import struct
 import sys
@@ -26,6 +27,9 @@ from scripts.readers.graphs.runtimes import Loaded, compiled, load
 
 LEAST_ADDRESS_SPACE = 32 << 30  # bytes, most of which no library that reserves them ever uses
 CONVERTED = "graph.xml"
+# What OpenVINO says of weights in a file beside an ONNX file, and of a file that is no model.
+EXTERNAL = re.compile(r"externally stored data in file \(([^,)]+)")
+UNREADABLE = ("Unable to read the model", "Model can't be parsed")
 
 
 class FailedError(RuntimeError):
@@ -115,6 +119,10 @@ def _one_line() -> Iterator[None]:
 
 
 def _reason(exc: Exception) -> str:
+    if (external := EXTERNAL.search(str(exc))) is not None:
+        return f"its weights in {external[1]} are missing or cut short: put the file beside it"
+    if any(words in str(exc) for words in UNREADABLE):
+        return "it is cut short or damaged: export or download it again"
     noise = ("Exception from ", "Check '", "FrontEnd API", "Traceback", "Model wasn't", "Summary")
     lines = [line.strip(" -\t") for line in str(exc).splitlines() if line.strip()]
     telling = [line for line in lines if line and not line.startswith(noise)]

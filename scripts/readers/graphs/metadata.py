@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ MEANS = ("mean", "mean_values", "image_mean", "pixel_mean", "means")
 DEVIATIONS = ("std", "scale_values", "image_std", "pixel_std", "stds")
 SIZES = ("imgsz", "input_size", "image_size", "size", "input_shape")
 ORDERS = ("channels", "channel_order", "color_mode", "color_format")
+SMALLEST_SIDE, LARGEST_SIDE = 16, 8192  # pixels; other numbers are no sides
 LARGEST_UNIT = 3.0  # mean and deviation above it are of 0..255
 WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
@@ -92,7 +94,8 @@ def _triple(text: str | None) -> Triple | None:
     numbers = _numbers(text)
     if len(numbers) == 1:
         numbers *= 3
-    return (numbers[0], numbers[1], numbers[2]) if len(numbers) == 3 else None
+    is_sound = len(numbers) == 3 and all(map(math.isfinite, numbers))
+    return (numbers[0], numbers[1], numbers[2]) if is_sound else None
 
 
 def _normalisation(values: Mapping[str, str]) -> tuple[Triple | None, Triple | None]:
@@ -112,7 +115,8 @@ def _normalisation(values: Mapping[str, str]) -> tuple[Triple | None, Triple | N
 
 
 def _size(values: Mapping[str, str]) -> tuple[int, int] | None:
-    numbers = [int(number) for number in _numbers(_first(values, SIZES)) if number >= 16]
+    found = _numbers(_first(values, SIZES))
+    numbers = [int(number) for number in found if SMALLEST_SIDE <= number <= LARGEST_SIDE]
     if len(numbers) == 1:
         numbers *= 2
     return (numbers[0], numbers[1]) if len(numbers) == 2 else None

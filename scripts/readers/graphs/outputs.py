@@ -53,13 +53,18 @@ class Meaning:
         return values
 
     def _from_ids(self, ids: NDArray[Any]) -> NDArray[np.float32]:
-        if ids.min(initial=0) < 0 or ids.max(initial=0) >= self.classes:
-            raise GraphError(
-                f"it gives the class id {int(ids.max() if ids.max() > 0 else ids.min())}, but has "
-                f"{self.classes} classes: pass --labels with a name for each id"
-            )
+        check_ids(ids, self.classes)
         classes = np.arange(self.classes).reshape(-1, 1, 1)
         return np.where(ids == classes, np.float32(ID_LOGIT), np.float32(0))
+
+
+def check_ids(ids: NDArray[Any], classes: int) -> None:
+    """Raise GraphError for a class id that has no name."""
+    if ids.min(initial=0) < 0 or ids.max(initial=0) >= classes:
+        raise GraphError(
+            f"it gives the class id {int(ids.max() if ids.max() > 0 else ids.min())}, but has "
+            f"{classes} classes: pass --labels with a name for each id from 0"
+        )
 
 
 def _logits(values: NDArray[np.float32], kind: Output) -> NDArray[np.float32]:

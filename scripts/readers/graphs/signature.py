@@ -12,7 +12,10 @@ from scripts.readers.graphs.formats import GraphError
 
 TYPES = {"f32": np.float32, "f16": np.float16, "f64": np.float64, "u8": np.uint8}
 TYPES |= {"float32": np.float32, "float16": np.float16, "float64": np.float64, "uint8": np.uint8}
-MAIN_OUTPUT = "out"  # as torchvision and many others call the logits among several outputs
+# As torchvision and others call the logits among several outputs, and what is none of them.
+MAIN_OUTPUT = "out"
+MAIN_OUTPUTS = ("logits", "segmentation", "seg", "masks", "mask", "pred", "prediction", "output")
+OTHER_OUTPUTS = ("aux", "feature", "feat", "edge", "boundary", "hidden", "embed")
 
 
 @dataclass(frozen=True)
@@ -100,10 +103,12 @@ def mask_output(
     names: Sequence[str],
     picture: ImageInput,
     size: tuple[int, int],
+    classes: int | None = None,
 ) -> MaskOutput:
-    """The output with the classes: the one called "out", else the first that is an image.
+    """The output with the classes: the one called "out", else the first image that is like one.
 
-    outputs: for a picture of ``size`` (height, width). Raises GraphError if there is none.
+    outputs: for a picture of ``size`` (height, width). classes: the number of labels, if known.
+    Raises GraphError if there is no such output.
     """
     labelled = [names[i] if i < len(names) else "" for i in range(len(outputs))]
     images = [i for i, each in enumerate(outputs) if _is_image(each)]
@@ -111,9 +116,26 @@ def mask_output(
         shapes = ", ".join(str(tuple(each.shape)) for each in outputs)
         kind = "a classifier's" if all(each.ndim == 2 for each in outputs) else "no masks"
         raise GraphError(f"its output {shapes} is {kind}: a segmentation network has height, width")
-    index = next((i for i in images if labelled[i] == MAIN_OUTPUT), images[0])
-    shape = outputs[index].shape
-    return MaskOutput(index, labelled[index], len(shape) == 4 and _is_last(shape, picture, size))
+    found = [_as_output(i, labelled[i], outputs[i].shape, picture, size) for i in images]
+    return min(found, key=lambda each: _rank(each, outputs[each.index].shape, classes))
+
+
+def _as_output(
+    index: int, name: str, shape: Sequence[int], picture: ImageInput, size: tuple[int, int]
+) -> MaskOutput:
+    return MaskOutput(index, name, len(shape) == 4 and _is_last(shape, picture, size))
+
+
+def _rank(output: MaskOutput, shape: Sequence[int], classes: int | None) -> tuple[bool, ...]:
+    """By name "out", then the labels' number, then other names; min takes the first of equals."""
+    name = output.name.casefold()
+    channels = 1 if len(shape) == 3 else shape[3 if output.channels_last else 1]
+    return (
+        name != MAIN_OUTPUT,
+        classes is not None and channels not in (1, classes),
+        name not in MAIN_OUTPUTS,
+        any(word in name for word in OTHER_OUTPUTS),
+    )
 
 
 def _is_image(array: NDArray[Any]) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deeplab.spec import InputSize
+from scripts.networks.given_facts import LARGEST_MULTIPLE
 from scripts.readers.graphs.formats import GraphError
 from scripts.readers.graphs.running import RunningGraph, random_picture
 from scripts.readers.graphs.signature import ImageInput
@@ -121,8 +122,10 @@ def input_size(trial: Trial, wanted: InputSize | None, known: tuple[int, int] | 
         if wanted.width % trial.multiple or wanted.height % trial.multiple:
             raise GraphError(f"it takes sides that are multiples of {trial.multiple}: see --size")
         return wanted
-    both = np.lcm(wanted.multiple, trial.multiple)
-    return replace(wanted, multiple=int(both))
+    both = int(np.lcm(wanted.multiple, trial.multiple))
+    if both > LARGEST_MULTIPLE:
+        raise GraphError(f"it takes sides that are multiples of {trial.multiple}: see --size")
+    return replace(wanted, multiple=both)
 
 
 def _fixed_size(size: tuple[int, int], wanted: InputSize | None) -> InputSize:

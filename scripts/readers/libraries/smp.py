@@ -19,6 +19,7 @@ from scripts.readers.files import read_content
 from scripts.readers.libraries.packages import imported
 from scripts.readers.libraries.smp_recipes import Recipe, recipe_of
 from scripts.readers.libraries.stored import state_of
+from scripts.readers.normalisation_buffers import normalisation_in
 
 LIBRARY = "segmentation_models.pytorch"
 KIND = f"a network of {LIBRARY}"
@@ -120,15 +121,8 @@ def _own(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _buffers(state: Mapping[str, Tensor]) -> Recipe | None:
     """Mean and deviation that a training module registered beside the network, as its tutorial."""
-    mean, std = state.get("mean"), state.get("std")
-    if mean is None or std is None or mean.numel() != 3 or std.numel() != 3:
-        return None
-    return Recipe(_triple(mean), _triple(std), "the buffers mean and std in the checkpoint")
-
-
-def _triple(values: Tensor) -> tuple[float, float, float]:
-    red, green, blue = values.flatten().tolist()
-    return red, green, blue
+    found = normalisation_in(state)
+    return None if found is None else Recipe(found.mean, found.std, found.source)
 
 
 def _design(config: Mapping[str, Any] | None, options: ReadOptions, path: Path) -> Design:

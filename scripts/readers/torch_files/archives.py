@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from scripts.readers.torch_files.inert import InertUnpickler
 from scripts.readers.torch_files.tensors import (
+    ForeignError,
     MalformedError,
     Storage,
     StorageType,
@@ -27,7 +28,9 @@ def read_zip(path: Path, names: set[str]) -> object:
         root = pickle_in(archive).removesuffix(PICKLE)
         order = f"{root}byteorder"
         if order in archive.namelist() and archive.read(order) != b"little":
-            raise MalformedError("it was saved on a big-endian machine")
+            raise ForeignError(
+                "it is of a big-endian machine: torch.load it here and torch.save it"
+            )
         storages = _zipped_storages(archive, root)
         with archive.open(root + PICKLE) as file:
             return InertUnpickler(file, names, storages).load()

@@ -13,6 +13,7 @@ from typing import IO, Any, NoReturn
 from scripts.readers.torch_files.tensors import (
     DTYPES,
     STORAGES,
+    ForeignError,
     MalformedError,
     NumpyArray,
     NumpyType,
@@ -150,6 +151,10 @@ class InertUnpickler(pickle.Unpickler):
         module = _FORMER_MODULES.get(module, module)
         full = f"{module}.{name}"
         self._names.add(full)
+        if full == "joblib.numpy_pickle.NumpyArrayWrapper":
+            raise ForeignError(
+                "joblib wrote it, whose arrays are not read: joblib.load it, and torch.save it"
+            )
         if module == "torch" and name in DTYPES:
             return DTYPES[name]
         if module.split(".")[0] == "torch" and name in STORAGES:

@@ -1,6 +1,7 @@
 """The kinds of files that are taken for weights and are none, each with what to do."""
 
 import codecs
+import re
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +9,18 @@ from typing import NamedTuple
 from scripts.readers.torch_files.archives import pickle_in
 
 HEAD = 1024
+WRITERS = "pass the file that torch.save or save_file wrote"
+SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
+STATES = ("optimizer", "scheduler", "scaler", "random_states", "training_args")  # of a trainer
+DISTRIBUTED = (
+    "it is a distributed checkpoint: `python -m torch.distributed.checkpoint.format_utils "
+    "dcp_to_torch FOLDER mine.pth` writes one file, pass that"
+)
+IN_PARTS = (
+    "its weights are in parts: load them into the network, and torch.save(model.state_dict())"
+)
+# A dictionary or a list, or a class from a module, such as collections.OrderedDict.
+OLD_PICKLE = re.compile(rb"\(dp0\n|\(lp0\n|[}\]]q\x00|c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n")
 
 
 class _Kind(NamedTuple):
@@ -51,13 +64,35 @@ def is_safetensors(head: bytes, size: int) -> bool:
     return head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8
 
 
-def refusal(head: bytes) -> str | None:
+def folder_refusal(folder: Path) -> str:
+    """The reason why a folder holds no weights that are read."""
+    names = sorted(each.name for each in folder.iterdir())
+    if ".metadata" in names and any(name.endswith(".distcp") for name in names):
+        return DISTRIBUTED
+    if "zero_to_fp32.py" in names or "latest" in names:
+        return "it is DeepSpeed's checkpoint: its zero_to_fp32.py writes one file, pass that"
+    if any(name.endswith(".index.json") for name in names):
+        return IN_PARTS
+    found = [name for name in names if name.endswith(SUFFIXES) and not name.startswith(STATES)]
+    inside = f" ({', '.join(found[:3])})" if found else ""
+    return f"it is a folder: pass the file of weights in it{inside}"
+
+
+def refusal(head: bytes, name: str = "") -> str | None:
     """The reason why a file of this beginning holds no weights; None if it may."""
     if not head:
         return "it is empty (0 bytes): save or download it again"
     for kind in _KINDS:
         if head.startswith(kind.begins):
             return kind.reason
+    if name.endswith(".distcp"):
+        return DISTRIBUTED
+    if name.endswith(".index.json"):
+        return IN_PARTS
+    if head[:2] in (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"):
+        return "it is packed (zlib, as joblib does): load it in Python, and torch.save it"
+    if OLD_PICKLE.match(head):
+        return "it is a pickle of protocol 0 or 1: torch.save it, or pickle it with protocol 2"
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_WEB_PAGES):
         return "it is a web page: download the file itself, not the page about it"
     if head[257:262] == b"ustar":
@@ -65,7 +100,7 @@ def refusal(head: bytes) -> str | None:
     if not head.strip(b"\0"):
         return "it begins with zeros: the copy or the download did not finish"
     if _is_text(head):
-        return "it is text: pass the file that torch.save or save_file wrote"
+        return f"it is text: {WRITERS}"
     return None
 
 
@@ -95,6 +130,8 @@ def zip_refusal(path: Path) -> str | None:
                 return "it is a torch.export program, not a state dict"
             if pickle_in(archive):
                 return None
+            if names and all(name.endswith(".npy") for name in names):
+                return "it is NumPy's .npz: load it into the network, and save model.state_dict()"
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return "it is cut short or damaged: copy or download it again"
     inside = ", ".join(names[:3]) or "nothing"

@@ -35,6 +35,10 @@ class MalformedError(ValueError):
     """The parts of a tensor do not fit each other."""
 
 
+class ForeignError(ValueError):
+    """The file is sound, but of a kind that is not read; the text says what to do."""
+
+
 @dataclass(frozen=True)
 class StorageType:
     """torch.FloatStorage and its kin, as the type of their elements."""

@@ -205,3 +205,9 @@ def test_the_kind_of_output_is_of_ready_graphs(tmp_path: Path, bundled: dict[str
     path = _saved(tmp_path, bundled)
     with pytest.raises(CheckpointError, match="--output-kind is for ready graphs"):
         load_checkpoint(ModelChoice(weights=path, output_kind="ids"))
+
+
+def test_a_network_of_no_library_is_refused() -> None:
+    """A misspelt --like would leave the weights to another reader."""
+    with pytest.raises(CheckpointError, match="--like nonsense: write smp:DeepLabV3Plus:resnet34"):
+        load_checkpoint(ModelChoice(like="nonsense"))

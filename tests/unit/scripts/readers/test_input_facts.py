@@ -45,6 +45,8 @@ def test_a_size_is_read(text: str, size: InputSize) -> None:
         "12",
         "9000",
         "-5",
+        "native/257",
+        "64/8192",
         "512x",
         "x512",
         "512x10",
@@ -172,3 +174,31 @@ def test_flags_say_what_facts_are(facts: InputFacts) -> None:
     again = resolve(other, as_given(facts))
     assert (again.input, again.channels) == (facts.input, facts.channels)
     assert (again.mean, again.std) == (facts.mean, facts.std)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (GivenFacts(mean="123.7,116.3,103.5", std="58,57,57"), "of values 0..255: add --range"),
+        (GivenFacts(mean="0.5", std="1e-30"), "--std '1e-30' is too small"),
+        (GivenFacts(mean="0.485", std="0.229", range="0..255"), "leave --range out"),
+    ],
+)
+def test_a_normalisation_of_another_range_is_refused(given: GivenFacts, words: str) -> None:
+    """The network would see noise."""
+    with pytest.raises(FactError, match=words):
+        normalisation(given, MEAN, STD)
+
+
+def test_a_folder_that_is_a_file_has_no_facts(tmp_path: Path) -> None:
+    """The weights' reader says what is wrong with the path."""
+    (tmp_path / "mine.pth").write_bytes(b"")
+    assert not beside(tmp_path / "mine.pth" / "mine.pth")
+
+
+@pytest.mark.parametrize("text", ["build = 3", "[[build]]\nsize = 512", "size = {side = 512}"])
+def test_a_value_in_the_place_of_a_table_is_refused(text: str, tmp_path: Path) -> None:
+    """And a table in the place of a value."""
+    (tmp_path / "segserve.toml").write_text(text)
+    with pytest.raises(FactError, match=r"write a table \[build\]|size is one value, not a table"):
+        beside(tmp_path / "mine.pth")

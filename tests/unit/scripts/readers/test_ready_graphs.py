@@ -13,11 +13,13 @@ from torch.nn import functional as F
 from deeplab.engines import load_engine, predict
 from deeplab.spec import InputSize
 from scripts.archives.digests import file_sha256
+from scripts.export.eager import eager
 from scripts.export.export_check import network_input, photographs
 from scripts.export.export_model import ExportError, export
+from scripts.export.graphs import graph_of
 from scripts.export.model_options import ExportTarget
 from scripts.networks.checkpoints import Checkpoint, CheckpointError
-from scripts.networks.facts import ReadOptions
+from scripts.networks.facts import MEAN, STD, ReadOptions
 from scripts.readers.ready_graphs import read
 from tests.unit.scripts.readers.graph_files import (
     FIXED,
@@ -294,6 +296,111 @@ def test_a_graph_that_is_no_segmentation_is_refused(tmp_path: Path, fault: str, 
     write_ir(Broken(fault), tmp_path / "net.xml")
     with pytest.raises(CheckpointError, match=words):
         read(tmp_path / "net.xml", options_for("logits", tmp_path, None))
+
+
+class Named(nn.Module):
+    """A network whose outputs are called as its author likes; the first is no mask."""
+
+    def __init__(self, name: str, *, is_wider: bool) -> None:
+        super().__init__()
+        self.network, self.name, self.is_wider = TinyGraph("logits"), name, is_wider
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        logits = self.network(image)
+        first = torch.cat([logits, logits], dim=1) if self.is_wider else -logits
+        return {"x" if self.is_wider else "aux_head": first, self.name: logits}
+
+
+@pytest.mark.parametrize(("name", "is_wider"), [("segmentation", False), ("y", True)])
+def test_the_output_with_the_classes_is_found(name: str, is_wider: bool, tmp_path: Path) -> None:
+    """By its name, or by the number of labels."""
+    write_trace(Named(name, is_wider=is_wider), tmp_path / "net.pt")
+    checkpoint = loaded(tmp_path / "net.pt", options_for("logits", tmp_path, None))
+    _gives_the_tiny_networks_masks(checkpoint)
+
+
+def _gives_the_tiny_networks_masks(checkpoint: Checkpoint) -> None:
+    pixels = network_input(photographs()[0], checkpoint.input)
+    found = eager(graph_of(checkpoint), pixels)
+    assert float(np.mean(found == eager_ids(TinyGraph("logits"), pixels))) >= 0.999
+
+
+class Normalising(nn.Module):
+    """A network with its normalisation, for values in 0..top."""
+
+    def __init__(self, top: float) -> None:
+        super().__init__()
+        self.network, self.top = TinyGraph("logits"), top
+
+    def forward(self, image: Tensor) -> Tensor:
+        mean, std = (torch.tensor(each).view(1, 3, 1, 1) for each in (MEAN, STD))
+        logits: Tensor = self.network((image / self.top - mean) / std)
+        return logits
+
+
+@pytest.mark.parametrize("form", ["trace", "program"])
+@pytest.mark.parametrize("top", [1.0, 255.0])
+def test_a_graph_that_normalises_is_given_plain_values(
+    form: str, top: float, tmp_path: Path
+) -> None:
+    """Not normalised twice."""
+    write, name = FORMS[form]
+    write(Normalising(top), tmp_path / name, None)
+    checkpoint = loaded(tmp_path / name, options_for("logits", tmp_path, None))
+    assert checkpoint.facts is not None
+    assert checkpoint.facts.sources["mean"] == "the graph, which normalises"
+    assert (checkpoint.facts.mean, checkpoint.facts.std[0]) == ((0.0, 0.0, 0.0), 1 / top)
+    _gives_the_tiny_networks_masks(checkpoint)
+
+
+class Affine(nn.Module):
+    """A network that begins with a factor and an offset, and has three classes."""
+
+    def __init__(self, factor: float, offset: float) -> None:
+        super().__init__()
+        self.factor, self.offset = factor, offset
+
+    def forward(self, image: Tensor) -> Tensor:
+        return F.avg_pool2d(image * self.factor + self.offset, 4)
+
+
+@pytest.mark.parametrize(("factor", "offset"), [(-2.0, 1.0), (1.02, 0.01), (3.0, 5.0)])
+def test_other_first_operations_are_no_normalisation(
+    factor: float, offset: float, tmp_path: Path
+) -> None:
+    """What is usual is assumed, and called so: the first layer may be batch normalisation."""
+    write_trace(Affine(factor, offset), tmp_path / "net.pt")
+    (tmp_path / "labels.json").write_text('["a", "b", "c"]')
+    options = ReadOptions(labels=tmp_path / "labels.json", output="logits")
+    facts = loaded(tmp_path / "net.pt", options).facts
+    assert facts is not None
+    assert facts.sources["mean"] == "assumed"
+
+
+class FromOne(nn.Module):
+    """Class ids that begin with 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = TinyGraph("ids")
+
+    def forward(self, image: Tensor) -> Tensor:
+        ids: Tensor = self.network(image)
+        return ids + 1
+
+
+def test_class_ids_without_a_name_are_refused(tmp_path: Path) -> None:
+    """Before anything is exported."""
+    write_trace(FromOne(), tmp_path / "net.pt")
+    with pytest.raises(CheckpointError, match="class id 4, but has 4 classes: pass --labels"):
+        read(tmp_path / "net.pt", options_for("ids", tmp_path, None))
+
+
+def test_a_pointer_named_onnx_is_told(tmp_path: Path) -> None:
+    """Exporting it again would not help."""
+    (tmp_path / "net.onnx").write_text("version https://git-lfs.github.com/spec/v1\noid x\n")
+    with pytest.raises(CheckpointError, match="a pointer of Git LFS: `git lfs pull` fetches"):
+        read(tmp_path / "net.onnx", ReadOptions())
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,14 @@ from scripts.networks import torchvision_weights
 from scripts.networks.architectures import ModelChoice
 from scripts.networks.checkpoints import CheckpointError
 from scripts.readers.chain import load_checkpoint
-from tests.unit.scripts.readers.ways_of_saving import REFUSED, RIGHT, ROUNDED, Network, Way
+from tests.unit.scripts.readers.ways_of_saving import (
+    REFUSED,
+    RIGHT,
+    ROUNDED,
+    Network,
+    Way,
+    prefixed,
+)
 
 pytestmark = pytest.mark.slow
 ARCHITECTURE = "deeplabv3_mobilenet_v3_large"
@@ -104,3 +111,47 @@ def test_the_provenance_says_which_network_was_taken(network: Network, tmp_path:
     path = _saved(RIGHT["moving average"], network, tmp_path)
     origin = load_checkpoint(ModelChoice(weights=path)).origin
     assert origin == "the user's checkpoint mine.pth, 'model_ema' (not taken: 'model')"
+
+
+@pytest.mark.parametrize("name", ["0.mean", "net._pixel_mean", "module.model.image_mean"])
+@pytest.mark.parametrize("unit", [1.0, 255.0])
+def test_a_network_that_normalises_by_itself_says_how(
+    name: str, unit: float, network: Network, tmp_path: Path
+) -> None:
+    """By the buffers beside its parameters, in 0..1 or in 0..255."""
+    mean, std = torch.tensor([0.5, 0.25, 0.75]), torch.tensor([0.25, 0.5, 0.125])
+    buffers = {name: mean.view(3, 1, 1) * unit, name.replace("mean", "std"): std * unit}
+    torch.save({**buffers, **prefixed("net.", network.state)}, tmp_path / "mine.pth")
+    facts = load_checkpoint(ModelChoice(weights=tmp_path / "mine.pth")).facts
+    assert facts is not None
+    assert (facts.mean, facts.std) == ((0.5, 0.25, 0.75), (0.25, 0.5, 0.125))
+    assert facts.sources["mean"].startswith(f"the buffers {name} and ")
+
+
+@pytest.mark.parametrize(
+    ("mean", "std"),
+    [
+        (torch.ones(3), None),
+        (torch.ones(4), torch.ones(4)),
+        (torch.ones(3), torch.zeros(3)),
+        (torch.full((3,), float("nan")), torch.ones(3)),
+        (torch.ones(3, dtype=torch.int64), torch.ones(3)),
+    ],
+)
+def test_what_is_no_normalisation_is_none(
+    mean: torch.Tensor, std: torch.Tensor | None, network: Network, tmp_path: Path
+) -> None:
+    """The recipe's stays."""
+    beside = {"loss.mean": mean} | ({} if std is None else {"loss.std": std})
+    torch.save({**beside, **prefixed("net.", network.state)}, tmp_path / "mine.pth")
+    facts = load_checkpoint(ModelChoice(weights=tmp_path / "mine.pth")).facts
+    assert facts is not None
+    assert facts.sources["mean"] == "torchvision's published recipe"
+
+
+def test_what_weights_cannot_show_is_said(network: Network, tmp_path: Path) -> None:
+    """A network with other rates has the same names and shapes."""
+    path = _saved(RIGHT["bare"], network, tmp_path)
+    assumption = load_checkpoint(ModelChoice(weights=path)).assumption
+    assert "ASPP's rates and the backbone's strides are torchvision's" in assumption
+    assert load_checkpoint(ModelChoice()).assumption == ""

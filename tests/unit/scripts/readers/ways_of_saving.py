@@ -378,12 +378,45 @@ def _written(content: bytes) -> Way:
     return lambda _network, path: path.write_bytes(content)
 
 
-def _scripted(_network: Network, path: Path) -> None:
-    torch.jit.save(torch.jit.script(nn.Conv2d(3, 2, 1)), path)
-
-
 def _dangling(network: Network, path: Path) -> None:
     path.symlink_to(path.with_name("nowhere"))
+
+
+def _folder(*names: str) -> Way:
+    """A folder with files of these names."""
+
+    def write(network: Network, path: Path) -> None:
+        for name in names:
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            with (path / name).open("wb") as file:
+                torch.save(network.state, file)
+
+    return write
+
+
+def _big_endian(network: Network, path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(_bytes(network))) as sound, zipfile.ZipFile(path, "w") as other:
+        for name in sound.namelist():
+            is_order = name.endswith("byteorder")
+            other.writestr(name, b"big" if is_order else sound.read(name))
+
+
+def _npz(network: Network, path: Path) -> None:
+    with path.open("wb") as file:
+        arrays: dict[str, Any] = {name: each.numpy() for name, each in network.state.items()}
+        np.savez(file, **arrays)
+
+
+def _entangled(first: bytes, key: bytes, add: bytes) -> bytes:
+    """Forty containers of which each holds the one before ten times: 10 ** 40 ways to the first."""
+    program = b"\x80\x02" + first + b"q\x00"
+    for number in range(1, 40):
+        entries = b"".join(
+            (b"K" + bytes([copy]) if key else b"") + b"h" + bytes([number - 1])
+            for copy in range(10)
+        )
+        program += first + b"q" + bytes([number]) + b"(" + entries + add
+    return program + b"."
 
 
 FIRST = "backbone.0.0.weight"
@@ -405,6 +438,40 @@ REFUSED: dict[str, tuple[Way, str]] = {
     "HDF5": (_written(b"\x89HDF\r\n\x1a\n" + bytes(50)), "HDF5 file, as Keras writes"),
     "a picture": (_written(b"\x89PNG\r\n\x1a\n" + bytes(50)), "it is a picture"),
     "random bytes": (_written(bytes(range(128, 256)) * 9), "it is of no known kind|damaged"),
+    "lists that hold each other": (_written(_entangled(b"]", b"", b"e")), "holds no state dict"),
+    "dictionaries that hold each other": (
+        _written(_entangled(b"}", b"K", b"u")),
+        "holds no tensors",
+    ),
+    "zlib": (_written(b"\x78\x9c" + bytes(range(200))), r"packed \(zlib, as joblib does\)"),
+    "joblib": (
+        _written(b"\x80\x04cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81."),
+        "joblib wrote it, .*: joblib.load it, and torch.save it",
+    ),
+    "NumPy's archive": (_npz, r"it is NumPy's \.npz: load it into the network, and save"),
+    "protocol 0": (
+        _pickled(lambda network: {k: v.tolist() for k, v in list(network.state.items())[1:4]}, 0),
+        "a pickle of protocol 0 or 1: torch.save it",
+    ),
+    "protocol 1": (_pickled(_state, 1), "a pickle of protocol 0 or 1: torch.save it"),
+    "from a big-endian machine": (_big_endian, "of a big-endian machine: torch.load it here"),
+    "Accelerate's folder": (
+        _folder("pytorch_model.bin", "optimizer.bin", "scheduler.bin"),
+        r"it is a folder: pass the file of weights in it \(pytorch_model\.bin\)",
+    ),
+    "a folder of parts": (
+        _folder("model-00001-of-00002.safetensors", "model.safetensors.index.json"),
+        r"in parts: load them into the network, and torch\.save",
+    ),
+    "a distributed checkpoint": (_folder(".metadata", "__0_0.distcp"), "format_utils dcp_to_torch"),
+    "DeepSpeed's folder": (
+        _folder("zero_to_fp32.py", "a/b.pt"),
+        r"zero_to_fp32\.py writes",
+    ),
+    "only a backbone": (
+        _saved(lambda network: {k: v for k, v in network.state.items() if "classifier" not in k}),
+        "has a backbone without a head: pass the whole segmentation network",
+    ),
     "a folder": (lambda _network, path: path.mkdir(), "it is a folder: pass the file"),
     "a dangling link": (_dangling, "there is no such file"),
     "an encrypted zip file": (_encrypted, "it is encrypted: unpack it with its password"),
@@ -426,7 +493,6 @@ REFUSED: dict[str, tuple[Way, str]] = {
         _shortened(_saved(_state, _use_new_zipfile_serialization=False)),
         "cut short or damaged",
     ),
-    "TorchScript": (_scripted, "TorchScript program"),
     "the whole network": (_saved(lambda network: network.whole), _TRUST),
     "DataParallel's network": (_saved(lambda network: nn.DataParallel(network.whole)), _TRUST),
     "a network in a dictionary": (
@@ -458,7 +524,8 @@ REFUSED: dict[str, tuple[Way, str]] = {
     "None": (_saved(lambda _network: None), "holds no state dict"),
     "another network": (
         _saved(lambda _network: {"model": nn.Sequential(nn.Conv2d(3, 8, 3)).state_dict()}),
-        r"fit none of .*has 2 tensors under 'model': 0\.weight, 0\.bias",
+        r"fit none of .*has 2 tensors under 'model': 0\.weight, 0\.bias, .*"
+        "ONNX or TorchScript, .*--trust-pickle",
     ),
     "a layer missing": (
         _saved(lambda network: {k: v for k, v in network.state.items() if FIRST not in k}),

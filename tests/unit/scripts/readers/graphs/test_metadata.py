@@ -92,3 +92,16 @@ def test_means_of_a_bgr_network_are_in_its_order() -> None:
 def test_the_size(text: str, size: tuple[int, int]) -> None:
     """Height and width; one number is both."""
     assert read_metadata({"imgsz": text}).size == size
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"imgsz": "[99999999999, 99999999999]"},
+        {"mean": "1e400,0,0", "std": "1e400,1,1"},
+        {"input_size": "1e400"},
+    ],
+)
+def test_numbers_that_cannot_be_are_not_stated(raw: dict[str, str]) -> None:
+    """No picture has such a size, and no normalisation such a mean."""
+    assert read_metadata(raw) == Metadata()
