@@ -57,7 +57,7 @@ test-label-studio: $(VENV)/test.stamp .cache/label-studio/environment/installed 
 	@$(BIN)/python -m pytest tests/label_studio
 
 test-formats: $(VENV)/test.stamp .cache/formats/environment/installed  ## networks of other libraries, read and served like the originals
-	@.cache/formats/environment/bin/python -m pytest --durations=10 tests/formats
+	@.cache/formats/environment/bin/python -m pytest $(parallel) --durations=10 tests/formats
 
 test-schema: $(VENV)/test.stamp  ## thousands of generated requests, and answers as the OpenAPI document says
 	@$(BIN)/python -m pytest tests/schema

@@ -48,6 +48,7 @@ class Checkpoint:
     output, threshold: as in ``ModelSpec``.
     original: the model behind its own preprocessing; None for the network behind the facts'.
     colours: (red, green, blue), 0..255, of each class, where the checkpoint names them.
+    is_published: whether the weights are bundled or torchvision's, and not the user's.
     assumption: a line about what a file of weights cannot show; "" if there is nothing.
     """
 
@@ -62,6 +63,7 @@ class Checkpoint:
     threshold: float = 0.5
     original: Original | None = None
     colours: tuple[tuple[int, int, int], ...] = ()
+    is_published: bool = False
     assumption: str = ""
 
 

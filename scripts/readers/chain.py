@@ -56,7 +56,7 @@ def load_checkpoint(choice: ModelChoice) -> Checkpoint:
     if choice.output_kind is not None and not isinstance(checkpoint.network, ReadyGraph):
         raise CheckpointError("--output-kind is for ready graphs; what this network gives is known")
     if origin is not None:
-        checkpoint = replace(checkpoint, origin=origin, assumption="")
+        checkpoint = replace(checkpoint, origin=origin, assumption="", is_published=True)
     return _with_facts(checkpoint, choice)
 
 

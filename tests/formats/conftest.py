@@ -1,14 +1,13 @@
 """The libraries whose networks are read."""
 
 import sys
-from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from scripts.networks import torchvision_weights
-from tests.formats.page import RESULTS, Result, write
+from tests.formats.page import RESULTS, begin
 
 
 class AbsentOperators(ModuleType):
@@ -27,12 +26,10 @@ sys.modules.setdefault("mmcv._ext", AbsentOperators("mmcv._ext"))
 torchvision_weights.declare_operators()
 
 
-@pytest.fixture(scope="session")
-def results() -> Iterator[list[Result]]:
-    """The figures of all rows of "Bring your model", written at the end."""
-    found: list[Result] = []
-    yield found
-    write(found)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Begin the table of figures, once for all processes."""
+    if not hasattr(session.config, "workerinput"):
+        begin()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

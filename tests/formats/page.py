@@ -54,21 +54,26 @@ def _row(line: str) -> Row:
     return Row(found[1], tuple(shlex.split(found[2])))
 
 
-def report(results: list[Result]) -> str:
-    """The results as a table."""
-    head = (
-        "| row | precision | proof | library's masks | at the picture's size | seconds |\n"
-        "| --- | --- | --- | --- | --- | --- |\n"
-    )
-    lines = [
+HEADING: Final = (
+    "| row | precision | proof | library's masks | at the picture's size | seconds |\n"
+    "| --- | --- | --- | --- | --- | --- |\n"
+)
+
+
+def begin() -> None:
+    """Empty the table that outlasts the tests."""
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(HEADING, encoding="utf-8")
+
+
+def note(results: list[Result]) -> None:
+    """Add a row's lines to it; several processes of pytest may do so."""
+    with RESULTS.open("a", encoding="utf-8") as file:
+        file.write("".join(map(_line, results)))
+
+
+def _line(each: Result) -> str:
+    return (
         f"| {each.row.file} | {each.precision} | {each.proof:.3%} | {each.at_input:.3%} "
         f"| {each.at_picture:.3%} | {each.seconds:.0f} |\n"
-        for each in results
-    ]
-    return head + "".join(lines)
-
-
-def write(results: list[Result]) -> None:
-    """Write the table where it outlasts the tests."""
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(report(results), encoding="utf-8")
+    )

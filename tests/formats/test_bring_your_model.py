@@ -18,7 +18,7 @@ from scripts.evaluation.predictors import ArchivePredictor
 from scripts.export.export_check import photographs
 from tests.formats.makers.answers import Author
 from tests.formats.makers.rows import MAKERS
-from tests.formats.page import Result, Row, report, rows
+from tests.formats.page import Result, Row, note, rows
 from tests.formats.photographs import Pixels, pictures
 
 REQUIRED = {"auto": 0.995, "fp32": 0.999}
@@ -81,9 +81,7 @@ def test_each_row_has_a_maker() -> None:
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.file)
-def test_a_row_gives_the_masks_of_its_library(
-    row: Row, tmp_path: Path, results: list[Result]
-) -> None:
+def test_a_row_gives_the_masks_of_its_library(row: Row, tmp_path: Path) -> None:
     """As it stands, 99.5 % of the pixels; with --precision fp32, 99.9 %."""
     for name, classes in CLASSES.items():
         (tmp_path / name).write_text(json.dumps(classes))
@@ -93,7 +91,6 @@ def test_a_row_gives_the_masks_of_its_library(
         archive, seconds = build([*row.arguments, "--precision", precision], tmp_path, version)
         shares = agreement(archive, author)
         mine.append(Result(row, precision, proof(archive), *shares, seconds))
-    results.extend(mine)
-    print(report(mine))
+    note(mine)
     reached = {each.precision: min(each.proof, each.at_input) for each in mine}
     assert {name: share for name, share in reached.items() if share < REQUIRED[name]} == {}

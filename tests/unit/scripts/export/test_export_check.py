@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from deeplab.spec import Precision
 from scripts.export.export_check import (
     ExportCheck,
     Reference,
@@ -85,3 +86,22 @@ def test_the_reference_is_the_original_behind_its_own_preprocessing() -> None:
         middle = each.ids.shape[1] // 2
         assert each.ids[:, : middle - 1].all()
         assert not each.ids[:, middle + 1 :].any()
+
+
+@pytest.mark.parametrize(
+    ("precision", "is_exact", "is_measured", "required"),
+    [
+        ("f32", False, False, 0.995),
+        ("f32", True, False, 0.999),
+        ("bf16", False, False, 0.995),
+        ("int8", False, False, 0.995),
+        ("int8", False, True, 0.99),
+    ],
+)
+def test_what_is_not_known_to_cost_nothing_must_agree_more(
+    precision: Precision, is_exact: bool, is_measured: bool, required: float
+) -> None:
+    """int8 may differ more where its mIoU was measured, or where it was asked for."""
+    check = ExportCheck(precision, {"cat.jpg": required}, 1.0, is_exact, is_measured)
+    assert check.required == required
+    assert check.is_sufficient
