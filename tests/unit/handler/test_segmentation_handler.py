@@ -170,6 +170,7 @@ def test_the_description_lists_the_models_facts(handler: SegmentationHandler) ->
     assert sorted(facts) == [
         "architecture",
         "busy_workers",
+        "card",
         "channels",
         "engine",
         "image_formats",
@@ -181,7 +182,9 @@ def test_the_description_lists_the_models_facts(handler: SegmentationHandler) ->
         "mean",
         "output",
         "precision",
+        "provenance",
         "sha256",
+        "spec",
         "std",
         "threshold",
         "tile",

@@ -154,5 +154,5 @@ def test_other_labels_than_the_predictors_are_refused(
 
 def test_a_file_that_is_no_table_of_labels_is_refused(tmp_path: Path) -> None:
     """The error names the file."""
-    with pytest.raises(EvaluationError, match=r"--labels .*none\.json is not a JSON object"):
+    with pytest.raises(EvaluationError, match=r"--labels .*none\.json cannot be read"):
         check_labels(tmp_path / "none.json", SeesRed())
