@@ -24,7 +24,7 @@ from tests.unit.scripts.readers.graph_files import FIXED, TinyGraph, labels_file
 
 ASTRONAUT = (ROOT / "ui" / "examples" / "astronaut.jpg").read_bytes()
 PERSON = 15
-GRAPH, BINARY = "3.0", "3.1"
+GRAPH, BINARY = "8.0", "8.1"
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,7 @@ def served(stack: Stack, graph: Path, binary: Path) -> Iterator[Stack]:
     yield stack
     for version in (GRAPH, BINARY):
         stack.versions("remove", version)
+        (stack.model_store / f"deeplabv3-{version}.mar").unlink()
 
 
 def _serve(stack: Stack, weights: Path, version: str, *flags: str) -> None:
