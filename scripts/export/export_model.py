@@ -8,7 +8,7 @@ int8 where that was asked for, or of the bundled and published weights.
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -53,34 +53,47 @@ def export(checkpoint: Checkpoint, target: ExportTarget, folder: Path) -> Export
     photographs show enough to tell, and f32 with the original's weights if none passes; where the
     hardware lacks bf16, the specification says f32. Raises ExportError if none passes.
     """
-    try:
-        return _export(checkpoint, target, folder)
-    except RoundedError:
-        # Rounding the weights to fp16 changed too many pixels; its own weights never do.
-        return _export(checkpoint, replace(target, precision="f32"), folder)
-
-
-def _export(checkpoint: Checkpoint, target: ExportTarget, folder: Path) -> Export:
     if isinstance(checkpoint.network, ReadyGraph) and target.engine != "openvino":
         raise ExportError(
             f"{checkpoint.origin} is served by OpenVINO on a CPU: pass --device cpu, or for CUDA "
             "the checkpoint that it was exported from"
         )
     graph = graph_of(checkpoint)
+    with noting_faults(graph.logits) as faulty:
+        references = eager_references(graph, checkpoint.input, checkpoint.original)
+    _refuse_faults(graph, faulty)
+    original = _Original(checkpoint, graph, references)
+    try:
+        result = _export(original, target, folder)
+    except RoundedError:
+        # Rounding the weights to fp16 changed too many pixels; its own weights never do.
+        result = _export(original, replace(target, precision="f32"), folder)
+    warning = degeneracy([each.ids for each in references], checkpoint.labels)
+    return replace(result, warning=warning)
+
+
+@dataclass(frozen=True)
+class _Original:
+    """What is exported, with its masks of the photographs."""
+
+    checkpoint: Checkpoint
+    graph: SegmentationGraph
+    references: Sequence[Reference]
+
+
+def _export(original: _Original, target: ExportTarget, folder: Path) -> Export:
+    """Write the fastest artefact that passes; raises ExportError."""
+    checkpoint, graph, references = original.checkpoint, original.graph, original.references
     with tempfile.TemporaryDirectory() as name:
         written = Path(name) / "written"
         spec = _write(checkpoint, graph, target, written)
-        with noting_faults(graph.logits) as faulty:
-            references = eager_references(graph, spec.input, checkpoint.original)
-        _refuse_faults(graph, faulty)
         no_int8 = _why_no_int8(references, target)
         precisions = _precisions(target, with_int8=no_int8 is None)
         attempt = Attempt(graph, target, references, written, checkpoint.is_published)
         found = list(candidates(spec, precisions, attempt))
         chosen, place = _chosen(found, target)
         shutil.copytree(place, folder, dirs_exist_ok=True)
-    warning = degeneracy([each.ids for each in references], checkpoint.labels)
-    return replace(chosen, no_int8=no_int8, warning=warning)
+    return replace(chosen, no_int8=no_int8)
 
 
 def _refuse_faults(graph: SegmentationGraph, inputs: Sequence[Tensor]) -> None:
