@@ -42,7 +42,8 @@ def load_checkpoint(choice: ModelChoice) -> Checkpoint:
     if choice.like and not choice.like.startswith(smp.LIKE):
         raise CheckpointError(f"--like {choice.like}: write smp:DeepLabV3Plus:resnet34, or so")
     try:
-        options = options_of(choice)
+        file = beside(choice.weights) if choice.weights else NOTHING_GIVEN
+        options = _options(choice, file)
         read = (reader(path, options) for reader in READERS)
         checkpoint = next((each for each in read if each is not None), None)
     except FactError as exc:
@@ -57,27 +58,23 @@ def load_checkpoint(choice: ModelChoice) -> Checkpoint:
         raise CheckpointError("--output-kind is for ready graphs; what this network gives is known")
     if origin is not None:
         checkpoint = replace(checkpoint, origin=origin, assumption="", is_published=True)
-    return _with_facts(checkpoint, choice)
+    return _with_facts(checkpoint, choice.given, file)
 
 
-def _with_facts(checkpoint: Checkpoint, choice: ModelChoice) -> Checkpoint:
+def _with_facts(checkpoint: Checkpoint, flags: GivenFacts, file: GivenFacts) -> Checkpoint:
+    """The checkpoint with the facts that count: of flags and file, before its reader's."""
     try:
-        file = _beside(choice)
-        facts = resolve(facts_of(checkpoint), choice.given, file)
+        facts = resolve(facts_of(checkpoint), flags, file)
     except FactError as exc:
         raise CheckpointError(str(exc)) from exc
     # Only our own recipe has a grid; others see the pixels that their own library gave them.
     facts = replace(facts, input=replace(facts.input, exact=not facts.input.aligned))
     # Another input than the original's own is compared with the network behind that input.
-    original = None if choice.given or file else checkpoint.original
+    original = None if flags or file else checkpoint.original
     return replace(checkpoint, facts=facts, input=facts.input, original=original)
 
 
-def _beside(choice: ModelChoice) -> GivenFacts:
-    return beside(choice.weights) if choice.weights else NOTHING_GIVEN
-
-
-def options_of(choice: ModelChoice) -> ReadOptions:
+def _options(choice: ModelChoice, file: GivenFacts) -> ReadOptions:
     """The choice in the readers' words. Raises FactError."""
     return ReadOptions(
         architecture=choice.architecture,
@@ -86,7 +83,7 @@ def options_of(choice: ModelChoice) -> ReadOptions:
         trust_pickle=choice.trust_pickle,
         like=choice.like,
         output=choice.output_kind,
-        overrides=overrides(choice.given, _beside(choice)),
+        overrides=overrides(choice.given, file),
     )
 
 

@@ -143,7 +143,7 @@ def _meaning(
     count = max(planes, 2) if kind != "ids" else classes_of_argmax(classes.model, output.index)
     if count is None and max(each.max() for each in seen) <= 1:
         count = 2
-    named = _labels(classes, count, is_single=planes == 1 and kind != "ids")
+    named = _labels(given, count, classes.options.labels, is_single=planes == 1 and kind != "ids")
     for ids in seen if kind == "ids" else ():
         check_ids(ids, len(named))
     return Meaning(output, kind, planes, len(named), classes.options.threshold), named
@@ -169,9 +169,13 @@ def _photographs() -> list[tuple[str, NDArray[np.uint8]]]:
     return found
 
 
-def _labels(classes: _Classes, count: int | None, *, is_single: bool) -> dict[int, str]:
-    """The labels that a flag names, else the file's, else those of Pascal VOC or of two classes."""
-    path, named = classes.options.labels, _given_labels(classes)
+def _labels(
+    named: dict[int, str] | None, count: int | None, path: Path | None, *, is_single: bool
+) -> dict[int, str]:
+    """The labels that were given, if they fit, else those of Pascal VOC or of two classes.
+
+    path: the file of the given ones; None for those of the graph's metadata.
+    """
     where = f"--labels {path} names" if path else "its metadata names"
     if is_single and named and len(named) == 1:
         named = {0: "background", 1: next(iter(named.values()))}
@@ -191,6 +195,7 @@ def _labels(classes: _Classes, count: int | None, *, is_single: bool) -> dict[in
 
 
 def _given_labels(classes: _Classes) -> dict[int, str] | None:
+    """The labels that a flag names, else the file's metadata's; None without either."""
     path = classes.options.labels
     return _named(path) if path else classes.stated.labels
 
