@@ -13,7 +13,7 @@ from deeplab.spec import InputSize, Interpolation, Rounding
 INTERPOLATIONS: Final = ("bilinear", "bicubic", "nearest")
 RANGES: Final = ("0..1", "-1..1", "0..255")
 SMALLEST, LARGEST = 32, 8192  # pixels, of a side of the network's input
-LARGEST_UNIT: Final = 3.0  # a mean above it is no mean of values 0..1
+LARGEST_UNIT: Final = 3.0  # a mean or deviation above it is of values 0..255
 # Half a level of 255 would already be lost; 1/255 is what networks of 0..255 have.
 SMALLEST_DEVIATION: Final = 1 / 512
 LARGEST_MULTIPLE: Final = 256  # pixels

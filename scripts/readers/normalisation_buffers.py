@@ -6,19 +6,17 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from scripts.networks.facts import InputFacts
+from scripts.networks.given_facts import LARGEST_UNIT, Vector
 
 MEANS = ("mean", "pixel_mean", "image_mean", "img_mean", "norm_mean", "input_mean")
-LARGEST_UNIT = 3.0  # above it they are of 0..255
-
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Buffers:
     """Per RGB channel, for values in 0..1. source: the buffers' names, for the table of facts."""
 
-    mean: Triple
-    std: Triple
+    mean: Vector
+    std: Vector
     source: str
 
     def over(self, facts: InputFacts) -> InputFacts:
@@ -34,7 +32,7 @@ def normalisation_in(tensors: Mapping[str, object]) -> Buffers | None:
         if last.lstrip("_") not in MEANS:
             continue
         partner = f"{path}{dot}{last.replace('mean', 'std')}"
-        mean, std = _triple(tensors[name]), _triple(tensors.get(partner))
+        mean, std = _vector(tensors[name]), _vector(tensors.get(partner))
         if mean is None or std is None or min(std) <= 0:
             continue
         unit = 255.0 if max(*mean, *std) > LARGEST_UNIT else 1.0
@@ -43,7 +41,7 @@ def normalisation_in(tensors: Mapping[str, object]) -> Buffers | None:
     return None
 
 
-def _triple(value: object) -> Triple | None:
+def _vector(value: object) -> Vector | None:
     if not isinstance(value, Tensor) or value.numel() != 3 or not value.is_floating_point():
         return None
     if not value.isfinite().all():
@@ -52,5 +50,5 @@ def _triple(value: object) -> Triple | None:
     return red, green, blue
 
 
-def _divided(values: Triple, unit: float) -> Triple:
+def _divided(values: Vector, unit: float) -> Vector:
     return values[0] / unit, values[1] / unit, values[2] / unit

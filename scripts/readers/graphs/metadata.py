@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scripts.networks.facts import Channels
+from scripts.networks.given_facts import LARGEST_UNIT
 
 LABELS = ("names", "labels", "classes", "class_names", "id2label", "categories")
 MEANS = ("mean", "mean_values", "image_mean", "pixel_mean", "means")
@@ -15,7 +16,6 @@ DEVIATIONS = ("std", "scale_values", "image_std", "pixel_std", "stds")
 SIZES = ("imgsz", "input_size", "image_size", "size", "input_shape")
 ORDERS = ("channels", "channel_order", "color_mode", "color_format")
 SMALLEST_SIDE, LARGEST_SIDE = 16, 8192  # pixels; other numbers are no sides
-LARGEST_UNIT = 3.0  # mean and deviation above it are of 0..255
 WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 Triple = tuple[float, float, float]
