@@ -84,20 +84,27 @@ class Stack:
         self, *arguments: str, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run `segserve versions`, as a user does."""
-        return subprocess.run(
-            [sys.executable, "-m", "scripts", "versions", *arguments],
-            cwd=ROOT,
-            env=environment or self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return segserve("versions", *arguments, environment=environment or self.environment)
 
     def descendants(self) -> list[psutil.Process]:
         """All running processes that the product started."""
         found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
         return found
+
+
+def segserve(
+    *arguments: str, environment: dict[str, str] | None = None, timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run a command, as a user does. timeout: in seconds."""
+    return subprocess.run(
+        [sys.executable, "-m", "scripts", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:

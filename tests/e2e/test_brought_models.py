@@ -1,8 +1,6 @@
 """Models that people bring, built by the command and served beside the bundled one."""
 
 import io
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from scripts.evaluation.predictors import CheckpointPredictor
 from scripts.networks.architectures import BUNDLED_WEIGHTS, ModelChoice
 from scripts.networks.facts import MEAN, STD
 from scripts.readers.chain import load_checkpoint
-from tests.stack import ROOT, Stack
+from tests.stack import ROOT, Stack, segserve
 from tests.unit.scripts.readers.graph_files import FIXED, TinyGraph, labels_file, write_trace
 
 ASTRONAUT = (ROOT / "ui" / "examples" / "astronaut.jpg").read_bytes()
@@ -62,9 +60,8 @@ def served(stack: Stack, graph: Path, binary: Path) -> Iterator[Stack]:
 def _serve(stack: Stack, weights: Path, version: str, *flags: str) -> None:
     """Build and add a version, as a person does."""
     labels = weights.with_name("labels.json")
-    command = [sys.executable, "-m", "scripts", "build", str(weights), "--labels", str(labels)]
-    command += ["--version", version, "--store", str(stack.model_store), *flags]
-    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    target = ("--version", version, "--store", str(stack.model_store))
+    built = segserve("build", str(weights), "--labels", str(labels), *target, *flags, timeout=300)
     assert built.returncode == 0, built.stderr
     added = stack.versions("add", f"deeplabv3-{version}.mar", "--workers", "1")
     assert (added.returncode, added.stderr) == (0, "")

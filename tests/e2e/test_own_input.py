@@ -1,8 +1,6 @@
 """A network that was trained at another size and normalisation loses nothing when it is served."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,7 @@ from scripts.networks.architectures import ModelChoice
 from scripts.readers.chain import load_checkpoint
 from tests.formats.fitting import fit
 from tests.formats.photographs import colour_scores, small_batch
-from tests.stack import ROOT, Stack
+from tests.stack import Stack, segserve
 
 LABELS = {0: "bright", 1: "warm", 2: "dark", 3: "cold"}
 SIDE = 256  # pixels; of the square to which its author stretches pictures
@@ -106,16 +104,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return Trained(folder / "checkpoint.pth", folder / "labels.json", folder, own)
 
 
-def segserve(*arguments: str) -> None:
-    """Run a command as its user does; it must succeed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "scripts", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+def succeed(*arguments: str) -> None:
+    """Run a command, which must succeed."""
+    done = segserve(*arguments, timeout=240)
     assert done.returncode == 0, done.stderr
 
 
@@ -133,13 +124,13 @@ def served_miou(
     """The mean IoU through the gateway of the checkpoint, built with these flags, 0..1."""
     source = ("--weights", str(trained.checkpoint), "--labels", str(trained.labels), *facts)
     target = ("--version", version, "--store", str(folder), "--precision", "fp32")
-    segserve("build", *source, *target, "--device", "cpu", "--unproved")
+    succeed("build", *source, *target, "--device", "cpu", "--unproved")
     added = stack.versions("add", str(folder / f"deeplabv3-{version}.mar"), "--workers", "1")
     assert added.returncode == 0, added.stderr
     figures = folder / "figures.json"
     pictures = ("--data", str(trained.pictures), "--labels", str(trained.labels))
     gateway = ("--gateway", stack.gateway_url, "--version", version)
-    segserve("evaluate", *pictures, *gateway, "--json", str(figures))
+    succeed("evaluate", *pictures, *gateway, "--json", str(figures))
     measured: dict[str, Any] = json.loads(figures.read_text())
     return float(measured["miou"])
 

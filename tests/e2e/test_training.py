@@ -1,8 +1,6 @@
 """From a folder of labelled images to version 2.0, served beside 1.0 and evaluated."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.e2e.pages import blocks, run_block
-from tests.stack import ROOT, Stack
+from tests.stack import ROOT, Stack, segserve
 from tests.unit.scripts.voc_folder import write
 
 PAGE = ROOT / "docs" / "training.md"
@@ -77,15 +75,7 @@ def test_the_page_on_training_works_command_by_command(
 
 def _evaluate(output: Path, data: Path, *source: str) -> dict[str, Any]:
     """The command's metrics; fails unless it succeeds."""
-    command = [sys.executable, "-m", "scripts", "evaluate", "--data", str(data)]
-    done = subprocess.run(
-        [*command, *source, "--json", str(output)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = segserve("evaluate", "--data", str(data), *source, "--json", str(output))
     assert done.returncode == 0, done.stderr
     facts: dict[str, Any] = json.loads(output.read_text())
     return facts
@@ -109,15 +99,8 @@ def test_gateway_archive_and_checkpoint_give_the_same_figures(
 
 def test_an_unknown_version_is_one_line(stack: Stack, pictures: Path) -> None:
     """The line has the gateway's message."""
-    command = [sys.executable, "-m", "scripts", "evaluate", "--data", str(pictures / "val")]
-    done = subprocess.run(
-        [*command, "--gateway", stack.gateway_url, "--version", "9.9"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    source = ("--gateway", stack.gateway_url, "--version", "9.9")
+    done = segserve("evaluate", "--data", str(pictures / "val"), *source, timeout=60)
     assert done.returncode == 1
     assert done.stderr.startswith("segserve: the gateway answered 404: ")
     assert done.stderr.count("\n") == 1

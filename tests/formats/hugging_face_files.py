@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 import transformers
-from torch import Tensor, nn
 
+from scripts.readers.libraries.hugging_face import LogitsOnly
 from tests.formats.fitting import fit
 
 NAMES = {0: "wall", 1: "floor", 2: "plant", 3: "floor"}  # real folders name some twice
@@ -97,20 +97,10 @@ def save(kind: str, folder: Path) -> Any:
     made, processor = KINDS[kind].model(), KINDS[kind].processor()
     last = made.get_submodule(KINDS[kind].last)
     fit(
-        _Logits(made),
+        LogitsOnly(made),
         last,
         lambda images: images.flip(1) if kind == "mobilevit" else images * 2 - 1,
     )
     made.save_pretrained(folder)
     processor.save_pretrained(folder)
     return made, processor
-
-
-class _Logits(nn.Module):
-    def __init__(self, model: Any):
-        super().__init__()
-        self.model = model
-
-    def forward(self, image: Tensor) -> Tensor:
-        logits: Tensor = self.model(pixel_values=image).logits
-        return logits
