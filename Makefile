@@ -24,7 +24,7 @@ site = $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("pureli
 further = $(if $($(1)),--$(2) "$($(1))")
 needs_data = @test -n "$(DATA)" || { echo "name the folder of labelled pictures: make $@ DATA=folder"; exit 2; }
 
-.PHONY: help setup run test-fast test check test-browser test-label-studio test-formats test-schema test-generators test-telemetry test-proxies test-compose fuzz openapi client evaluate train bench bench-quick lock licences clean
+.PHONY: help setup run test-fast test check test-browser test-postgres test-label-studio test-formats test-object-store test-schema test-generators test-telemetry test-proxies test-rollouts test-compose fuzz openapi client evaluate train bench bench-quick lock licences clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,12 +36,12 @@ run: $(VENV)/run.stamp  ## set up, build the archive, start TorchServe, gateway 
 	@$(BIN)/segserve serve
 
 test-fast: $(VENV)/test.stamp  ## unit and contract tests in under a minute
-	@$(BIN)/python -m pytest $(parallel) -m "not slow" tests/unit tests/contract
+	@$(BIN)/python -m pytest $(parallel) -m "not slow and not postgres" tests/unit tests/contract
 
 # The second part needs the machine for itself: it measures memory and CPU time.
 own_products := tests/faults/test_serve.py
 test: $(VENV)/test.stamp  ## set up and run the tests that need only Python
-	@$(BIN)/python -m pytest $(parallel) --durations=20 tests/unit tests/contract $(own_products); first=$$?; \
+	@$(BIN)/python -m pytest $(parallel) -m "not postgres" --durations=20 tests/unit tests/contract $(own_products); first=$$?; \
 		$(BIN)/python -m pytest --durations=20 tests/e2e tests/faults --ignore=$(own_products) && exit $$first
 
 check: $(VENV)/test.stamp  ## lint, types, spelling
@@ -53,11 +53,17 @@ check: $(VENV)/test.stamp  ## lint, types, spelling
 test-browser: $(VENV)/test.stamp  ## the page in a real browser (needs chromium)
 	@$(BIN)/python -m pytest tests/browser
 
+test-postgres: $(VENV)/test.stamp  ## the registry in a real PostgreSQL (needs postgresql)
+	@$(BIN)/python -m pytest -m postgres tests/unit/gateway
+
 test-label-studio: $(VENV)/test.stamp .cache/label-studio/environment/installed  ## a real Label Studio, pre-annotated (needs chromium)
 	@$(BIN)/python -m pytest tests/label_studio
 
 test-formats: $(VENV)/test.stamp .cache/formats/environment/installed  ## networks of other libraries, read and served like the originals
 	@.cache/formats/environment/bin/python -m pytest $(parallel) --durations=10 tests/formats
+
+test-object-store: $(VENV)/test.stamp .cache/object-store/environment/installed  ## archives in a real S3 server, which dies too
+	@.cache/object-store/environment/bin/python -m pytest tests/object_store
 
 test-schema: $(VENV)/test.stamp  ## thousands of generated requests, and answers as the OpenAPI document says
 	@$(BIN)/python -m pytest tests/schema
@@ -71,7 +77,12 @@ test-telemetry: $(VENV)/test.stamp  ## a real Prometheus at a real gateway (need
 test-proxies: $(VENV)/test.stamp  ## behind a real nginx and Caddy, and attacked (needs nginx, caddy and chromium)
 	@$(BIN)/python -m pytest tests/proxies
 
-test-compose: $(VENV)/test.stamp  ## build, start and use the containers (needs a Docker engine)
+# The second part measures, so it has the machine for itself.
+test-rollouts: $(VENV)/test.stamp  ## kill -9 at every point of a roll-out, with both databases; two nodes under load (needs postgresql)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations=10 tests/rollouts && \
+		$(BIN)/python -m pytest -rP tests/fleet
+
+test-compose: $(VENV)/test.stamp  ## build, start and use the containers (needs a Docker engine and postgresql)
 	@$(BIN)/python -m pytest tests/compose
 
 fuzz: .cache/fuzz/environment/installed  ## fuzz everything that reads untrusted bytes, guided by coverage: [SECONDS=600]
@@ -145,6 +156,13 @@ $(VENV)/run.stamp: $(VENV)/packages.stamp docs/openapi.json deploy/client.yaml p
 	@$(BIN)/python -m venv --clear .cache/formats/environment
 	@.cache/formats/environment/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(call pins,formats)
 	@echo "$(call site,$(VENV))" >"$(call site,.cache/formats/environment)/product.pth"
+	@touch $@
+
+# Beside its own packages it sees the product's, which come after them.
+.cache/object-store/environment/installed: $(VENV)/run.stamp $(REQ)/object-store.txt
+	@$(BIN)/python -m venv --clear .cache/object-store/environment
+	@.cache/object-store/environment/bin/python -m pip install --quiet --disable-pip-version-check $(call pins,object-store)
+	@echo "$(call site,$(VENV))" >"$(call site,.cache/object-store/environment)/product.pth"
 	@touch $@
 
 .cache/generators/installed: $(VENV)/packages.stamp $(REQ)/generators.txt tests/generators/package.json tests/generators/package-lock.json

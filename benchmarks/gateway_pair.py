@@ -111,12 +111,13 @@ def table(results: dict[int, dict[str, Ratio]]) -> str:
 def _gateways(other: Path) -> Iterator[tuple[Gateway, Gateway]]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         answers = Path(folder) / "answers.json"
-        server = product(prepare("bundled"), free_ports(PORTS))
+        model = prepare("bundled")
+        server = product(model, free_ports(PORTS))
         with running_server(server.command):
             answers.write_text(json.dumps(recorded_responses(server)))
         torchserve = stack.enter_context(fake_torchserve(answers))
-        ours = stack.enter_context(gateway_alone(torchserve))
-        yield ours, stack.enter_context(gateway_alone(torchserve, other))
+        ours = stack.enter_context(gateway_alone(torchserve, model.archive))
+        yield ours, stack.enter_context(gateway_alone(torchserve, model.archive, other))
 
 
 def main() -> int:

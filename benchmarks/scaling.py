@@ -88,7 +88,10 @@ def gateway_capacity(model: Model, seconds: float) -> list[dict[str, float]]:
         answers = Path(folder) / "answers.json"
         with _product(model) as (server, _):
             answers.write_text(json.dumps(recorded_responses(server)))
-        with fake_torchserve(answers) as torchserve, gateway_alone(torchserve) as (url, gateway):
+        with (
+            fake_torchserve(answers) as torchserve,
+            gateway_alone(torchserve, model.archive) as (url, gateway),
+        ):
             for connections in (1, 4, 16):
                 process = psutil.Process(gateway.child.process.pid)
                 request = server.endpoints[0].request(usual().jpeg).at(f"{url}/segmentation")

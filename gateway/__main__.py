@@ -9,6 +9,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from gateway.app import create_app
+from gateway.errors import GatewayError
 from gateway.http.server import ProblemProtocol
 from gateway.keys.access import startup_refusal
 from gateway.operations.shutdown import DrainingServer
@@ -34,7 +35,12 @@ def main() -> None:
     if refusal := startup_refusal(settings):
         sys.exit(refusal)
     log_to_stderr(settings.log_level, settings.log_format)
-    app = create_app(settings, tracing=tracing.from_environment(os.environ))
+    try:
+        app = create_app(settings, tracing=tracing.from_environment(os.environ))
+    except GatewayError as exc:
+        sys.exit(exc.detail)
+    except OSError as exc:
+        sys.exit(f"The state cannot be opened: {exc.filename}: {exc.strerror}")
     # Everything imported and built so far lives as long as the process. Without the freeze, each
     # full collection would scan it again and stop every request for 20 ms.
     gc.collect()

@@ -3,15 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
-import httpx
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
-from gateway.admission.cpu_pool import CpuPool
-from gateway.admission.slots import Admission
-from gateway.admission.upload_budget import UploadBudget
+from gateway.admin.routes import routes as admin_routes
+from gateway.agents import routes as agents
 from gateway.application import Gateway
 from gateway.document import description
 from gateway.document.docs_page import add_documentation
@@ -21,10 +18,8 @@ from gateway.http.lingering_close import LingeringClose
 from gateway.http.proxies import Proxies
 from gateway.http.response_headers import ResponseHeaders
 from gateway.keys import routes as keys
-from gateway.keys.access import Access, own_names, requires_keys
-from gateway.keys.cache import KeyCache
+from gateway.keys.access import Access, own_names
 from gateway.keys.quotas import Quotas, Rates
-from gateway.keys.store import KeyStore
 from gateway.models import routes as models
 from gateway.models.catalogue import Catalogue
 from gateway.models.readiness import Readiness
@@ -37,56 +32,48 @@ from gateway.protocols.label_studio.annotator import Annotator
 from gateway.protocols.label_studio.images import Images
 from gateway.protocols.open_inference import routes as open_inference
 from gateway.protocols.open_inference import routes_models as open_inference_models
+from gateway.protocols.open_inference import routes_repository as open_inference_repository
 from gateway.route_policy import ADMINISTRATION, policy_of
 from gateway.segmentation import routes_batch, routes_drop_in, routes_segment
-from gateway.segmentation.pipeline import Pipeline
+from gateway.segmentation.shadow.after_answer import AfterAnswer
+from gateway.serving import Serving, build_serving
 from gateway.settings import Settings
+from gateway.state import State, build_state
 from gateway.telemetry import loop_lag
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.middleware import Telemetry
-from gateway.telemetry.stages import Stages
 from gateway.telemetry.tracing import Tracing
-from gateway.torchserve.inference import InferenceClient, Liveness
-from gateway.torchserve.management import ManagementClient
-from gateway.torchserve.transport import AiohttpTransport, Timeouts, Tokens, Transport
+from gateway.torchserve.transport import AiohttpTransport, Transport
 
 # Seconds after which an idle connection to TorchServe is not reused.
 _KEEPALIVE_S = 30.0
 
 
-@dataclass(frozen=True)
-class _Serving:
-    """The parts shared by all routes that run the model."""
-
-    catalogue: Catalogue
-    liveness: Liveness
-    budget: UploadBudget
-    pool: CpuPool
-    pipeline: Pipeline
-
-
 def create_app(
     settings: Settings,
     inference: Transport | None = None,
-    management: httpx.AsyncBaseTransport | None = None,
     tracing: Tracing | None = None,
+    state: State | None = None,
 ) -> FastAPI:
-    """Return the gateway as an ASGI application; tests pass their own transports to TorchServe."""
+    """Return the gateway as an ASGI application.
+
+    inference, state: tests pass their own transport to TorchServe, and a state that they prepared.
+    """
     tracing = tracing or Tracing()
     counts = Metrics(settings)
     inference = inference or AiohttpTransport(_KEEPALIVE_S)
-    # Ignore proxies and .netrc files of the environment: TorchServe is private.
-    client = httpx.AsyncClient(
-        transport=management,
-        trust_env=False,
-        limits=httpx.Limits(keepalive_expiry=_KEEPALIVE_S),
-    )
-    serving = _build_serving(settings, inference, client, counts, tracing)
+    state = state or build_state(settings)
+    serving = build_serving(settings, inference, state, counts, tracing)
     images = _label_studio_images(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with client, loop_lag.watched(counts.lag):
+        async with (
+            state.open(),
+            serving.mirror.running(),
+            serving.trial.running(),
+            loop_lag.watched(counts.lag),
+        ):
             yield
         await asyncio.to_thread(tracing.close)
         await inference.close()
@@ -106,69 +93,44 @@ def create_app(
         exception_handlers=HANDLERS,
         telemetry=_server_spans(tracing),
     )
-    store = KeyStore(settings.keys_file)
-    cache = KeyCache(store) if requires_keys(settings) else None
-    _add_middleware(app, settings, cache, counts, tracing)
+    app.state.gateway_state = state
+    _add_middleware(app, settings, state, counts, tracing)
     _add_segmentation(app, serving)
-    readiness = Readiness(serving.catalogue, serving.liveness, settings.unresponsive_s, app.state)
+    readiness = Readiness(
+        serving.catalogue, serving.dispatcher, serving.liveness, settings.unresponsive_s, app.state
+    )
+    # In front of the others: "stats" is no model.
+    app.include_router(open_inference_repository.routes(serving.catalogue, counts.images))
     _add_protocols(app, settings, serving, readiness, images)
-    _add_administration(app, serving.catalogue, readiness, counts, store, cache)
+    _add_administration(app, serving.catalogue, readiness, counts, state)
     return app
-
-
-def _build_serving(
-    settings: Settings,
-    inference: Transport,
-    management: httpx.AsyncClient,
-    counts: Metrics,
-    tracing: Tracing,
-) -> _Serving:
-    """Build the pipeline and its dependencies."""
-    tokens, liveness = Tokens(settings.torchserve_tokens), Liveness()
-    timeouts = Timeouts(connect_s=settings.connect_timeout_s, read_s=settings.deadline_s)
-    catalogue = Catalogue(
-        ManagementClient(
-            management, settings.management_url, settings.management_timeout_s, tokens, liveness
-        ),
-        settings.model,
-        settings.catalogue_ttl_s,
-    )
-    admission = Admission(settings.max_concurrency, settings.max_queue)
-    budget = UploadBudget(settings.max_buffered_bytes)
-    counts.watch(lambda: admission.waiting, lambda: admission.in_use, lambda: budget.held)
-    pipeline = Pipeline(
-        settings,
-        catalogue,
-        InferenceClient(inference, settings.inference_url, timeouts, tokens, liveness),
-        admission,
-        budget,
-        Stages(counts, tracing, catalogue.remembered_labels),
-    )
-    return _Serving(catalogue, liveness, budget, CpuPool(), pipeline)
 
 
 def _add_middleware(
     app: FastAPI,
     settings: Settings,
-    cache: KeyCache | None,
+    state: State,
     counts: Metrics,
     tracing: Tracing,
 ) -> None:
     """Add the middleware in front of every route, from the innermost to the outermost."""
-    if cache is not None or settings.rate_limit or settings.key_concurrency:
+    if state.cache is not None or settings.rate_limit or settings.key_concurrency:
         url = settings.limits_url.get_secret_value() if settings.limits_url else None
         app.add_middleware(Quotas, settings=settings, rates=Rates(url))
-    app.add_middleware(Access, cache=cache, hosts=own_names(settings))
+    app.add_middleware(
+        Access, cache=state.cache, hosts=own_names(settings), local=state.admin_token
+    )
     app.add_middleware(LingeringClose)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins, excluded=ADMINISTRATION)
     app.add_middleware(Telemetry, metrics=counts, is_traced=tracing.provider is not None)
     app.add_middleware(ResponseHeaders)
+    app.add_middleware(AfterAnswer)
     if settings.trusted_proxies or settings.root_path:
         app.add_middleware(Proxies, trusted=settings.trusted_proxies, prefix=settings.root_path)
 
 
-def _add_segmentation(app: FastAPI, serving: _Serving) -> None:
+def _add_segmentation(app: FastAPI, serving: Serving) -> None:
     app.include_router(routes_drop_in.routes(serving.pipeline))
     app.include_router(routes_segment.routes(serving.pipeline, serving.pool))
     app.include_router(routes_batch.routes(serving.pipeline, serving.pool))
@@ -185,7 +147,7 @@ def _label_studio_images(settings: Settings) -> Images | None:
 def _add_protocols(
     app: FastAPI,
     settings: Settings,
-    serving: _Serving,
+    serving: Serving,
     readiness: Readiness,
     images: Images | None,
 ) -> None:
@@ -201,14 +163,18 @@ def _add_administration(
     catalogue: Catalogue,
     readiness: Readiness,
     counts: Metrics,
-    store: KeyStore,
-    cache: KeyCache | None,
+    state: State,
 ) -> None:
-    """Add the routes for models, probes, metrics, keys and the documentation."""
+    """Add the routes for models, probes, metrics, administration, agents and the documentation."""
     app.include_router(models.routes(catalogue))
     app.include_router(health.routes(catalogue.model, readiness))
     app.include_router(metrics.routes(counts, catalogue, readiness))
-    app.include_router(keys.routes(store, cache))
+    app.include_router(keys.routes(state.keys, state.cache))
+    app.include_router(
+        agents.routes(state.heartbeats, state.seeds, state.archives, state.node_token)
+    )
+    for router in admin_routes(state.administration):
+        app.include_router(router)
     add_documentation(app)
 
 

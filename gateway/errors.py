@@ -9,10 +9,14 @@ GatewayError
 |-- UnsupportedEncodingError  415 unsupported_encoding
 |-- ImageTooLargeError      413 image_too_large
 |-- TooManyPixelsError      413 too_many_pixels
+|-- InvalidArchiveError     422 invalid_archive
+|-- ArchiveTooLargeError    413 archive_too_large
 |-- NotFoundError           404 not_found
 |-- MethodNotAllowedError   405 method_not_allowed
 |-- NotAcceptableError      406 not_acceptable
 |-- ConflictError           409 conflict
+|-- GateClosedError         409 gate_closed
+|-- PreconditionFailedError 412 precondition_failed
 |-- MalformedHttpError      400 malformed_http
 |-- UnknownHostError        421 unknown_host
 |-- HeadersTooLargeError    431 headers_too_large
@@ -20,7 +24,10 @@ GatewayError
 |-- TooManyRequestsError    429 too_many_requests, with Retry-After
 |-- OverloadedError         503 overloaded, with Retry-After
 |-- SourceUnavailableError  503 source_unavailable, with Retry-After
+|-- RegistryUnavailableError  503 registry_unavailable, with Retry-After
+|-- StoreUnavailableError   503 store_unavailable, with Retry-After
 |-- ModelUnavailableError   503 model_unavailable, with Retry-After
+|   |-- NodeUnreachableError  (another node may compute it)
 |   `-- JobLostError        (another worker or version may compute it)
 |       |-- NoWorkerFreeError   (overloaded or model_unavailable: TorchServe does not say)
 |       `-- WorkerDiedError
@@ -29,7 +36,7 @@ GatewayError
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class GatewayError(Exception):
@@ -38,12 +45,17 @@ class GatewayError(Exception):
     status: ClassVar[int]
     code: ClassVar[str]
     title: ClassVar[str]
+    own_headers: ClassVar[Mapping[str, str]] = {}
     retry_after_s: int | None = None
 
-    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    # members: more of the problem document, for programs.
+    def __init__(
+        self, detail: str, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.headers = dict(headers or {})
+        self.headers = {**self.own_headers, **(headers or {})}
+        self.members = members
 
 
 class InvalidRequestError(GatewayError):
@@ -56,9 +68,7 @@ class UnauthorizedError(GatewayError):
     """The key is missing or unknown."""
 
     status, code, title = 401, "unauthorized", "A key is needed"
-
-    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(detail, {"WWW-Authenticate": "Bearer", **(headers or {})})
+    own_headers: ClassVar = {"WWW-Authenticate": "Bearer"}
 
 
 class ForbiddenError(GatewayError):
@@ -83,9 +93,7 @@ class UnsupportedEncodingError(GatewayError):
     """The body is compressed, or a form's file is in base64."""
 
     status, code, title = 415, "unsupported_encoding", "The encoding is not supported"
-
-    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(detail, {"Accept-Encoding": "identity", **(headers or {})})
+    own_headers: ClassVar = {"Accept-Encoding": "identity"}
 
 
 class ImageTooLargeError(GatewayError):
@@ -98,6 +106,18 @@ class TooManyPixelsError(GatewayError):
     """The image has more pixels than the limit."""
 
     status, code, title = 413, "too_many_pixels", "The image has too many pixels"
+
+
+class InvalidArchiveError(GatewayError):
+    """The file is not an archive that this gateway can take."""
+
+    status, code, title = 422, "invalid_archive", "The archive cannot be taken"
+
+
+class ArchiveTooLargeError(GatewayError):
+    """The archive has more bytes than the limit."""
+
+    status, code, title = 413, "archive_too_large", "The archive is too large"
 
 
 class NotFoundError(GatewayError):
@@ -122,6 +142,18 @@ class ConflictError(GatewayError):
     """The change conflicts with the current state."""
 
     status, code, title = 409, "conflict", "The change is not possible now"
+
+
+class GateClosedError(GatewayError):
+    """What was measured of a version speaks against its promotion."""
+
+    status, code, title = 409, "gate_closed", "The gate of the promotion is closed"
+
+
+class PreconditionFailedError(GatewayError):
+    """Another change came first: If-Match names an etag that is no longer the current one."""
+
+    status, code, title = 412, "precondition_failed", "The state has changed meanwhile"
 
 
 class MalformedHttpError(GatewayError):
@@ -154,12 +186,6 @@ class TooManyRequestsError(GatewayError):
     status, code, title = 429, "too_many_requests", "Too many requests"
     retry_after_s = 1
 
-    def __init__(
-        self, detail: str, headers: Mapping[str, str] | None = None, *, retry_after_s: int = 1
-    ) -> None:
-        super().__init__(detail, headers)
-        self.retry_after_s = retry_after_s
-
 
 class OverloadedError(GatewayError):
     """The queue for TorchServe, or the upload budget, is full."""
@@ -175,11 +201,29 @@ class SourceUnavailableError(GatewayError):
     retry_after_s = 3
 
 
+class RegistryUnavailableError(GatewayError):
+    """The database does not answer, or cannot be used."""
+
+    status, code, title = 503, "registry_unavailable", "The database is not available"
+    retry_after_s = 3
+
+
+class StoreUnavailableError(GatewayError):
+    """The archive store cannot be read or written: it is full, read-only, away or gone."""
+
+    status, code, title = 503, "store_unavailable", "The archive store is not available"
+    retry_after_s = 10
+
+
 class ModelUnavailableError(GatewayError):
     """The inference server, its worker or the version cannot serve requests now."""
 
     status, code, title = 503, "model_unavailable", "The model is not available"
     retry_after_s = 3
+
+
+class NodeUnreachableError(ModelUnavailableError):
+    """A node refused the connection, broke it, or knows the version no longer; another may do."""
 
 
 class JobLostError(ModelUnavailableError):

@@ -1,8 +1,9 @@
 """Write the OpenAPI document: ``python -m gateway.export_openapi docs/openapi.json``."""
 
+import argparse
 import json
-import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from gateway.app import create_app
 from gateway.settings import Settings
@@ -10,9 +11,12 @@ from gateway.settings import Settings
 
 def text() -> str:
     """Return the document as it is checked in, independent of the environment."""
-    app = create_app(Settings.model_construct())
-    return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
+    with TemporaryDirectory() as folder:
+        app = create_app(Settings.model_construct(data_dir=Path(folder)))
+        return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(text(), encoding="utf-8")
+    parser = argparse.ArgumentParser(description="Write the OpenAPI document.")
+    parser.add_argument("file", type=Path, help="such as docs/openapi.json")
+    parser.parse_args().file.write_text(text(), encoding="utf-8")

@@ -17,7 +17,8 @@ class Policy:
 
     public: answered without a key.
     admin: needs a key with the role admin, where keys are required.
-    administration: changes the gateway itself; without keys, only requests of its own machine pass.
+    administration: changes the gateway itself; without keys, only requests with the machine's
+        token pass.
     counted: a POST counts against its sender's rate and concurrency.
     probe: polled every few seconds, so it is logged at debug level and not traced.
     """
@@ -39,10 +40,12 @@ POLICIES: Final = {
     "/v2/health/ready": _PROBE,
     "/v1/label-studio/health": _PROBE,
     "/v1/label-studio/setup": Policy(counted=False),  # a handshake, no inference
+    "/v2/repository/index": Policy(counted=False),  # no inference either
     "/metrics": Policy(admin=True, probe=True),
     "/docs": _PUBLIC,
     "/docs/assets/*": _PUBLIC,
     "/openapi.json": _PUBLIC,
+    "/v1/agent/*": Policy(public=True, counted=False, probe=True),  # it has a token of its own
     "/v1/admin*": Policy(admin=True, administration=True, counted=False),
 }
 _DEFAULT: Final = Policy()

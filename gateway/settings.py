@@ -2,16 +2,15 @@
 
 import ipaddress
 import re
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from gateway.rate import Rate
+from gateway.state_settings import StateSettings
 
 MIB = 1024 * 1024
-_ROOT = Path(__file__).resolve().parent.parent
 # The first parts of the gateway's paths.
 _OWN_PATHS = {"segmentation", "v1", "v2", "docs", "openapi.json", "healthz", "readyz", "metrics"}
 # A host, a port, and the path of a server that is not at the root; no user, query or dots.
@@ -25,34 +24,14 @@ _ORIGIN = re.compile(r"\*|https?://[^/\s,*]+")
 _Name = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9._-]+)$")]
 
 
-class Settings(BaseSettings):
+class Settings(StateSettings):
     """The gateway's settings; each is an environment variable SEGSERVE_GATEWAY_<NAME>."""
-
-    # Error messages do not repeat a rejected value: it could be a password.
-    model_config = SettingsConfigDict(
-        env_prefix="SEGSERVE_GATEWAY_",
-        frozen=True,
-        hide_input_in_errors=True,
-        populate_by_name=True,
-    )
 
     host: str = Field(
         default="127.0.0.1", description="Address to listen on; loopback unless asked."
     )
     port: int = Field(
         default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one."
-    )
-    inference_url: str = Field(
-        default="http://127.0.0.1:8080",
-        description="TorchServe's inference API, which stays private.",
-    )
-    management_url: str = Field(
-        default="http://127.0.0.1:8081",
-        description="TorchServe's management API, which stays private.",
-    )
-    torchserve_tokens: Path | None = Field(
-        default=None,
-        description="TorchServe's file of tokens, which is renewed at its start; none without it.",
     )
     model: str = Field(
         default="deeplabv3", description="Name under which TorchServe knows the model."
@@ -94,9 +73,6 @@ class Settings(BaseSettings):
     connect_timeout_s: float = Field(
         default=2.0, gt=0, description="Seconds to wait for a connection to TorchServe."
     )
-    management_timeout_s: float = Field(
-        default=5.0, gt=0, description="Seconds to wait for an answer of the management API."
-    )
     unresponsive_s: float = Field(
         default=10.0,
         gt=0,
@@ -106,11 +82,6 @@ class Settings(BaseSettings):
         default=1.0,
         ge=0,
         description="Seconds for which it serves on after the signal to stop, with /readyz at 503.",
-    )
-    catalogue_ttl_s: float = Field(
-        default=1.0,
-        ge=0,
-        description="Seconds for which the list of versions is used before asking again.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line that is written."
@@ -139,10 +110,6 @@ class Settings(BaseSettings):
         default=None,
         pattern=r"^(/[A-Za-z0-9._~-]+)+$",
         description="Path under which a proxy publishes the gateway, such as /segserve.",
-    )
-    keys_file: Path = Field(
-        default=_ROOT / ".run" / "keys.json",
-        description="The file of the keys, which `python -m gateway.keys` changes.",
     )
     rate_limit: Rate | None = Field(
         default=None,

@@ -7,7 +7,9 @@ import json
 import logging
 import os
 import sys
+import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,11 @@ from typing import Any
 import torch
 
 from deeplab import deadlines
+from deeplab.background import BackgroundThread, is_background
 from deeplab.batches import ItemSteps, run_batch, warm_up
 from deeplab.busy_workers import BusyWorkers
 from deeplab.decode import MAX_PIXELS
-from deeplab.engines import Engine, load_engine, load_shared_engine
+from deeplab.engines import Engine, load_engine, load_shared_engine, one_core
 from deeplab.errors import NotANumberError, RejectedImageError, TooManyPixelsError
 from deeplab.formats import FORMATS
 from deeplab.pipeline import Segmentation, Steps, Tiling, segmentation_steps
@@ -41,6 +44,7 @@ BODY_FIELDS = ("body", "data", "file")  # TorchServe's names for a raw body, our
 
 RENDER_OPTIONS_HEADER = "x-segserve-form"  # JSON: deeplab/render_options.py
 MAX_ANSWER_BYTES = 67_000_000
+LOWEST_PRIORITY = 19
 
 
 class SegmentationHandler:
@@ -67,6 +71,8 @@ class SegmentationHandler:
         self._deadlines = deadlines.Deadlines()
         self._workers = BusyWorkers(root / "working", str(os.getpid()))
         self._engine = self._load_engine(root / "network", device, threads)
+        self._one_core = one_core(self._engine)
+        self._background = BackgroundThread(_take_lowest_priority)
         self._identity = {
             "X-Model": _header_value(context.manifest["model"]["modelName"]),
             "X-Model-Version": _header_value(context.manifest["model"]["modelVersion"]),
@@ -90,10 +96,15 @@ class SegmentationHandler:
 
         If the engine takes batches, images of one size go through it together.
         """
+        if is_background(_headers(context, index) for index in range(len(data))):
+            return self._background.run(lambda: self._handle(data, context, self._one_core))
+        return self._handle(data, context, self._engine)
+
+    def _handle(self, data: list[dict[str, Any]], context: Any, engine: Engine) -> list[bytes]:
         items = [self._respond(index, item, context) for index, item in enumerate(data)]
         self._deadlines.begin()
         try:
-            return run_batch(items, self._engine, self._max_pixels)
+            return run_batch(items, engine, self._max_pixels)
         except DeviceLostError as exc:
             # TorchServe starts another worker, whose device works.
             sys.exit(f"the CUDA device is lost to this worker: {exc}")
@@ -108,12 +119,12 @@ class SegmentationHandler:
         image = next((item[name] for name in BODY_FIELDS if name in item), None)
         # TorchServe parses JSON and text into other types, and bytes(n) would be n zeros.
         if not isinstance(image, bytes | bytearray):
-            detail = "No picture was sent: it belongs in the request's body, as image/*."
+            detail = "No image was sent: it belongs in the request's body, as image/*."
             return _error_response(context, index, 422, "invalid_request", detail)
         headers = _headers(context, index)
         seconds_left = self._deadlines.seconds_left(headers.get(deadlines.HEADER))
         if seconds_left < 0:
-            detail = "The deadline passed before the model's turn. Send the picture again later."
+            detail = "The deadline passed before the model's turn. Send the image again later."
             return _error_response(context, index, 504, "deadline_exceeded", detail)
         try:
             with self._tracing.image_span(headers) as record_stages:
@@ -135,7 +146,7 @@ class SegmentationHandler:
             return _error_response(context, index, 503, "model_unavailable", detail)
         except Exception:  # one image's failure must not fail the batch
             logger.exception("segmentation failed")
-            detail = "The model failed on this picture. Try again later."
+            detail = "The model failed on this image. Try again later."
             return _error_response(context, index, 503, "model_unavailable", detail)
         return _mask_response(context, index, result)
 
@@ -153,8 +164,8 @@ class SegmentationHandler:
             )
         if len(result.png) > self._max_answer_bytes:
             raise TooManyPixelsError(
-                f"This {options.render} of the picture takes {len(result.png):,} bytes, the limit "
-                f"is {self._max_answer_bytes:,}. Send a smaller picture, or ask for labels."
+                f"This {options.render} of the image takes {len(result.png):,} bytes, the limit "
+                f"is {self._max_answer_bytes:,}. Send a smaller image, or ask for labels."
             )
         return result
 
@@ -181,6 +192,12 @@ class SegmentationHandler:
             # Their process ids: the version commands end no worker that is computing.
             "busy_workers": [int(name) for name in self._workers.busy_others()],
         }
+
+
+def _take_lowest_priority() -> None:
+    """Let this thread run only in time that no other needs."""
+    with suppress(OSError, AttributeError):  # a system without priorities of threads
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
 
 
 def _header_value(text: str) -> str:

@@ -10,17 +10,24 @@ from scripts.cli.program import Entry, Program
 
 ENTRIES = {
     "serve": Entry(
-        "scripts.serve", "Run the model, the API and the page on this machine.", "serving"
+        "scripts.serve", "Run the model, the API and the page on this machine.", "gateway"
     ),
     "build": Entry("scripts.build", "Build the archive of a model, if an input changed.", "export"),
-    "versions": Entry("scripts.versions", "Manage the versions that are served.", "serving"),
-    "keys": Entry("scripts.keys", "Make, list and revoke API keys.", "gateway"),
+    "versions": Entry(
+        "scripts.versions", "Manage the versions that are served, and who gets which.", "gateway"
+    ),
+    "keys": Entry("scripts.state", "Make, list and revoke API keys.", "gateway"),
+    "db": Entry(
+        "scripts.state",
+        "Back up and restore the database: versions, traffic, keys, evaluations and the audit log.",
+        "gateway",
+    ),
     "train": Entry("scripts.train", "Train a network on labelled pictures.", "train"),
     "evaluate": Entry("scripts.evaluate", "Measure a model on labelled pictures.", "train"),
-    "predict": Entry("scripts.predict", "Segment files through the running gateway.", "serving"),
+    "predict": Entry("scripts.predict", "Segment files through the running gateway.", "gateway"),
     "prepare": Entry("scripts.prepare", "Prepare labelled pictures for a training.", "train"),
     "bench": Entry("scripts.bench", "Measure the speed of the product and of others.", "bench"),
-    "doctor": Entry("scripts.doctor", "Tell what is missing or wrong on this machine.", "serving"),
+    "doctor": Entry("scripts.doctor", "Tell what is missing or wrong on this machine.", "gateway"),
 }
 HELP = """Serve DeepLabV3: a photograph goes in, a class for every pixel comes out.
 

@@ -31,7 +31,7 @@ Examples:
 @version_option()
 @option(
     "--name",
-    type=Name("model"),
+    type=Name("model", is_own=True),
     default=MODEL,
     help="Name of the model, as TorchServe will know it.",
 )

@@ -43,9 +43,10 @@ def serve(model_flags: ModelFlags, version: str, **settings: Any) -> None:
     """Run the model, the API and the page on this machine.
 
     Builds the model's archive if an input changed, starts TorchServe, gateway and page, and
-    watches them. Ctrl-C stops everything. If a service cannot start, or TorchServe ends, one line
-    says so and nothing is left running. A gateway or a page that ends is started again; after five
-    restarts without a sound minute the page is given up, and with the gateway everything ends.
+    watches them. Ctrl-C stops everything. If a service cannot start, one line says so and nothing
+    is left running. One that ends is started again, TorchServe with the versions that it had; after
+    five restarts without a sound minute the page is given up, and without any other everything
+    ends.
     """
     from scripts.launch.preflight import PreflightError
     from scripts.launch.run_folder import RunFolderError
@@ -55,4 +56,8 @@ def serve(model_flags: ModelFlags, version: str, **settings: Any) -> None:
     with reporting(ServeError, PreflightError, RunFolderError, prefix="cannot run: "):
         # An archive that is there is served as it is, unless the model was chosen for this start.
         kept = ["--keep"] if model_flags == ModelFlags() else []
-        serve(Settings(**settings), version, [*model_flags.arguments, *kept])
+        context = click.get_current_context()
+        is_typed = context.get_parameter_source("version") is not ParameterSource.DEFAULT
+        is_chosen = is_typed or model_flags != ModelFlags()
+        build = [*model_flags.arguments, *kept]
+        serve(Settings(**settings), version, build, is_chosen=is_chosen)

@@ -16,7 +16,7 @@ def renumbered(
     tile: int | str = "off",
     max_tiles: int = 64,
 ) -> Path:
-    """The same model under another version.
+    """The same model under another version; the same bytes each time.
 
     broken: its network is cut short, so that no worker can load it. diverged: the last of its
     numbers are NaN, as after a training that diverged. batch: its batch size.
@@ -40,5 +40,7 @@ def renumbered(
                 content = json.dumps({**json.loads(content), "tile": tile}).encode()
             if name == "model-config.yaml":
                 content = content.replace(b"maxTiles: 64", f"maxTiles: {max_tiles}".encode())
-            new.writestr(name, content)
+            entry = zipfile.ZipInfo(name)  # of a fixed time
+            entry.external_attr = 0o600 << 16
+            new.writestr(entry, content)
     return target

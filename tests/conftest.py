@@ -4,8 +4,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.stack import bundled_archive
+
+# Two tests share two cores: the time of an example says nothing.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.hookimpl(tryfirst=True)

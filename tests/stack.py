@@ -36,8 +36,22 @@ class Stack:
     process: subprocess.Popen[bytes]
     ports: dict[str, int]
     run_dir: Path
-    model_store: Path
-    has_page: bool
+    env: dict[str, str]
+
+    @property
+    def model_store(self) -> Path:
+        """The folder of its archives."""
+        return Path(self.env["SEGSERVE_SERVE_MODEL_STORE"])
+
+    @property
+    def data_dir(self) -> Path:
+        """The folder of what survives a restart."""
+        return Path(self.env["SEGSERVE_SERVE_DATA_DIR"])
+
+    @property
+    def has_page(self) -> bool:
+        """Whether it starts the page."""
+        return self.env.get("SEGSERVE_SERVE_UI") != "false"
 
     @property
     def gateway_url(self) -> str:
@@ -62,7 +76,8 @@ class Stack:
     @property
     def tokens_file(self) -> Path:
         """TorchServe's file of tokens."""
-        return self.run_dir / f"torchserve-{self.ports['MANAGEMENT']}" / "key_file.json"
+        folder = self.run_dir / f"agent-{self.ports['MANAGEMENT']}"
+        return folder / "torchserve" / "key_file.json"
 
     @property
     def output(self) -> str:
@@ -74,8 +89,12 @@ class Stack:
         """The environment in which commands find this product."""
         return {
             **os.environ,
+            "SEGSERVE_SERVE_GATEWAY_PORT": str(self.ports["GATEWAY"]),
             "SEGSERVE_SERVE_MANAGEMENT_PORT": str(self.ports["MANAGEMENT"]),
             "SEGSERVE_SERVE_RUN_DIR": str(self.run_dir),
+            "SEGSERVE_SERVE_DATA_DIR": str(self.data_dir),
+            "SEGSERVE_GATEWAY_DATA_DIR": str(self.data_dir),
+            "SEGSERVE_GATEWAY": self.gateway_url,
             "SEGSERVE_SERVE_MODEL_STORE": str(self.model_store),
             "SEGSERVE_SERVE_WORKERS": str(WORKERS),
         }
@@ -84,7 +103,14 @@ class Stack:
         self, *arguments: str, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run `segserve versions`, as a user does."""
-        return segserve("versions", *arguments, environment=environment or self.environment)
+        return segserve(
+            "versions",
+            *arguments,
+            "--gateway",
+            self.gateway_url,
+            environment=environment or self.environment,
+            timeout=240,
+        )
 
     def descendants(self) -> list[psutil.Process]:
         """All running processes that the product started."""
@@ -135,22 +161,35 @@ def bundled_archive() -> Path:
 def started(run_dir: Path, **env: str) -> Iterator[Stack]:
     """The product before it is ready; stopped afterwards if it still runs.
 
-    Its model store is its own, unless ``env`` names another: tests add versions, and the user may
-    have archives of the same names.
+    Its model store and its data are its own, unless ``env`` names others: tests add versions, and
+    the user may have some of the same names.
     """
-    with tempfile.TemporaryDirectory() as store:
+    with tempfile.TemporaryDirectory() as store, tempfile.TemporaryDirectory() as data:
         shutil.copy(bundled_archive(), store)
-        stack = _start(run_dir, {"SEGSERVE_SERVE_MODEL_STORE": store, **env})
+        own = {"SEGSERVE_SERVE_MODEL_STORE": store, "SEGSERVE_SERVE_DATA_DIR": data, **env}
+        ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        stack = _start(run_dir, own, ports)
         try:
             yield stack
         finally:
             _end(stack)
 
 
-def _start(run_dir: Path, env: dict[str, str]) -> Stack:
-    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+@contextmanager
+def started_again(stack: Stack) -> Iterator[Stack]:
+    """A product that has ended, ready again with the same data; stopped afterwards."""
+    again = _start(stack.run_dir, stack.env, stack.ports)
+    try:
+        wait_until_ready(again)
+        yield again
+    finally:
+        _end(again)
+
+
+def _start(run_dir: Path, env: dict[str, str], ports: dict[str, int]) -> Stack:
     settings = {f"SEGSERVE_SERVE_{name}_PORT": str(port) for name, port in ports.items()}
     settings["SEGSERVE_SERVE_RUN_DIR"] = str(run_dir)
+    settings["SEGSERVE_SERVE_DATA_DIR"] = str(run_dir / "data")
     settings["SEGSERVE_SERVE_WORKERS"] = str(WORKERS)
     run_dir.mkdir(parents=True, exist_ok=True)
     with (run_dir / "output.log").open("wb") as output:
@@ -163,8 +202,7 @@ def _start(run_dir: Path, env: dict[str, str]) -> Stack:
             stderr=subprocess.STDOUT,
             preexec_fn=end_with_parent,  # tests that are killed leave nothing behind
         )
-    store = Path(env["SEGSERVE_SERVE_MODEL_STORE"])
-    return Stack(process, ports, run_dir, store, env.get("SEGSERVE_SERVE_UI") != "false")
+    return Stack(process, ports, run_dir, env)
 
 
 def _end(stack: Stack) -> None:

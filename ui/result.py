@@ -44,9 +44,11 @@ class Result:
         return self.image.preview is not None and not self.no_overlay_reason
 
 
-def segment(client: GatewayClient, image: InputImage, version: str | None) -> Result:
+def segment(
+    client: GatewayClient, image: InputImage, version: str | None, visitor: str | None = None
+) -> Result:
     """Request the segmentation of an image; GatewayError if there is nothing to show."""
-    response = client.segment(image.data, version)
+    response = client.segment(image.data, version, visitor)
     mask = _mask(response)
     labels = labels_or_empty(client, response.model, response.version)
     shown, no_overlay_reason = _fitted(mask, image)

@@ -1,5 +1,9 @@
 """The session's state: selected image, result, version. The only module with session_state keys."""
 
+import hashlib
+import itertools
+import uuid
+
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
@@ -11,8 +15,34 @@ from ui.result import Result, segment
 # Our own keys.
 _IMAGE, _RESULT, _PENDING = "image", "result", "pending"
 _VERSION, _UPLOADER_NUMBER = "version", "uploader_number"
+_VISITOR = "visitor"
+_BROWSER_COOKIE = "_streamlit_xsrf"
 # Keys of widgets. Streamlit deletes their values when a script run does not draw them.
 VERSION_CHOOSER, VIEW, OPACITY = "version_chooser", "view", "opacity"
+
+
+def visitor() -> str:
+    """Return a name for this browser, which tells nothing about its user.
+
+    A reload keeps it, by the cookie against forged requests that every browser gets.
+    """
+    cookie = st.context.cookies.get(_BROWSER_COOKIE)
+    if isinstance(cookie, str):  # there is none without a browser
+        return hashlib.sha256(_unmasked(cookie)).hexdigest()[:32]
+    own: str = st.session_state.setdefault(_VISITOR, uuid.uuid4().hex)
+    return own
+
+
+def _unmasked(cookie: str) -> bytes:
+    """Return the token in the cookie, which has another mask after each reload."""
+    _version, *parts = cookie.split("|")
+    try:
+        mask, token = (bytes.fromhex(each) for each in parts[:2])
+    except ValueError:
+        return cookie.encode()
+    if not mask:
+        return cookie.encode()
+    return bytes(each ^ key for each, key in zip(token, itertools.cycle(mask), strict=False))
 
 
 def image() -> InputImage | None:
@@ -41,7 +71,9 @@ def request() -> None:
 def complete_request(client: GatewayClient) -> None:
     """Send the pending request and keep the result or the error."""
     try:
-        last: Result | GatewayError = segment(client, st.session_state[_IMAGE], selected_version())
+        last: Result | GatewayError = segment(
+            client, st.session_state[_IMAGE], selected_version(), visitor()
+        )
     except GatewayError as error:
         last = error
     except Exception:

@@ -5,11 +5,11 @@ import base64
 import httpx
 
 from benchmarks.load.loops import ask
-from benchmarks.servers.systems_under_test import Server, tokens_file
+from benchmarks.servers.systems_under_test import Server, authorization
 from benchmarks.setup.photographs import usual
 from scripts.archives.archive import DEFAULT_VERSION, MODEL
-from scripts.launch.management import authorization
 
+# A gateway of a former version asks the management API too.
 MANAGEMENT = (
     f"/models/{MODEL}",
     f"/models/{MODEL}/all",
@@ -23,7 +23,7 @@ def recorded_responses(server: Server) -> dict[str, dict[str, object]]:
     _, torchserve = server.endpoints
     management = server.command.env["SEGSERVE_SERVE_MANAGEMENT_PORT"]
     base = f"http://127.0.0.1:{management}"
-    headers = authorization(tokens_file(server.command), "management")
+    headers = authorization(server.command, "management")
     found = {
         path: httpx.get(base + path, headers=headers, timeout=30, trust_env=False)
         for path in MANAGEMENT

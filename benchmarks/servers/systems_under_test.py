@@ -24,7 +24,6 @@ from benchmarks.setup.settings import (
     environment,
 )
 from scripts.archives.archive import DEFAULT_VERSION, MODEL
-from scripts.launch.management import authorization
 from scripts.launch.settings import default_workers
 
 BOUNDARY = "segserve-benchmark"
@@ -86,6 +85,7 @@ def product(model: Model, ports: list[int], settings: Mapping[str, str] | None =
         f"{prefix}UI": "false",
         f"{prefix}MODEL_STORE": str(model.store),
         f"{prefix}RUN_DIR": str(CACHE / "run"),
+        f"{prefix}DATA_DIR": str(model.store / "data"),
         **model.choice,
         **(settings or {}),
     }
@@ -97,7 +97,7 @@ def product(model: Model, ports: list[int], settings: Mapping[str, str] | None =
 
     def token() -> str:
         """TorchServe's token, once it runs."""
-        return authorization(tokens_file(command), "inference").get("Authorization", "")
+        return authorization(command, "inference")["Authorization"]
 
     predict = f"{torchserve}/predictions/{MODEL}/{DEFAULT_VERSION}"
     return Server(
@@ -110,11 +110,12 @@ def product(model: Model, ports: list[int], settings: Mapping[str, str] | None =
     )
 
 
-def tokens_file(product_command: Command) -> Path:
-    """The file of the product's TorchServe with its tokens."""
+def authorization(product_command: Command, api: str) -> dict[str, str]:
+    """The header with the token of TorchServe's "management" or "inference" API."""
     env = product_command.env
-    folder = f"torchserve-{env['SEGSERVE_SERVE_MANAGEMENT_PORT']}"
-    return Path(env["SEGSERVE_SERVE_RUN_DIR"]) / folder / "key_file.json"
+    folder = Path(env["SEGSERVE_SERVE_RUN_DIR"]) / f"agent-{env['SEGSERVE_SERVE_MANAGEMENT_PORT']}"
+    tokens = json.loads((folder / "torchserve" / "key_file.json").read_text())
+    return {"Authorization": f"Bearer {tokens[api]['key']}"}
 
 
 def competitor(name: str, variant: str, model: Model, ports: list[int]) -> Server:

@@ -58,6 +58,11 @@ class Model:
         )
 
     @property
+    def archive(self) -> Path:
+        """The archive."""
+        return self.store / file_name(MODEL, DEFAULT_VERSION)
+
+    @property
     def unpacked(self) -> Path:
         """The archive's content, for the engine code without TorchServe."""
         return self.store / "unpacked"

@@ -6,7 +6,7 @@ set -eu
 uv=$PWD/$1
 raise=${2:+--upgrade}
 shared="export serving gateway ui client train bench test fuzz"
-alone="generators label-studio compose tools"
+alone="generators label-studio object-store compose tools"
 here=deploy/requirements
 work=.cache/lock/parts
 

@@ -164,6 +164,13 @@ class Upload:
         self._budget.release(self.size)
         self.size = 0
 
+    def move(self) -> "Upload":
+        """Return an upload with all bytes of this one and their share; this one is empty then."""
+        moved = self._budget.upload()
+        moved.blocks, self.blocks = self.blocks, []
+        moved.size, self.size = self.size, 0
+        return moved
+
     def take_out(self) -> bytes:
         """Remove all bytes from the upload and the budget, and return them."""
         data = b"".join(self.blocks)

@@ -3,7 +3,8 @@
 from itertools import chain
 from typing import Any, Final
 
-from gateway.keys import openapi as keys
+from gateway.admin.http import openapi as admin
+from gateway.keys import schemas as keys
 from gateway.models import openapi as models
 from gateway.openapi.headers import CHALLENGE, REQUEST_ID
 from gateway.openapi.problems import problems
@@ -15,7 +16,7 @@ from gateway.protocols.open_inference import openapi as open_inference
 from gateway.route_policy import is_counted, policy_of
 from gateway.segmentation import openapi as segmentation
 
-_WITH_SCHEMAS: Final = (segmentation, open_inference, hugging_face, label_studio)
+_WITH_SCHEMAS: Final = (admin, segmentation, open_inference, hugging_face, label_studio)
 _WITH_EXAMPLES: Final = (*_WITH_SCHEMAS, models, keys, operations)
 _SECURITY: Final = {
     "bearer": {

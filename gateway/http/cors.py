@@ -18,6 +18,8 @@ EXPOSED: Final = (
     "ETag",
     "Inference-Header-Content-Length",
     "Retry-After",
+    "RateLimit",
+    "RateLimit-Policy",
 )
 
 

@@ -75,13 +75,18 @@ class SmallBodyRoute(APIRoute):
     Raises ImageTooLargeError or UnsupportedEncodingError for another one.
     """
 
+    def max_bytes(self, _request: Request) -> int:
+        """Return the limit of a request; subclasses may have another one."""
+        return _SMALL_BYTES
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler behind the check."""
         handle = super().get_route_handler()
-        refusal = partial(body_too_large, _SMALL_BYTES)
 
         async def checked(request: Request) -> Response:
-            body = b"".join([chunk async for chunk in limited(request, _SMALL_BYTES, refusal)])
+            most = self.max_bytes(request)
+            refusal = partial(body_too_large, most)
+            body = b"".join([chunk async for chunk in limited(request, most, refusal)])
             message: Message = {"type": "http.request", "body": body, "more_body": False}
             messages = iter([message])
 

@@ -66,7 +66,10 @@ def problem(error: GatewayError, request_id: str) -> Problem:
 
 def render(error: GatewayError, request_id: str) -> Response:
     """Return the response for an error: its problem document and headers."""
-    response = ProblemResponse(problem(error, request_id).model_dump_json(), error.status)
+    body = problem(error, request_id).model_dump_json()
+    if error.members:
+        body = json.dumps(json.loads(body) | error.members)
+    response = ProblemResponse(body, error.status)
     response.code = error.code
     response.headers.update(error.headers)
     if error.retry_after_s is not None:

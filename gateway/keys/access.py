@@ -11,8 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.errors import ForbiddenError, GatewayError, UnauthorizedError, UnknownHostError
 from gateway.http.problems import render
 from gateway.keys.cache import KeyCache
-from gateway.keys.principal import ANONYMOUS, ANONYMOUS_ADMIN, Principal
-from gateway.keys.store import KeyStore
+from gateway.keys.principal import ANONYMOUS, ANONYMOUS_ADMIN, LOCAL, Principal
+from gateway.keys.store import open_store
+from gateway.keys.token_file import TokenFile
 from gateway.route_policy import ADMINISTRATION, policy_of
 from gateway.settings import Settings
 
@@ -22,6 +23,11 @@ _MAX_KEY: Final = 256
 _UNKNOWN_HOST: Final = (
     "The gateway does not answer to this host name while keys are not required. "
     "If the name is its own, put it into SEGSERVE_GATEWAY_HOSTS."
+)
+_ADMINISTRATION: Final = (
+    "While keys are not required, this is for the commands of the gateway's own user: "
+    "`segserve versions` and `segserve keys`, which show the token of the file admin-token. "
+    "Others need SEGSERVE_GATEWAY_AUTH=on and a key with the role admin."
 )
 _HINT: Final = "Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
 
@@ -34,14 +40,15 @@ def requires_keys(settings: Settings) -> bool:
 
 
 def startup_refusal(settings: Settings) -> str | None:
-    """Return in one line why the gateway must not start: keys are required, but there are none."""
-    if not requires_keys(settings):
-        return None
+    """Return in one line why the gateway must not start: it has no database, or needs a key."""
     try:
-        if KeyStore(settings.keys_file).read():
-            return None
+        store = open_store(settings)
+        keys = store.read()
+        store.database.close()
     except GatewayError as exc:
         return exc.detail
+    if keys or not requires_keys(settings):
+        return None
     host = settings.published_host or settings.host
     return (
         f"The gateway would ask every client for a key on {host}, but there is none: "
@@ -88,12 +95,21 @@ class Access:
 
     cache: the keys; None if no keys are required.
     hosts: names of the gateway besides addresses and localhost, while no keys are required.
+    local: the token of the gateway's user on this machine, an admin whether keys are required or
+    not; None if there is none.
     """
 
-    def __init__(self, app: ASGIApp, cache: KeyCache | None, hosts: frozenset[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        cache: KeyCache | None,
+        hosts: frozenset[str],
+        local: TokenFile | None = None,
+    ) -> None:
         self._app = app
         self._cache = cache
         self._hosts = hosts
+        self._local = local
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with ``state["principal"]`` set, or send 401, 403 or 421."""
@@ -117,23 +133,26 @@ class Access:
                     break  # the server takes one only
             if scope["path"].startswith(ADMINISTRATION):
                 # Not even over loopback: a reverse proxy and a browser's page look like that too.
-                raise ForbiddenError(
-                    "While keys are not required, they are managed by the command only: "
-                    "`segserve keys`, or `python -m gateway.keys`. "
-                    "Set SEGSERVE_GATEWAY_AUTH=on and send a key with the role admin."
-                )
+                if not self._is_local(_presented_key(scope)):
+                    raise ForbiddenError(_ADMINISTRATION)
+                return LOCAL
             return ANONYMOUS_ADMIN
         policy = policy_of(scope["path"])
         if policy.public:
             return ANONYMOUS
-        principal = await _authenticate(self._cache, scope)
+        presented = _presented_key(scope)
+        if self._is_local(presented):
+            return LOCAL
+        principal = await _authenticate(self._cache, presented)
         if principal.role != "admin" and policy.admin:
             raise ForbiddenError(f"This needs a key with the role admin, not {principal.role}.")
         return principal
 
+    def _is_local(self, presented: str) -> bool:
+        return self._local is not None and self._local.is_shown(presented[:_MAX_KEY])
 
-async def _authenticate(cache: KeyCache, scope: Scope) -> Principal:
-    presented = _presented_key(scope)
+
+async def _authenticate(cache: KeyCache, presented: str) -> Principal:
     if not presented:
         raise UnauthorizedError(f"This gateway asks for a key. {_HINT}")
     key = await cache.find(presented[:_MAX_KEY])

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from gateway.errors import GatewayError
 from gateway.keys.principal import Role
-from gateway.keys.store import KeyStore
-from gateway.settings import Settings
+from gateway.keys.store import KeyStore, open_store
+from gateway.state_settings import StateSettings
 
 _COLUMNS: Final = "{:<12}  {:<5}  {:<20}  {:<16}  {:<11}  {}"
 # In the gateway's container, which has nothing but the gateway.
@@ -30,8 +30,8 @@ Examples:
 def keys() -> None:
     """Make, list and revoke API keys.
 
-    Keys are kept as digests in the file that SEGSERVE_GATEWAY_KEYS_FILE names. A running gateway
-    takes a change up within seconds.
+    Keys are kept as digests in the database that SEGSERVE_GATEWAY_DATABASE_URL names, else in
+    SEGSERVE_GATEWAY_DATA_DIR. A running gateway takes a change up within seconds.
     """
 
 
@@ -82,7 +82,7 @@ def revoke(id: str) -> None:  # noqa: A002 - Click names it as the user sees it
 def _store() -> Iterator[KeyStore]:
     """Yield the key store; its errors become one line each."""
     try:
-        yield KeyStore(Settings().keys_file)
+        yield open_store(StateSettings())
     except ValidationError as exc:
         fault = exc.errors(include_input=False)[0]
         place = ".".join(map(str, fault["loc"]))

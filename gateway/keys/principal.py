@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Role = Literal["user", "admin"]
+_ANONYMOUS: Final = "anonymous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,15 @@ class Principal:
     rate: str | None = None
     concurrency: int | None = None
 
+    @property
+    def key_id(self) -> str | None:
+        """The key's id; None for a sender without a key."""
+        return None if self.id == _ANONYMOUS else self.id
+
 
 # The principal of every request while no keys are required.
-ANONYMOUS_ADMIN: Final = Principal("anonymous", "anonymous", "admin")
+ANONYMOUS_ADMIN: Final = Principal(_ANONYMOUS, _ANONYMOUS, "admin")
 # The principal of a request to a public route while keys are required.
-ANONYMOUS: Final = Principal("anonymous", "anonymous", "user")
+ANONYMOUS: Final = Principal(_ANONYMOUS, _ANONYMOUS, "user")
+# The gateway's own user on this machine, who can read its token.
+LOCAL: Final = Principal("local", "this machine", "admin")

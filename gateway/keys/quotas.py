@@ -105,9 +105,11 @@ class Quotas:
     @contextmanager
     def _acquire(self, sender: str, limit: int) -> Iterator[None]:
         if limit and self._running[sender] >= limit:
-            raise TooManyRequestsError(
+            raise _refusal(
                 f"{limit} requests at once are allowed, and as many are being answered. "
-                "Wait for one of them."
+                "Wait for one of them.",
+                f'"concurrency";q={limit};qu="concurrent-requests"',
+                wait_s=1,
             )
         self._running[sender] += 1
         try:
@@ -122,9 +124,24 @@ class Quotas:
             return
         wait_s = await self._rates.wait_s(rate, sender)
         if wait_s:
-            raise TooManyRequestsError(
-                f"{rate} is the limit. Send it again in {wait_s} seconds.", retry_after_s=wait_s
+            item = _parse(rate)
+            raise _refusal(
+                f"{rate} is the limit. Send it again in {wait_s} seconds.",
+                f'"rate";q={item.amount};w={item.get_expiry()}',
+                wait_s,
             )
+
+
+def _refusal(detail: str, policy: str, wait_s: int) -> TooManyRequestsError:
+    """Return the error with RateLimit headers (draft-ietf-httpapi-ratelimit-headers-10).
+
+    policy: its name, quota and window in seconds. wait_s: seconds until a request may pass.
+    """
+    name = policy.partition(";")[0]
+    headers = {"RateLimit-Policy": policy, "RateLimit": f"{name};r=0;t={wait_s}"}
+    error = TooManyRequestsError(detail, headers)
+    error.retry_after_s = wait_s
+    return error
 
 
 def _address(scope: Scope) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from gateway.http.json_body import SmallBodyRoute
 from gateway.keys.api_key import Key
@@ -23,16 +23,17 @@ def _entry(key: Key) -> KeyEntry:
 
 def routes(store: KeyStore, cache: KeyCache | None) -> APIRouter:
     """The routes of the keys. cache: None if no keys are required."""
-    # The store is used in a thread, because it waits for the lock on its file.
+    # The store is used in a thread, because it waits for the database.
     router = APIRouter(prefix="/v1/admin/keys", tags=["admin"], route_class=SmallBodyRoute)
 
     @router.get(
         "",
         summary="List the keys",
         response_description="Every key without its secret, which is kept nowhere.",
+        responses=problems("registry_unavailable"),
     )
     async def list_keys() -> Keys:
-        """Every key as the file has it now, in the order of their making."""
+        """Every key as the database has it now, in the order of their making."""
         keys = await asyncio.to_thread(store.read)
         return Keys(keys=[_entry(key) for key in keys])
 
@@ -45,12 +46,14 @@ def routes(store: KeyStore, cache: KeyCache | None) -> APIRouter:
             "unsupported_encoding",
             image_too_large="The request has more than 65536 bytes (0.0625 MiB). Send less.",
             invalid_request="A parameter is not valid: body name: Field required.",
-            conflict="The file of the keys cannot be changed here: Read-only file system.",
+            registry_unavailable="The database registry.sqlite3 cannot be used: it is read-only.",
         ),
     )
-    async def add_key(body: KeyCreate, response: Response) -> CreatedKey:
+    async def add_key(body: KeyCreate, request: Request, response: Response) -> CreatedKey:
         """Makes a key; every gateway knows it within seconds, this one at once."""
-        key, presented = await asyncio.to_thread(store.add, **body.model_dump())
+        key, presented = await asyncio.to_thread(
+            store.add, **body.model_dump(), actor=request.state.principal.name
+        )
         if cache is not None:
             await cache.reload()
         response.headers["Cache-Control"] = "no-store"
@@ -63,13 +66,15 @@ def routes(store: KeyStore, cache: KeyCache | None) -> APIRouter:
         response_description="The key is refused, everywhere within seconds.",
         responses=problems(
             "conflict",
+            "registry_unavailable",
             not_found="There is no key with this id. The list has those there are.",
             invalid_request=_TOO_LONG,
         ),
     )
-    async def revoke_key(key_id: Annotated[str, KEY_ID]) -> None:
+    async def revoke_key(key_id: Annotated[str, KEY_ID], request: Request) -> None:
         """Takes a key back. The last one with the role admin stays."""
-        await asyncio.to_thread(store.revoke, key_id, keep_an_admin=True)
+        actor = request.state.principal.name
+        await asyncio.to_thread(store.revoke, key_id, keep_an_admin=True, actor=actor)
         if cache is not None:
             await cache.reload()
 

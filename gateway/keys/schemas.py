@@ -1,11 +1,13 @@
 """Request and response schemas of the keys routes."""
 
 from datetime import datetime
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.keys.api_key import Concurrency, Name
 from gateway.keys.principal import Role
+from gateway.openapi.schemas import Examples
 from gateway.rate import Rate
 
 
@@ -43,3 +45,19 @@ class CreatedKey(KeyEntry):
     """A key that was just made."""
 
     key: str = Field(description="The key. Keep it now: it is never shown again.")
+
+
+_KEY: Final = {
+    "id": "0f3a2b1c4d5e",
+    "name": "field-app",
+    "role": "user",
+    "created_at": "2026-11-23T07:48:10Z",
+    "rate": "600/minute",
+    "concurrency": None,
+}
+
+EXAMPLES: Final[Examples] = {
+    KeyCreate: {"name": "field-app", "role": "user", "rate": "600/minute", "concurrency": 4},
+    Keys: {"keys": [_KEY]},
+    CreatedKey: _KEY | {"key": "sgs_0f3a2b1c4d5e_ce5f01d5b2f04e7d9b6d5c1a8e0f3b27"},
+}

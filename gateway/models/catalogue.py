@@ -1,228 +1,234 @@
-"""Catalogue: a cache of the served versions, the default version and their facts."""
+"""Catalogue: the served model's versions, by the registry's snapshot and the nodes' reports.
 
-import asyncio
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+Nothing here waits: a request is routed by what is known in memory.
+"""
+
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
-from gateway.errors import GatewayError, ModelUnavailableError, NotFoundError, OverloadedError
-from gateway.torchserve.management import (
-    ManagementClient,
-    ModelFacts,
-    ModelStatus,
-    VersionStatus,
+from gateway.errors import (
+    GatewayError,
+    JobLostError,
+    ModelUnavailableError,
+    NotFoundError,
+    NoWorkerFreeError,
+    OverloadedError,
 )
+from gateway.models.status import ModelFacts, ModelStatus, VersionStatus
+from gateway.registry.records import STABLE, VersionRecord
+from gateway.registry.snapshot import ModelState, Snapshot
+from gateway.traffic.fleet import Fleet
+from gateway.traffic.identity import RecentClients
+from gateway.traffic.policy import AVAILABLE, resolve
 
-# Seconds for which a request waits for newer data while older data is known.
-_WAIT_S: Final = 0.5
-# Seconds after a request during which the list is refreshed in the background.
-REFRESH_WINDOW_S: Final = 10.0
-# Longer than TorchServe needs to replace a worker that hangs.
-_HANGING_S: Final = 90.0
-# Share of the time to live after which the background refresh starts.
-_REFRESH_AT: Final = 0.8
-
-
-@dataclass(frozen=True)
-class _VersionFacts:
-    loaded_at: datetime | None
-    facts: ModelFacts
+_AGAIN: Final = "Try again in a few seconds."
 
 
-@contextmanager
-def default_may_change(version: str | None) -> Iterator[None]:
-    """Turn NotFoundError into ModelUnavailableError if the request did not name a version."""
-    # The default version was removed meanwhile, which is not the client's fault.
-    try:
-        yield
-    except NotFoundError as exc:
-        if version is not None:
-            raise
-        raise ModelUnavailableError("The default version is being replaced.") from exc
+class Registry(Protocol):
+    """The registry as last read; `refresh` reads it anew, and raises GatewayError."""
+
+    @property
+    def snapshot(self) -> Snapshot: ...
+
+    async def refresh(self) -> None: ...
 
 
 class Catalogue:
-    """The served model's versions; concurrent requests share one query to TorchServe."""
+    """The versions of the served model."""
 
     def __init__(
-        self,
-        management: ManagementClient,
-        model: str,
-        ttl_s: float,
-        clock: Callable[[], float] = time.monotonic,
+        self, model: str, registry: Registry, fleet: Fleet, clients: RecentClients | None = None
     ) -> None:
         self.model = model
-        self._management = management
-        self._ttl_s = ttl_s
-        self._clock = clock
-        self._known: ModelStatus | None = None
-        self._known_at = self._queried_at = float("-inf")
-        self._requested_at = float("-inf")
-        self._pending: asyncio.Task[ModelStatus] | None = None
-        self._scheduled: asyncio.TimerHandle | None = None
-        self._facts: dict[str, _VersionFacts] = {}
-        self._facts_queries: dict[str, asyncio.Task[_VersionFacts]] = {}
-
-    async def status(self) -> ModelStatus:
-        """Return all versions, at most one TTL old; raises ModelUnavailableError."""
-        if self._known is None or self._clock() - self._known_at > self._ttl_s:
-            return await self.refresh()
-        return self._known
-
-    async def refresh(self) -> ModelStatus:
-        """Return all versions as of now; raises ModelUnavailableError."""
-        return await asyncio.shield(self._query())
-
-    async def default_version(self) -> str:
-        """Return the default version; the last known one if TorchServe does not respond."""
-        self._requested_at = self._clock()
-        if self._known is None:
-            return (await self.refresh()).default_version
-        if self._pending is None and self._clock() - self._queried_at > self._ttl_s:
-            await asyncio.wait({self._query()}, timeout=_WAIT_S)
-        return self._known.default_version
-
-    async def resolve(self, version: str | None) -> str:
-        """Return the given version, or the default version for None."""
-        return version or await self.default_version()
+        self._clients = clients or RecentClients()
+        self._registry = registry
+        self._fleet = fleet
 
     def check_model(self, name: str | None) -> None:
         """Raise NotFoundError for a name other than that of the served model."""
         if name not in (None, self.model):
             raise NotFoundError(f"There is no model {name!r}. There is: {self.model}.")
 
-    async def find(self, version: str) -> VersionStatus:
-        """Return the status of a version; raises NotFoundError, which lists the known versions."""
-        known = (await self.status()).find(version) or (await self.refresh()).find(version)
-        if known is None:
-            raise await self.unknown(version)
+    def resolve(self, wanted: str | None, identity: Callable[[], str]) -> str:
+        """Return the version for a request: by its name or an alias, or by the traffic policy.
+
+        identity: of the client, asked only if it names no version. Raises NotFoundError or
+        ModelUnavailableError.
+        """
+        if wanted is not None:
+            return resolve(self._state(), wanted, "")
+        client = identity()
+        self._clients.saw(client)
+        version = resolve(self._state(), None, client)
+        stable = self._state().aliases.get(STABLE)
+        if version == stable or stable is None or self._fleet.nodes_with(self.model, version):
+            return version
+        # A canary that no node has ready costs no client its answer.
+        return self.named(STABLE)
+
+    def named(self, wanted: str | None) -> str:
+        """Return the version that a name or alias means; the stable one for None.
+
+        Raises NotFoundError or ModelUnavailableError.
+        """
+        return resolve(self._state(), STABLE if wanted is None else wanted, "")
+
+    def status(self) -> ModelStatus:
+        """Return all versions; raises ModelUnavailableError, also while no node reports."""
+        known = self.registered()
+        if not self._fleet.fresh:
+            raise ModelUnavailableError(f"No inference server reports that it runs. {_AGAIN}")
         return known
 
-    async def unknown(self, version: str) -> NotFoundError:
-        """Return the error for a version that is not registered."""
-        names = (await self.status()).names
-        return NotFoundError(f"{self.model} has no version {version}. It has: {names}.")
+    def registered(self) -> ModelStatus:
+        """Return all versions, also while no node reports; raises ModelUnavailableError."""
+        state = self._state()
+        versions = tuple(
+            self._version(each)
+            for each in sorted(state.versions.values(), key=lambda each: each.version)
+            if each.state == AVAILABLE
+        )
+        stable = state.aliases.get(STABLE)
+        known = {each.version for each in versions}
+        return ModelStatus(stable if stable in known else None, versions)
 
-    async def refusal(self, version: str) -> GatewayError:
+    @property
+    def known(self) -> ModelStatus | None:
+        """All versions as last read; None before."""
+        try:
+            return self.status()
+        except ModelUnavailableError:
+            return None
+
+    def find(self, wanted: str) -> VersionStatus:
+        """Return the status of a version or alias; raises NotFoundError, which lists them."""
+        return self._version(self._record(wanted))
+
+    @property
+    def stable_workers(self) -> int:
+        """Ready workers of the stable version on all nodes; 0 without one."""
+        state = self.state_or_none()
+        stable = state.aliases.get(STABLE) if state else None
+        return self._fleet.version_status(self.model, stable).ready if stable else 0
+
+    def refusal(self, version: str) -> GatewayError:
         """Return the error for TorchServe's 503: overloaded if the version has ready workers.
 
-        Without ready workers it is `model_unavailable`. TorchServe itself does not distinguish the
-        two.
+        TorchServe uses the same text for a full queue and for a version without workers.
         """
-        known = (await self.status()).find(version)
-        if known is not None and known.workers > 0:
-            return OverloadedError("Too many requests are waiting. Send the image again shortly.")
+        if self._fleet.version_status(self.model, version).ready:
+            return OverloadedError("Too many images are waiting. Send the image again shortly.")
         return ModelUnavailableError(
             f"Version {version} of {self.model} has no worker that is ready. "
             "Send the image again in a few seconds, or choose another version."
         )
 
-    @property
-    def known(self) -> ModelStatus | None:
-        """All versions as last read."""
-        return self._known
+    def states(self, version: str) -> set[str]:
+        """Return the states in which nodes report a version: ready, loading and so on."""
+        nodes = self._fleet.version_status(self.model, version).nodes
+        return {each.state for each in nodes.values()}
 
-    async def read_anew(self) -> ModelStatus:
-        """Return all versions by a query that starts now; raises ModelUnavailableError.
+    def why_not_ready(self, version: str) -> str:
+        """Return why a version has no worker that is ready, as far as the nodes say."""
+        nodes = self._fleet.version_status(self.model, version).nodes
+        reasons = [f" {name}: {each.reason}." for name, each in nodes.items() if each.reason]
+        return "".join(reasons) if nodes else " No inference server reports that it has it."
 
-        One that runs already may have been answered before a change.
+    async def resolve_again(
+        self,
+        wanted: str | None,
+        identity: Callable[[], str],
+        version: str,
+        since: ModelStatus | None,
+        lost: JobLostError,
+    ) -> str | None:
+        """Return the version for a lost job if a command took its version or worker; else None.
+
+        That is what `resolve` finds now if it is another one, or the same with fewer workers for a
+        request that named none. A worker that crashed is still counted as wanted, and leads nowhere
+        else. since: the versions as known when the job was sent. None if the registry does not
+        respond.
         """
-        if self._pending is not None:
-            await asyncio.wait({self._pending})
-        return await self.refresh()
-
-    async def is_withdrawn(self, version: str, since: ModelStatus | None) -> bool:
-        """Return whether another version is the default now, or this one has fewer workers.
-
-        Both are changes by a command; a worker that crashed is still counted as wanted. since: the
-        versions as known when the job was sent. False if TorchServe does not respond.
-        """
-        before = since.find(version) if since else None
         try:
-            now = await self.read_anew()
-        except ModelUnavailableError:
-            return False
-        after = now.find(version)
-        if now.default_version != version or after is None:
-            return True
-        return before is not None and after.wanted < before.wanted
+            await self._registry.refresh()
+            now = self.status()
+            again = self.resolve(wanted, identity)
+        except GatewayError:
+            return None
+        if again != version:
+            is_safe = isinstance(lost, NoWorkerFreeError)  # nothing was computed
+            return again if is_safe or not self._may_get(wanted, identity, version) else None
+        before, after = since.find(version) if since else None, now.find(version)
+        is_fewer = before is not None and after is not None and after.wanted < before.wanted
+        return again if is_fewer and wanted is None else None
 
-    async def labels(self, version: str) -> dict[int, str]:
-        """Return class id -> name of a version, as `facts` does."""
-        return (await self.facts(version)).labels
+    def _may_get(self, wanted: str | None, identity: Callable[[], str], version: str) -> bool:
+        """Whether a version is what the policy says for a request, ready or not."""
+        state = self._state()
+        if wanted is not None:
+            return resolve(state, wanted, "") == version
+        return version in (state.aliases.get(STABLE), resolve(state, None, identity()))
 
-    async def facts(self, version: str) -> ModelFacts:
-        """Return what a version's archive says, cached until the version is loaded again.
+    def labels(self, version: str) -> Mapping[int, str]:
+        """Return class id -> name of a version; raises NotFoundError."""
+        return self._record(version).labels
 
-        The last known facts if TorchServe does not respond within half a second.
-        """
-        known = self._facts.get(version)
-        try:
-            async with asyncio.timeout(None if known is None else _WAIT_S):
-                return (await self._version_facts(version)).facts
-        except (ModelUnavailableError, TimeoutError):
-            if known is None:
-                raise
-            return known.facts
+    def state_or_none(self) -> ModelState | None:
+        """Return the served model as the registry has it, or None."""
+        return self._registry.snapshot.models.get(self.model)
 
-    async def ask_worker(self, version: str) -> None:
-        """Return when a worker of a version has answered; raises ModelUnavailableError."""
-        await self._management.facts(self.model, version, _HANGING_S)
+    def labels_of(self, model: str, version: str) -> Mapping[int, str]:
+        """Return class id -> name of a version of any model; empty if there is none."""
+        state = self._registry.snapshot.models.get(model)
+        record = state.versions.get(version) if state else None
+        return record.labels if record else {}
 
-    def remembered_labels(self, version: str) -> dict[int, str]:
-        """Return the cached labels without a query; empty if they are not cached."""
-        known = self._facts.get(version)
-        return known.facts.labels if known else {}
+    def digest(self, model: str, version: str) -> str:
+        """Return the SHA-256 of a version's archive; empty if there is none."""
+        state = self._registry.snapshot.models.get(model)
+        record = state.versions.get(version) if state else None
+        return record.sha256 if record else ""
 
-    async def _version_facts(self, version: str) -> _VersionFacts:
-        now = await self.find(version)
-        known = self._facts.get(version)
-        if known is not None and now.loaded_at in (None, known.loaded_at):
-            return known
-        return await asyncio.shield(self._facts_query(version, now.loaded_at))
+    def facts(self, version: str) -> ModelFacts:
+        """Return what a version's archive says; raises NotFoundError."""
+        record = self._record(version)
+        tables = {
+            name: table
+            for name in ("spec", "provenance", "card")
+            if isinstance(table := record.facts.get(name), dict)
+        }
+        return ModelFacts(record.labels, **tables)
 
-    def _facts_query(self, version: str, loaded_at: datetime | None) -> asyncio.Task[_VersionFacts]:
-        """Return the one running query for a version's facts, which occupies a worker."""
-        if version not in self._facts_queries:
-            query = asyncio.create_task(self._fetch_facts(version, loaded_at))
-            query.add_done_callback(lambda _: self._facts_queries.pop(version))
-            self._facts_queries[version] = query
-        return self._facts_queries[version]
+    def remembered_labels(self, version: str) -> Mapping[int, str]:
+        """Return the labels of a version; empty if there is none."""
+        state = self._registry.snapshot.models.get(self.model)
+        record = state.versions.get(version) if state else None
+        return record.labels if record else {}
 
-    async def _fetch_facts(self, version: str, loaded_at: datetime | None) -> _VersionFacts:
-        facts = await self._management.facts(self.model, version)
-        known = self._facts[version] = _VersionFacts(loaded_at, facts)
-        return known
+    def _record(self, wanted: str) -> VersionRecord:
+        state = self._state()
+        return state.versions[resolve(state, wanted, "")]
 
-    def _query(self) -> asyncio.Task[ModelStatus]:
-        if self._pending is None:
-            self._queried_at = self._clock()
-            self._pending = asyncio.create_task(self._fetch())
-            self._pending.add_done_callback(self._settle)
-        return self._pending
+    def _version(self, record: VersionRecord) -> VersionStatus:
+        status = self._fleet.version_status(self.model, record.version)
+        started = [_moment(each.loaded_at) for each in status.nodes.values() if each.ready]
+        known = [each for each in started if each is not None]
+        return VersionStatus(record.version, status.ready, min(known, default=None), status.wanted)
 
-    async def _fetch(self) -> ModelStatus:
-        try:
-            return await self._management.status(self.model)
-        except NotFoundError as exc:
-            # The settings name this model, not the client: this is not a 404.
+    def _state(self) -> ModelState:
+        state = self._registry.snapshot.models.get(self.model)
+        if state is None or not state.versions:
             raise ModelUnavailableError(
-                f"The inference server has no model {self.model} yet. Try again in a few seconds."
-            ) from exc
+                f"There is no version of {self.model} yet. Add one with `segserve versions add`."
+                if self._registry.snapshot.generation >= 0
+                else f"The registry has not been read yet. {_AGAIN}"
+            )
+        return state
 
-    def _settle(self, done: asyncio.Task[ModelStatus]) -> None:
-        self._pending = None
-        if not done.cancelled() and done.exception() is None:
-            self._known, self._known_at = done.result(), self._queried_at
-        self._schedule_refresh(done.get_loop())
 
-    def _schedule_refresh(self, loop: asyncio.AbstractEventLoop) -> None:
-        """While there is traffic, refresh before the TTL ends, so that no request waits for it."""
-        if self._scheduled is not None:
-            self._scheduled.cancel()
-            self._scheduled = None
-        if self._ttl_s > 0 and self._clock() - self._requested_at < REFRESH_WINDOW_S:
-            self._scheduled = loop.call_later(_REFRESH_AT * self._ttl_s, self._query)
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from gateway.models.schemas import Card, ClassFace, ModelVersionDetail, NetworkInput, Proof
-from gateway.torchserve.management import ModelFacts
+from gateway.models.status import ModelFacts
 
 Kind = TypeVar("Kind", str, int, float)
 

@@ -1,8 +1,16 @@
 """Path and query parameters for the model and its version."""
 
+from typing import Final
+
 from fastapi import Path, Query
 
+from gateway.registry.records import CANARY, SHADOW, STABLE
+
 VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"
+# TorchServe's path for every version, so neither a version nor an alias.
+EVERY_VERSION: Final = "all"
+# No archive has these names: what the traffic's aliases mean changes.
+RESERVED: Final = frozenset({EVERY_VERSION, STABLE, CANARY, SHADOW})
 VERSION = Query(
     pattern=VERSION_PATTERN,
     description="Version of the model; the default version if absent.",

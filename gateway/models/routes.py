@@ -21,8 +21,8 @@ from gateway.models.schemas import (
     ModelVersion,
     ModelVersionDetail,
 )
+from gateway.models.status import ModelStatus
 from gateway.openapi.problems import problems
-from gateway.torchserve.management import ModelStatus
 
 
 def _model(name: str, status: ModelStatus) -> Model:
@@ -66,8 +66,8 @@ def routes(catalogue: Catalogue) -> APIRouter:
         responses=problems("model_unavailable"),
     )
     async def list_models() -> Models:
-        """Every model with its versions, as TorchServe has them now."""
-        return Models(models=[_model(catalogue.model, await catalogue.status())])
+        """Every model with its versions, as the nodes reported them last."""
+        return Models(models=[_model(catalogue.model, catalogue.status())])
 
     @router.get(
         "/{model}/labels",
@@ -93,8 +93,8 @@ def routes(catalogue: Catalogue) -> APIRouter:
         same the answer is 304 and empty.
         """
         catalogue.check_model(model)
-        resolved = await catalogue.resolve(version)
-        names = await catalogue.labels(resolved)
+        resolved = catalogue.named(version)
+        names = catalogue.labels(resolved)
         listed = [_label(class_id, name) for class_id, name in sorted(names.items())]
         body = Labels(model=model, version=resolved, labels=listed)
         return _cached(request, body, model_headers(model, resolved))
@@ -115,6 +115,6 @@ def routes(catalogue: Catalogue) -> APIRouter:
     ) -> ModelVersionDetail:
         """A version's purpose and limits, its network's input, and how exact its export is."""
         catalogue.check_model(model)
-        return detail(model, version, await catalogue.facts(version))
+        return detail(model, version, catalogue.facts(version))
 
     return router

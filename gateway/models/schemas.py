@@ -22,7 +22,9 @@ class Model(BaseModel):
     """A model and its versions."""
 
     name: str = Field(description="Its name in requests.")
-    default_version: str = Field(description="The version of requests that name none.")
+    default_version: str | None = Field(
+        description="The version of requests that name none; null before one is stable."
+    )
     versions: list[ModelVersion] = Field(description="All that are registered.")
 
 

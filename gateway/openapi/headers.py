@@ -26,3 +26,7 @@ REQUEST_ID: Final = {
 }
 CHALLENGE: Final = {"WWW-Authenticate": header("How to send a key.", "Bearer")}
 NOT_STORED: Final = {"Cache-Control": header("Answers are not to be kept.", "no-store")}
+RATE_LIMIT: Final = {
+    "RateLimit-Policy": header("The limit: its name, quota and seconds.", '"rate";q=600;w=60'),
+    "RateLimit": header("What is left of it, and until when.", '"rate";r=0;t=12'),
+}

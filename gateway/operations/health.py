@@ -23,7 +23,7 @@ def routes(model: str, readiness: ModelReadiness) -> APIRouter:
         responses=problems("model_unavailable"),
     )
     async def ready() -> Readiness:
-        """Asks TorchServe for the workers of the default version, and a worker for an answer."""
+        """Looks up the workers of the default version, and asks one of them for an answer."""
         default = await readiness.check()
         return Readiness(
             status="ready", model=model, version=default.version, workers=default.workers

@@ -1,8 +1,6 @@
 """GET /metrics, for Prometheus."""
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
 from typing import Final
 
 from fastapi import APIRouter
@@ -26,16 +24,11 @@ class MetricsResponse(Response):
 
 
 async def _update_workers(metrics: Metrics, catalogue: Catalogue, readiness: Readiness) -> None:
-    try:
-        async with asyncio.timeout(_TIMEOUT_S):
-            status = await catalogue.status()
-    except (GatewayError, TimeoutError):
+    status = catalogue.known
+    if status is None:
         metrics.workers(catalogue.model, False, {})
         return
     workers = {known.version: known.workers for known in status.versions}
-    with suppress(GatewayError, TimeoutError):  # the next scrape retries a busy worker
-        async with asyncio.timeout(_TIMEOUT_S):
-            await _cache_labels(catalogue, workers)
     metrics.workers(catalogue.model, await _is_ready(readiness), workers)
 
 
@@ -46,13 +39,6 @@ async def _is_ready(readiness: Readiness) -> bool:
     except (GatewayError, TimeoutError):
         return False
     return True
-
-
-async def _cache_labels(catalogue: Catalogue, workers: Mapping[str, int]) -> None:
-    """Cache the labels of all versions, for the class metrics."""
-    for version, count in workers.items():
-        if count > 0:
-            await catalogue.labels(version)
 
 
 def routes(metrics: Metrics, catalogue: Catalogue, readiness: Readiness) -> APIRouter:

@@ -6,9 +6,8 @@ the protocol of another program.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -18,50 +17,25 @@ from gateway.errors import (
     DeadlineExceededError,
     GatewayError,
     JobLostError,
-    NotFoundError,
     NoWorkerFreeError,
 )
 from gateway.http.json_body import base64_limit, read_json_body
 from gateway.http.uploads import read_image
-from gateway.models.catalogue import Catalogue, default_may_change
+from gateway.models.catalogue import Catalogue
 from gateway.models.headers import model_headers
 from gateway.segmentation.batch import Batch, Item
 from gateway.segmentation.options import SegmentationOptions, to_handler_json
-from gateway.segmentation.prediction import Prediction
+from gateway.segmentation.prediction import Job, Prediction
+from gateway.segmentation.shadow.offering import Offering
 from gateway.settings import Settings
 from gateway.telemetry.stages import StageClock, Stages
-from gateway.torchserve.inference import InferenceClient, PredictRequest, PredictResponse, Target
+from gateway.torchserve.inference import PredictRequest, PredictResponse, Target
+from gateway.traffic.client import Client, client_of
+from gateway.traffic.dispatch import Dispatcher
+from gateway.traffic.trial import Trial
 
 # Seconds in the queue after which the gateway checks whether the client has disconnected.
 _LONG_WAIT_S = 0.1
-
-
-@dataclass(frozen=True)
-class Client:
-    """The sender of a request.
-
-    is_gone: whether it disconnected; only valid after its whole request was received.
-    """
-
-    request_id: str
-    is_gone: Callable[[], Awaitable[bool]]
-
-
-def client_of(request: Request) -> Client:
-    """Return the sender of a request."""
-    return Client(request.state.request_id, request.is_disconnected)
-
-
-@dataclass(slots=True)
-class _Job:
-    """An image to predict. expires: on the monotonic clock. was_admitted: it had a slot."""
-
-    client: Client
-    image: Upload
-    options: SegmentationOptions
-    clock: StageClock
-    expires: float
-    was_admitted: bool = False
 
 
 def _too_slow(limit_s: float) -> DeadlineExceededError:
@@ -75,17 +49,21 @@ class Pipeline:
         self,
         settings: Settings,
         catalogue: Catalogue,
-        inference: InferenceClient,
+        dispatcher: Dispatcher,
         admission: Admission,
         budget: UploadBudget,
         stages: Stages,
+        trial: Trial,
+        offering: Offering,
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
-        self._inference = inference
+        self._dispatcher = dispatcher
         self._admission = admission
         self._budget = budget
         self._stages = stages
+        self._trial = trial
+        self._offering = offering
 
     @property
     def max_image_bytes(self) -> int:
@@ -106,11 +84,11 @@ class Pipeline:
         """Raise OverloadedError while the queue is full; checked before an upload is read."""
         self._admission.refuse_if_full()
 
-    async def check(self, options: SegmentationOptions) -> None:
+    def check(self, options: SegmentationOptions, client: Client) -> None:
         """Raise the error that every image would fail with: an unknown model, version or class."""
         self._catalogue.check_model(options.model)
-        version = await self._catalogue.resolve(options.version)
-        to_handler_json(options, await self._catalogue.labels(version))
+        version = self._catalogue.resolve(options.version, client.identity)
+        to_handler_json(options, self._catalogue.labels(version))
 
     # Receive
 
@@ -176,7 +154,10 @@ class Pipeline:
             with clock.stage("read"):
                 async with self.receiving(image):
                     await read_image(request, self.max_image_bytes, image, raw=raw)
-            return await self.predict(client_of(request), image, options, clock)
+            client = client_of(request)
+            prediction = await self.predict(client, image, options, clock)
+            self._offering.offer(request.scope, client.request_id, image, options, prediction)
+            return prediction
 
     async def predict(
         self, client: Client, image: Upload, options: SegmentationOptions, clock: StageClock
@@ -184,57 +165,59 @@ class Pipeline:
         """Predict a received image; raises GatewayError or ClientDisconnect."""
         self._catalogue.check_model(options.model)
         limit = self._settings.deadline_s
-        job = _Job(client, image, options, clock, time.monotonic() + limit)
+        job = Job(client, image, options, clock, self._trial, time.monotonic() + limit)
         try:
             async with asyncio.timeout(limit):
                 target, labels, response = await self._send(job)
         except TimeoutError as exc:
-            detail = f"No answer after {limit:g} seconds. Try again later."
-            raise DeadlineExceededError(detail) from exc
+            error = DeadlineExceededError(f"No answer after {limit:g} seconds. Try again later.")
+            job.overdue(error, limit)
+            raise error from exc
+        except GatewayError as error:
+            job.failed(error)
+            raise
+        job.answered(response)
         clock.answered(target.model, target.version, response)
         return Prediction(target, response, labels, clock.seconds)
 
-    async def _send(self, job: _Job) -> tuple[Target, Mapping[int, str], PredictResponse]:
-        """Send a job to the version in its options, or to the default version.
+    async def _send(self, job: Job) -> tuple[Target, Mapping[int, str], PredictResponse]:
+        """Send a job to the version in its options, or to the one of the traffic policy.
 
-        A job without a version is sent again, once, if a command took the version or its worker.
+        It is sent again, once, if a command took the version or its worker; under a name, only if
+        that is an alias which names another version now.
         """
-        named = job.options.version
-        version = await self._catalogue.resolve(named)
+        named, identity = job.options.version, job.client.identity
+        version = self._catalogue.resolve(named, identity)
         known = self._catalogue.known
         try:
             return await self._send_once(job, version)
-        except NotFoundError as exc:
-            if named is not None:
-                raise await self._catalogue.unknown(named) from exc
-            # The default version was removed after its name was read: there is a new one now.
-            await self._catalogue.read_anew()
         except JobLostError as exc:
             # Not after a crash: an image that crashes one worker would crash a second one.
-            if named is not None or not await self._catalogue.is_withdrawn(version, known):
-                raise await self._reported(exc, version) from exc
-        with default_may_change(named):
-            return await self._send_once(job, await self._catalogue.resolve(named))
+            again = await self._catalogue.resolve_again(named, identity, version, known, exc)
+            if again is None:
+                raise self._reported(exc, version) from exc
+        job.target = None
+        return await self._send_once(job, again)
 
-    async def _reported(self, lost: JobLostError, version: str) -> GatewayError:
+    def _reported(self, lost: JobLostError, version: str) -> GatewayError:
         """Return the error for a job that was not computed."""
         if not isinstance(lost, NoWorkerFreeError):
             return lost
-        refusal = await self._catalogue.refusal(version)
+        refusal = self._catalogue.refusal(version)
         refusal.headers.update(lost.headers)
         return refusal
 
     async def _send_once(
-        self, job: _Job, version: str
+        self, job: Job, version: str
     ) -> tuple[Target, Mapping[int, str], PredictResponse]:
         options = job.options
         target = Target(self._catalogue.model, version)
-        labels = await self._catalogue.labels(target.version) if options.needs_labels else {}
+        labels = self._catalogue.labels(target.version) if options.needs_labels else {}
         handler_json = to_handler_json(options, labels)
         request = PredictRequest(job.client.request_id, handler_json, job.expires)
         return target, labels, await self._infer(job, target, request)
 
-    async def _infer(self, job: _Job, target: Target, request: PredictRequest) -> PredictResponse:
+    async def _infer(self, job: Job, target: Target, request: PredictRequest) -> PredictResponse:
         """Wait for a slot at TorchServe and use it; errors carry the target in their headers."""
         try:
             async with self._admission.slot(was_admitted=job.was_admitted) as waited_s:
@@ -242,8 +225,10 @@ class Pipeline:
                 if waited_s > _LONG_WAIT_S and await job.client.is_gone():
                     raise ClientDisconnect
                 job.clock.record("queue", waited_s)
+                job.target, job.sent = target, time.monotonic()
                 with job.clock.stage("infer"):
-                    return await self._inference.predict(target, job.image, request)
+                    return await self._dispatcher.predict(target, job.image, request)
         except GatewayError as error:
+            job.clock.failed(target.model, target.version, error.code)
             error.headers.update(model_headers(target.model, target.version))
             raise

@@ -1,17 +1,64 @@
-"""A model version's prediction for one image."""
+"""A job, which is an image on its way to a version, and that version's prediction for it."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gateway.errors import ModelUnavailableError
+from gateway.admission.upload_budget import Upload
+from gateway.errors import DeadlineExceededError, GatewayError, ModelUnavailableError
 from gateway.masks.grey_png import NotAMaskError
 from gateway.models.headers import model_headers
+from gateway.segmentation.options import SegmentationOptions
 from gateway.telemetry.stages import StageClock
 from gateway.torchserve.inference import PredictResponse, Target
+from gateway.traffic.client import Client
+from gateway.traffic.trial import Trial
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Job:
+    """An image to predict. expires: on the monotonic clock. was_admitted: it had a slot.
+
+    target: the version that computes it, or did last; None while it waits for its first slot.
+    sent: when, on the same clock.
+    """
+
+    client: Client
+    image: Upload
+    options: SegmentationOptions
+    clock: StageClock
+    trial: Trial
+    expires: float
+    was_admitted: bool = False
+    target: Target | None = None
+    sent: float = 0.0
+
+    def answered(self, response: PredictResponse) -> None:
+        """Note the answer of the version that the gateway chose."""
+        if self.target is not None and self.options.version is None:
+            self.trial.answered(self.target.version, response.seconds)
+
+    def failed(self, error: GatewayError) -> None:
+        """Note the error that the client is told.
+
+        A worker that refuses early, for the tiles that a client chose, has not failed.
+        """
+        is_early = isinstance(error, DeadlineExceededError) and time.monotonic() < self.expires
+        if self.target is not None and self.options.version is None and not is_early:
+            self.trial.failed(self.target.version, error)
+
+    def overdue(self, error: DeadlineExceededError, limit_s: float) -> None:
+        """Note that the deadline passed: the version's failure if it had most of the time."""
+        if self.target is not None:
+            model, version = self.target.model, self.target.version
+            self.clock.failed(model, version, error.code)
+            error.headers.update(model_headers(model, version))
+            if self.expires - self.sent > limit_s / 2:
+                self.failed(error)
 
 
 @dataclass(frozen=True)

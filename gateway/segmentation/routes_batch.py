@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Final
 
@@ -17,9 +18,10 @@ from gateway.openapi.problems import problems
 from gateway.segmentation import openapi, parameters
 from gateway.segmentation.batch import Batch, Item
 from gateway.segmentation.options import SegmentationOptions
-from gateway.segmentation.pipeline import Client, Pipeline
+from gateway.segmentation.pipeline import Pipeline
 from gateway.segmentation.results import ResultOptions, encode_result, to_json
 from gateway.segmentation.schemas import BatchLine, SegmentationResult
+from gateway.traffic.client import Client, client_of
 
 logger = logging.getLogger(__name__)
 
@@ -139,8 +141,8 @@ def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:
         has a problem on its line and harms no other; an unknown model, version or class is told
         before anything is read.
         """
-        await pipeline.check(options)
-        client = Client(request.state.request_id, _is_gone)
+        client = replace(client_of(request), is_gone=_is_gone)
+        pipeline.check(options, client)
         lines = _Lines(pipeline, pool, client, options, result_options)
         async with AsyncExitStack() as stack:
             batch = await stack.enter_async_context(pipeline.batch())

@@ -1,11 +1,12 @@
 """Metrics of predicted images: stage durations, and class statistics to detect drift."""
 
 import re
+import time
 from collections.abc import Mapping
 from functools import cached_property, partial
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, Summary
 
 # Exported with the prefix "worker_": gateway and worker both have a stage "infer".
 _WORKER_STAGE: Final = re.compile(r"(decode|preprocess|infer|postprocess|encode);dur=(\d+\.?\d*)")
@@ -37,6 +38,12 @@ class ImageMetrics:
             buckets=_STAGE_S,
         )
         self.images = counter("segserve_images", "Images that were answered.", _VERSION)
+        self.failures = Summary(
+            "segserve_image_failure_seconds",
+            "Seconds until a version's images failed, by the code of the problem.",
+            (*_VERSION, "code"),
+            registry=registry,
+        )
         self.confidence = histogram(
             "segserve_confidence", "Mean confidence of an image.", _VERSION, buckets=_SHARES
         )
@@ -58,14 +65,23 @@ class ImageMetrics:
             known = self._versions[model, version] = VersionMetrics(self, model, version)
         return known
 
+    def last_answer(self, model: str, version: str) -> float | None:
+        """Return when a version answered last, in seconds since 1970; None if it never did."""
+        known = self._versions.get((model, version))
+        return known.last_answer if known else None
+
 
 class VersionMetrics:
-    """The metrics of one version; series are looked up once, which is a third of their cost."""
+    """The metrics of one version; series are looked up once, which is a third of their cost.
+
+    last_answer: in seconds since 1970; None before the first one.
+    """
 
     def __init__(self, metrics: ImageMetrics, model: str, version: str) -> None:
         self._metrics = metrics
         self._labels = model, version
         self._stages: dict[str, Histogram] = {}
+        self.last_answer: float | None = None
 
     def stage(self, stage: str, seconds: float) -> None:
         """Record the duration of one stage of an image."""
@@ -82,8 +98,13 @@ class VersionMetrics:
     def image(self, confidence: str) -> None:
         """Count an image. confidence: the worker's header, "0" to "1", or empty."""
         self._images.inc()
+        self.last_answer = time.time()
         if _NUMBER.fullmatch(confidence):
             self._confidence.observe(float(confidence))
+
+    def failed(self, code: str, seconds: float) -> None:
+        """Count an image that failed. code: of the problem."""
+        self._metrics.failures.labels(*self._labels, code).observe(seconds)
 
     # Not before the first image: a series that is looked up exists.
     @cached_property

@@ -17,6 +17,7 @@ from prometheus_client import (
 
 from gateway.settings import Settings
 from gateway.telemetry.image_metrics import ImageMetrics
+from gateway.telemetry.shadow_metrics import ShadowMetrics
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -40,6 +41,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.images = ImageMetrics(self.registry)
+        self.shadow = ShadowMetrics(self.registry)
         self._add_request_metrics()
         self._add_model_metrics()
         self._add_limits(settings)

@@ -91,6 +91,10 @@ class StageClock:
         if labels := self._stages.labels(version):
             metrics.classes(facts.class_pixels, facts.class_confidence, labels)
 
+    def failed(self, model: str, version: str, code: str) -> None:
+        """Count the image as failed. code: of the problem."""
+        self._stages.metrics.images.of(model, version).failed(code, self.seconds)
+
     def observe(self, name: str, seconds: float) -> None:
         """Count a stage's seconds, now or once a version has responded."""
         if self._version is None:

@@ -1,4 +1,4 @@
-"""Translation of TorchServe's failures to the gateway's errors, for both of its APIs."""
+"""Translation of TorchServe's failures to the gateway's errors."""
 
 import json
 import logging
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import aiohttp
-import httpx
 
 from gateway.errors import (
     DeadlineExceededError,
@@ -14,7 +13,7 @@ from gateway.errors import (
     ImageTooLargeError,
     InvalidRequestError,
     ModelUnavailableError,
-    NotFoundError,
+    NodeUnreachableError,
     NoWorkerFreeError,
     TooManyPixelsError,
     UnreadableImageError,
@@ -26,26 +25,26 @@ logger = logging.getLogger(__name__)
 
 _AGAIN: Final = "Send the request again in a few seconds."
 
-# Exceptions of either client. The first matching row applies; the last row matches all others.
+# The client's exceptions. The first matching row applies; the last row matches all others.
 TRANSPORT: Final[tuple[tuple[tuple[type[Exception], ...], type[GatewayError], str], ...]] = (
     (
-        (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
-        ModelUnavailableError,
+        (aiohttp.ConnectionTimeoutError,),
+        NodeUnreachableError,
         f"The inference server does not accept connections. {_AGAIN}",
     ),
     (
-        (aiohttp.ClientConnectorError, httpx.ConnectError),
-        ModelUnavailableError,
+        (aiohttp.ClientConnectorError,),
+        NodeUnreachableError,
         f"The inference server does not run, or is starting. {_AGAIN}",
     ),
     (
-        (TimeoutError, httpx.TimeoutException),
+        (TimeoutError,),
         DeadlineExceededError,
         "The inference server did not answer in time. Send the request again.",
     ),
     (
-        (aiohttp.ClientError, httpx.HTTPError),
-        ModelUnavailableError,
+        (aiohttp.ClientError,),
+        NodeUnreachableError,
         f"The inference server closed the connection before its answer was complete. {_AGAIN}",
     ),
 )
@@ -86,8 +85,8 @@ class Rule:
 # The first matching rule applies; the last one matches everything.
 TORCHSERVE: Final = (
     Rule(
-        NotFoundError,
-        "The inference server knows no such model or version.",
+        NodeUnreachableError,
+        f"The inference server is loading the version. {_AGAIN}",
         status=404,
         types=("ModelNotFoundException", "ModelVersionNotFoundException"),
     ),
@@ -125,16 +124,15 @@ TORCHSERVE: Final = (
         status=503,
     ),
     Rule(
-        ModelUnavailableError,
-        "The inference server refuses the gateway's token. It is starting, or "
-        "SEGSERVE_GATEWAY_TORCHSERVE_TOKENS does not name its file.",
+        NodeUnreachableError,
+        f"The inference server has just been started again. {_AGAIN}",
         types=("InvalidKeyException",),
     ),
     Rule(ModelUnavailableError, f"The inference server failed. {_AGAIN}"),
 )
 
 
-def from_transport(failure: aiohttp.ClientError | TimeoutError | httpx.HTTPError) -> GatewayError:
+def from_transport(failure: aiohttp.ClientError | TimeoutError) -> GatewayError:
     """Return the error for a request without a response."""
     row = next(row for row in TRANSPORT if isinstance(failure, row[0]))
     return row[1](row[2])

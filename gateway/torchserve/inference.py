@@ -14,7 +14,8 @@ from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from yarl import URL
 
-from gateway.admission.upload_budget import Upload
+from gateway.admission.upload_budget import Upload, UploadBudget
+from gateway.errors import UnreadableImageError
 from gateway.torchserve.failures import from_response, from_transport, is_from_handler
 from gateway.torchserve.handler_headers import (
     CLASS_CONFIDENCE,
@@ -23,12 +24,16 @@ from gateway.torchserve.handler_headers import (
     numbers,
     timings,
 )
-from gateway.torchserve.transport import Response, Timeouts, Tokens, Transport
+from gateway.torchserve.transport import Response, Timeouts, Transport
 
 # Names this process's monotonic clock to the handler.
 _SENDER: Final = f"; sender={uuid.uuid4().hex}; sent="
 _NEVER: Final = float("-inf")
+# Longer than TorchServe needs to replace a worker that hangs.
+_PROBE_S: Final = 90.0
 _W3C: Final = TraceContextTextMapPropagator()
+# A parent that is not sampled, so that the worker records nothing of a probe.
+_UNTRACED: Final = trace.NonRecordingSpan(trace.SpanContext(1, 1, is_remote=False))
 
 
 @dataclass(frozen=True)
@@ -40,16 +45,26 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Address:
+    """A TorchServe's inference API. token: that it requires; empty for none."""
+
+    url: str
+    token: str = ""
+
+
+@dataclass(frozen=True)
 class PredictRequest:
     """The metadata of a request; the image is separate.
 
     options: the handler's render options in JSON; None for its plain mask.
     expires: when the gateway's deadline passes, in seconds on its monotonic clock.
+    in_background: no client waits; the worker takes only time that others leave.
     """
 
     request_id: str
     options: str | None
     expires: float
+    in_background: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,8 @@ class PredictResponse:
     timings: the worker's stages in the format of Server-Timing.
     confidence: mean over the image, "0.0000" to "1.0000".
     class_confidence: "id=mean,..."; empty unless requested by the options.
+    seconds: from the request to the answer.
+    version: the one that the worker says it is, X-Model-Version; empty if it does not.
     """
 
     png: bytes
@@ -68,6 +85,8 @@ class PredictResponse:
     timings: str
     confidence: str
     class_confidence: str
+    seconds: float = 0.0
+    version: str = ""
 
 
 @dataclass(slots=True)
@@ -123,34 +142,31 @@ class Liveness:
 
 
 class InferenceClient:
-    """A client of the inference API."""
+    """A client of the nodes' inference APIs."""
 
     def __init__(
         self,
         transport: Transport,
-        url: str,
         timeouts: Timeouts,
-        tokens: Tokens | None = None,
         liveness: Liveness | None = None,
     ) -> None:
         self._liveness = liveness or Liveness()
         self._transport = transport
-        self._tokens = tokens or Tokens(None)
-        self._url = url.rstrip("/")
         self._timeouts = timeouts
 
     async def predict(
-        self, target: Target, image: Upload, request: PredictRequest
+        self, target: Target, image: Upload, request: PredictRequest, node: Address
     ) -> PredictResponse:
-        """Send an image and return the response.
+        """Send an image to a node and return the response.
 
-        Raises GatewayError: the handler's error for the image, a failure of TorchServe, or
-        ModelUnavailableError for confidences and counts that are none.
+        Raises GatewayError: the handler's error for the image, a failure of TorchServe,
+        NodeUnreachableError if another node may answer, or ModelUnavailableError for confidences
+        and counts that are none.
         """
-        is_answered = False
+        is_answered, began = False, time.perf_counter()
         self._liveness.begin(target.version)
         try:
-            response = await self._post(target, image, request)
+            response = await self._post(target, image, request, node)
             is_answered = response.status_code == HTTPStatus.OK or is_from_handler(response)
         except (aiohttp.ClientError, TimeoutError) as exc:
             raise from_transport(exc) from exc
@@ -165,20 +181,34 @@ class InferenceClient:
             timings=timings(response),
             confidence=numbers(response, version, "X-Confidence", CONFIDENCE),
             class_confidence=numbers(response, version, "X-Class-Confidence", CLASS_CONFIDENCE),
+            seconds=time.perf_counter() - began,
+            version=response.headers.get("X-Model-Version", ""),
         )
 
-    async def _post(self, target: Target, image: Upload, request: PredictRequest) -> Response:
+    async def probe(self, target: Target, node: Address) -> None:
+        """Return when a worker has answered, which refuses an empty image; raises GatewayError."""
+        with Upload(UploadBudget(0)) as nothing, trace.use_span(_UNTRACED):
+            request = PredictRequest("probe", None, time.monotonic() + _PROBE_S)
+            try:
+                await self.predict(target, nothing, request, node)
+            except UnreadableImageError:
+                return
+
+    async def _post(
+        self, target: Target, image: Upload, request: PredictRequest, node: Address
+    ) -> Response:
         try:
-            return await self._send(target, image, request)
+            return await self._send(target, image, request, node)
         except (aiohttp.ClientConnectorError, TimeoutError):
             raise
         except aiohttp.ClientError:
             # A restart of TorchServe may have closed a kept-alive connection just as it was taken
-            # from the pool. Predictions are idempotent and this one keeps its slot, so a retry is
-            # safe and never adds to TorchServe's concurrent load.
-            return await self._send(target, image, request)
+            # from the pool. Predictions are idempotent and this one keeps its slot: it is safe.
+            return await self._send(target, image, request, node)
 
-    async def _send(self, target: Target, image: Upload, request: PredictRequest) -> Response:
+    async def _send(
+        self, target: Target, image: Upload, request: PredictRequest, node: Address
+    ) -> Response:
         # Seconds left, because the clock of the handler's machine may show another time of day.
         now = time.monotonic()
         headers = {
@@ -186,12 +216,15 @@ class InferenceClient:
             "Content-Length": str(image.size),
             "X-Request-ID": request.request_id,
             "X-Segserve-Timeout": f"{request.expires - now:.3f}{_SENDER}{now:.3f}",
-            **self._tokens.headers("inference"),
         }
+        if node.token:
+            headers["Authorization"] = f"Bearer {node.token}"
+        if request.in_background:
+            headers["X-Segserve-Background"] = "1"
         if request.options is not None:
             headers["X-Segserve-Form"] = request.options
         headers |= trace_context()
-        url = _endpoint(self._url, target)
+        url = _endpoint(node.url, target)
         return await self._transport.post(url, headers, _body(image), self._timeouts)
 
 

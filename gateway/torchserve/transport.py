@@ -1,25 +1,16 @@
-"""Keep-alive connections to TorchServe's inference API, over aiohttp, and TorchServe's tokens.
+"""Keep-alive connections to TorchServe's inference API, over aiohttp.
 
 For an image aiohttp takes a quarter of the CPU time that httpx takes, which was half of the
 gateway's total (decision record 0027).
 """
 
-import json
-import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Final, Literal, Protocol, get_args
+from typing import Protocol
 
 import aiohttp
 from yarl import URL
-
-Api = Literal["inference", "management"]
-
-_NONE: Final[dict[str, str]] = {}
-# Seconds between two looks at the file of the tokens: a restart takes longer.
-_LOOK_S: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -102,36 +93,3 @@ class AiohttpTransport:
                 skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
             )
         return self._session
-
-
-class Tokens:
-    """The tokens of both APIs, read again when the file has changed: a restart makes new ones."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._state: tuple[int, int] | None = None
-        self._looked_at = float("-inf")
-        self._headers: dict[str, dict[str, str]] = {}
-
-    def headers(self, api: Api) -> dict[str, str]:
-        """Return the header with the token; empty without a file, which TorchServe refuses."""
-        if self._path is None:
-            return _NONE
-        now = time.monotonic()
-        if self._headers and now - self._looked_at < _LOOK_S:
-            return self._headers.get(api, _NONE)
-        try:
-            self._looked_at = now
-            status = self._path.stat()
-            if (state := (status.st_mtime_ns, status.st_ino)) != self._state:
-                self._headers = _read(self._path)
-                self._state = state
-        except (OSError, ValueError, KeyError, TypeError):
-            # TorchServe is starting, and the file is missing or incomplete.
-            return _NONE
-        return self._headers.get(api, _NONE)
-
-
-def _read(path: Path) -> dict[str, dict[str, str]]:
-    content = json.loads(path.read_text())
-    return {api: {"Authorization": f"Bearer {content[api]['key']}"} for api in get_args(Api)}

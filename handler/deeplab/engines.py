@@ -127,12 +127,12 @@ class SharedCoresEngine:
     ):
         self.name, self.precision = multi_threaded.name, multi_threaded.precision
         self.aligned = multi_threaded.aligned
-        self._multi_threaded, self._single_threaded = multi_threaded, single_threaded
+        self._multi_threaded, self.single_threaded = multi_threaded, single_threaded
         self._is_contended = is_contended
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(1, h, w, 3) uint8 RGB -> (classes, h', w') logits, valid until the next call."""
-        engine = self._single_threaded if self._is_contended() else self._multi_threaded
+        engine = self.single_threaded if self._is_contended() else self._multi_threaded
         return engine.logits(pixels)
 
 
@@ -148,6 +148,11 @@ def load_shared_engine(
     return SharedCoresEngine(
         multi_threaded, single_threaded, lambda: (workers.count_others() + 1) * used > cores
     )
+
+
+def one_core(engine: Engine) -> Engine:
+    """The engine that computes in the thread that calls it, if there is one; else the same."""
+    return engine.single_threaded if isinstance(engine, SharedCoresEngine) else engine
 
 
 def load_engine(folder: Path, spec: ModelSpec, threads: int, device: str = "cuda") -> Engine:

@@ -35,15 +35,5 @@ def undisturbed(handler: Handler = signal.SIG_IGN) -> Iterator[None]:
             signal.signal(number, former)
 
 
-@contextmanager
-def deferring() -> Iterator[None]:
-    """Deliver SIGINT and SIGTERM at the end of a block whose outcome must be known."""
-    came: list[int] = []
-    with undisturbed(lambda number, _frame: came.append(number)):
-        yield
-    for number in came[:1]:
-        signal.raise_signal(number)
-
-
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from deeplab.spec import Output
 from scripts.archives.archive import DEFAULT_VERSION
-from scripts.cli.options import FILE, VERSION, Function, shared
+from scripts.cli.options import FILE, OWN_VERSION, Function, shared
 from scripts.export.model_options import DEVICES, PRECISIONS, ModelFlags
 from scripts.networks.architectures import ARCHITECTURES
 from scripts.networks.given_facts import INTERPOLATIONS, NAMES, RANGES, SIZE_HELP, GivenFacts
@@ -171,7 +171,7 @@ def version_option(**attributes: Any) -> Callable[[Function], Function]:
     """--version of the model that is built."""
     return shared(
         "--version",
-        type=VERSION,
+        type=OWN_VERSION,
         default=DEFAULT_VERSION,
         help="Version of the model.",
         **attributes,

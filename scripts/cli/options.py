@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from scripts.archives.names import InvalidNameError, check_name
+from scripts.archives.names import InvalidNameError, check_name, check_own_name
 from scripts.archives.paths import ROOT
 from scripts.cli.config import FILE_NAME, configure
 from scripts.cli.errors import say
@@ -77,20 +77,25 @@ def warn_of_former_names(ctx: click.Context) -> None:
 
 
 class Name(click.ParamType[str]):
-    """The name of a version, or of a model, that the gateway's API takes."""
+    """A name that the gateway's API takes: a version, or an alias of one.
 
-    def __init__(self, what: str = "version"):
+    is_own: the name of an archive's model or version, which no alias with a meaning can be.
+    """
+
+    def __init__(self, what: str = "version", *, is_own: bool = False):
         self.name = what
+        self._check = check_own_name if is_own else check_name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name. Raises BadParameter for one that no client could ask for."""
         try:
-            return check_name(str(value), self.name)
+            return self._check(str(value), self.name)
         except InvalidNameError as exc:
             self.fail(str(exc), param, ctx)
 
 
 VERSION = Name()
+OWN_VERSION = Name(is_own=True)
 option = partial(click.option, cls=Option)
 
 

@@ -46,15 +46,15 @@ class GatewayPredictor:
             headers=authorization(api_key),
         )
         ready = self._ask(READY, {})
-        self._version = version or str(ready["version"])
-        self.source = f"{ready['model']} {self._version} at {url}"
-        found = self._ask(labels_of(ready["model"]), {"version": self._version})["labels"]
+        self.version = version or str(ready["version"])
+        self.source = f"{ready['model']} {self.version} at {url}"
+        found = self._ask(labels_of(ready["model"]), {"version": self.version})["labels"]
         self.labels = {int(each["id"]): str(each["name"]) for each in found}
 
     def predict(self, data: bytes) -> NDArray[np.uint8]:
         """Request one mask; a busy gateway is asked again after a pause."""
         files = {"file": ("picture", data, BYTES)}
-        query = {"version": self._version}
+        query = {"version": self.version}
         for _ in range(TRIES - 1):
             answer = self._send("POST", COLOUR_MAP, query, files=files)
             if answer.status_code not in TRY_LATER:

@@ -19,6 +19,7 @@ from scripts.evaluation.predictors import (
     Predictor,
     check_labels,
 )
+from scripts.evaluation.recording import Record, Recorder
 from scripts.evaluation.report import table, write_json, write_page
 from scripts.networks.architectures import ModelChoice
 from scripts.networks.checkpoints import CheckpointError
@@ -34,7 +35,8 @@ class EvaluationOptions:
     """The flags of an evaluation.
 
     The gateway is asked, unless an archive, a checkpoint or an architecture is given.
-    reading: how the checkpoint is read, as fields of ``ModelChoice``.
+    reading: how the checkpoint is read, as fields of ``ModelChoice``. record: where the figures
+    are kept; None for nowhere.
     """
 
     data: Path
@@ -51,6 +53,7 @@ class EvaluationOptions:
     model_card: Path | None = None
     about: Path | None = None
     worst: int = 50
+    record: Record | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -62,6 +65,7 @@ def run(options: EvaluationOptions) -> None:
     _check_folders(options)
     pairs = _pairs(options.data, options.names)
     predictor = _predictor(options)
+    recorder = _recorder(options, predictor)
     if options.labels:
         check_labels(options.labels, predictor)
     about = read_card(options.about, predictor.labels) if options.about else {}
@@ -73,6 +77,8 @@ def run(options: EvaluationOptions) -> None:
         raise EvaluationError(f"{exc}; the table is of the pictures before it") from exc
     # Before anything is written: a full disk must not cost the measurement.
     print(table(found), flush=True)
+    if recorder:
+        print(recorder.keep(found, options.data, pairs), flush=True)
     if options.json:
         write_json(options.json, found)
     if options.model_card:
@@ -105,6 +111,16 @@ def _predictor(options: EvaluationOptions) -> Predictor:
         choice = ModelChoice(options.model, options.weights, options.labels, **options.reading)
         return CheckpointPredictor(load_checkpoint(choice))
     return GatewayPredictor(options.gateway, options.version, api_key=options.key)
+
+
+def _recorder(options: EvaluationOptions, predictor: Predictor) -> Recorder | None:
+    if options.record is None:
+        return None
+    if options.archive:
+        return options.record.of_archive(options.archive)
+    if isinstance(predictor, GatewayPredictor):
+        return options.record.of_version(predictor.version)
+    raise EvaluationError("a checkpoint is no version: build its archive and record that")
 
 
 class _Bar:

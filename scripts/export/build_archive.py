@@ -18,6 +18,7 @@ import yaml
 
 from deeplab.torch_engine import LARGEST_BATCH
 from scripts.archives.archive import PROVENANCE
+from scripts.archives.golden_masks import write_golden_masks
 from scripts.archives.model_card import CARD, card_of, read_card
 from scripts.export.candidates import Export
 from scripts.export.export_model import describe, export
@@ -90,6 +91,7 @@ def _build(archive: Archive, checkpoint: Checkpoint, fingerprint: str, *, force:
         result = export(checkpoint, archive.target, root / "network")
         print(describe(checkpoint, result))
         _stage(root, checkpoint, result, archive, fingerprint)
+        write_golden_masks(root)
         operations = _write_operations(archive.target, Path(folder))
         packed = _pack(archive, root, operations, Path(folder))
         if not force and archive.path.exists() and not is_sound(archive.path):

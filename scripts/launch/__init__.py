@@ -1,1 +1,1 @@
-"""Starting TorchServe, gateway and page, and managing the served versions."""
+"""Starting TorchServe with its agent, gateway and page."""

@@ -1,12 +1,10 @@
 """Start-up checks: free ports and memory."""
 
 import socket
-from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.launch.settings import Settings
 
-WORKER_MB = 300  # of a worker that is not running yet, where there is none to compare with
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -32,12 +30,15 @@ def ports_of(settings: Settings) -> list[tuple[str, str, int]]:
     ports = [
         ("GATEWAY_PORT", settings.host, settings.gateway_port),
         ("INFERENCE_PORT", inside, settings.inference_port),
-        ("MANAGEMENT_PORT", inside, settings.management_port),
-        ("METRICS_PORT", inside, settings.metrics_port),
+        ("MANAGEMENT_PORT", "127.0.0.1", settings.management_port),
         ("GRPC_INFERENCE_PORT", "127.0.0.1", settings.grpc_inference_port),
         ("GRPC_MANAGEMENT_PORT", "127.0.0.1", settings.grpc_management_port),
     ]
-    return ports + ([("UI_PORT", settings.host, settings.ui_port)] if settings.ui else [])
+    if settings.metrics:
+        ports.append(("METRICS_PORT", inside, settings.metrics_port))
+    if settings.ui:
+        ports.append(("UI_PORT", settings.host, settings.ui_port))
+    return ports
 
 
 def _check_port(name: str, host: str, port: int) -> None:
@@ -58,31 +59,6 @@ def why_not_usable(host: str, port: int) -> str | None:
         except (OSError, OverflowError) as exc:
             return str(exc.strerror) if isinstance(exc, OSError) else str(exc)
     return None
-
-
-def check_memory_of_workers(settings: Settings, count: int, like: Iterable[int]) -> None:
-    """Raise PreflightError unless there is memory for more workers.
-
-    like: process ids of workers that run. With SEGSERVE_SERVE_MIN_MEMORY_MB=0 nothing is checked.
-    """
-    available = available_memory_mb()
-    if available is None or settings.min_memory_mb == 0:
-        return
-    each = max((memory_of_mb(pid) or 0 for pid in like), default=0) or WORKER_MB
-    if count * each > available:
-        raise PreflightError(
-            f"{count} more workers need about {count * each} MB of memory, {available} MB are "
-            "free: take fewer, remove a version, or set SEGSERVE_SERVE_MIN_MEMORY_MB=0"
-        )
-
-
-def memory_of_mb(pid: int) -> int | None:
-    """Memory of a process, its share of what it shares included, in MB; None if unknown."""
-    try:
-        rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(row.split()[1]) // 1024 for row in rows if row.startswith("Pss:")), None)
 
 
 def available_memory_mb() -> int | None:
@@ -106,6 +82,6 @@ def _left_of_the_limit_mb(group: Path) -> int | None:
     try:
         limit, used = ((group / f"memory.{name}").read_text() for name in ("max", "current"))
         rows = dict(row.split() for row in (group / "memory.stat").read_text().splitlines())
-        return (int(limit) - int(used) + int(rows["inactive_file"])) // 2**20
-    except (OSError, ValueError, KeyError):  # "max" is no number: no limit
+        return max(0, int(limit) - int(used) + int(rows["inactive_file"])) // 2**20
+    except (OSError, ValueError, KeyError):  # "max" is not a number: no limit
         return None

@@ -9,12 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.launch.log_files import rotate
+
 PR_SET_PDEATHSIG = 1  # Linux: the signal a child gets when its parent dies
-GRACE_S = 45.0  # longer than the gateway's deadline for requests in flight
+GRACE_S = 45.0  # longer than the agent lets TorchServe finish, and the gateway its requests
 TAIL_BYTES = 64 * 1024  # of a log, which may be larger than the memory
 
 
-@dataclass(frozen=True)
+@dataclass
 class Child:
     """A running service and its log file, which is its own from byte ``begins``."""
 
@@ -29,6 +31,11 @@ class Child:
             log.seek(max(self.begins, log.seek(0, os.SEEK_END) - TAIL_BYTES))
             lines = log.read().decode(errors="replace").splitlines()
         return [line for line in lines if line.strip()][-count:]
+
+    def limit_log(self) -> None:
+        """Keep its log from growing without limit."""
+        if rotate(self.log):
+            self.begins = 0
 
     def end(self) -> str | None:
         """How it ended, with the last lines of its log; None while it runs."""

@@ -23,11 +23,10 @@ class RunFolderError(RuntimeError):
 
 
 @contextmanager
-def held(folder: Path, *, by_successor: bool = False) -> Iterator[None]:
+def held(folder: Path) -> Iterator[None]:
     """Hold the folder of one TorchServe, whose tokens another start would replace.
 
-    by_successor: whether the program that this process becomes by ``exec`` goes on holding it. The
-    system releases it when the process ends. A file system without locks has none. Raises
+    The system releases it when the process ends. A file system without locks has none. Raises
     RunFolderError.
     """
     with _writing(folder):
@@ -43,7 +42,6 @@ def held(folder: Path, *, by_successor: bool = False) -> Iterator[None]:
         with _writing(folder):
             os.truncate(owner, 0)
             os.pwrite(owner, f"{os.getpid()}\n".encode(), 0)
-        os.set_inheritable(owner, by_successor)
         yield
     finally:
         os.close(owner)

@@ -79,14 +79,22 @@ class Settings(BaseSettings):
     startup_s: float = Field(default=120.0, description="Seconds until everything must answer.")
     min_memory_mb: int = Field(default=1500, description="Free memory needed to start.")
     model_store: Path = Field(default=MODEL_STORE, description="Folder of the archives.")
+    data_dir: Path = Field(
+        default=ROOT / "data", description="Folder of what must survive: registry, archives."
+    )
     run_dir: Path = Field(default=ROOT / ".run", description="Folder of configuration and logs.")
 
     @property
     def server_dir(self) -> Path:
         """Folder of one TorchServe, for its user alone: its configuration and its tokens."""
-        return self.run_dir.absolute() / f"torchserve-{self.management_port}"
+        return self.run_dir.absolute() / f"agent-{self.management_port}"
 
     @property
     def tokens_file(self) -> Path:
         """File of the tokens that TorchServe makes at each start."""
-        return self.server_dir / "key_file.json"
+        return self.server_dir / "torchserve" / "key_file.json"
+
+    @property
+    def desired_file(self) -> Path:
+        """The agent's file of what it was told to serve."""
+        return self.server_dir / "desired.json"

@@ -24,6 +24,8 @@ class Service:
 
     details: for the line that announces its first start. most_restarts: how often it is started
     again without having run for a minute. is_needed: whether the product ends with it then.
+    notice: looks at what it wrote, again and again while it runs, and hears whether the product is
+    still starting; may raise ServeError.
     child: None while it does not run. due: monotonic time of its next start, None if there is none.
     """
 
@@ -32,6 +34,7 @@ class Service:
     details: str = ""
     most_restarts: int = MOST_RESTARTS
     is_needed: bool = True
+    notice: Callable[[Child, bool], None] | None = None
     child: Child | None = None
     restarts: int = 0
     started_at: float = 0.0
@@ -63,6 +66,9 @@ class Service:
         """
         now = time.monotonic()
         if self.child is not None:
+            if self.notice is not None:
+                self.notice(self.child, is_starting)
+            self.child.limit_log()
             end = self.child.end()
             if end is not None:
                 if is_starting and not self.restarts and self.child.process.returncode >= 0:

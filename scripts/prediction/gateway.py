@@ -5,13 +5,14 @@ import httpx
 ALIVE, READY = "/healthz", "/readyz"
 COLOUR_MAP = "/segmentation"
 SEGMENT = "/v1/segment"
+MODELS = "/v1/models"
 JSON, PNG, BYTES = "application/json", "image/png", "application/octet-stream"
 TRY_LATER = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
 
 
 def labels_of(model: str) -> str:
     """The path of a model's labels."""
-    return f"/v1/models/{model}/labels"
+    return f"{MODELS}/{model}/labels"
 
 
 def authorization(key: str | None) -> dict[str, str]:

@@ -48,6 +48,25 @@ def test_the_page_notices_by_itself_that_the_model_is_ready(
         expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_a_browser_is_one_visitor_and_another_is_not(
+    browser: Browser, gateway: GatewayDouble
+) -> None:
+    """A visitor keeps its version while another is tried on some of them, also after a reload."""
+    with running_page(gateway.url) as url:
+        for _ in range(2):
+            context = browser.new_context()
+            page = context.new_page()
+            for _ in range(2):
+                page.goto(url)
+                screen.press(page, "Cat")
+                screen.wait_for_result(page)
+            context.close()
+    first, again, second, once_more = gateway.visitors
+    assert first
+    assert (first, second) == (again, once_more)
+    assert first != second
+
+
 def test_a_version_can_be_chosen(open_page: OpenPage, gateway: GatewayDouble) -> None:
     """With several versions there is a chooser, and the result names the one that made it."""
     gateway.versions = ("1.0", "1.1")

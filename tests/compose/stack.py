@@ -4,6 +4,7 @@ import json
 import os
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.compose.commands import run
@@ -40,17 +41,30 @@ class Stack:
         """The published address of the page."""
         return f"http://127.0.0.1:{self.ui_port}"
 
-    def call(self, *arguments: str, timeout_s: float = 60) -> str:
-        """Run a command of Compose on this deployment and return its output."""
-        env = {
+    @property
+    def file(self) -> Path:
+        """The file of the deployment."""
+        return ROOT / "docker-compose.yml"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of Compose: nothing of this machine's settings."""
+        return {
             **{name: value for name, value in os.environ.items() if "SEGSERVE_" not in name},
             "SEGSERVE_BASE_IMAGE": self.base_image,
             "SEGSERVE_GATEWAY_PUBLISH_PORT": str(self.gateway_port),
             "SEGSERVE_UI_PUBLISH_PORT": str(self.ui_port),
         }
+
+    @property
+    def command(self) -> list[str]:
+        """Compose with what names this deployment."""
         place = ["--project-directory", str(ROOT), "--project-name", self.project]
-        command = [*self.compose, *place, "--ansi", "never", "--progress", "plain", *arguments]
-        return run(command, timeout_s=timeout_s, env=env)
+        return [*self.compose, *place, "--ansi", "never", "--progress", "plain"]
+
+    def call(self, *arguments: str, timeout_s: float = 60) -> str:
+        """Run a command of Compose on this deployment and return its output."""
+        return run([*self.command, *arguments], timeout_s=timeout_s, env=self.environment)
 
     def build(self) -> None:
         """Build the three images."""
@@ -60,10 +74,10 @@ class Stack:
             size = run(["docker", "image", "inspect", "-f", "{{.Size}}", image], timeout_s=30)
             self.figures[f"image {service}"] = f"{int(size) / 1e6:.0f} MB"
 
-    def up(self) -> None:
-        """Start everything and wait until it is healthy."""
+    def up(self, name: str = "up") -> None:
+        """Start everything and wait until it is healthy; record the duration under a name."""
         wait = ["--wait", "--wait-timeout", str(UP_S)]
-        self.measure("up", "up", "--detach", "--no-build", *wait, timeout_s=UP_S + 30)
+        self.measure(name, "up", "--detach", "--no-build", *wait, timeout_s=UP_S + 30)
 
     def down(self) -> None:
         """Remove containers, networks, volumes and images of this deployment."""

@@ -14,7 +14,12 @@ from gateway.telemetry.metrics import Metrics
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboards" / "segserve.json"
-SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
+SUFFIXES = {
+    "counter": ("_total",),
+    "histogram": ("_bucket", "_sum", "_count"),
+    "summary": ("_sum", "_count"),
+    "gauge": ("",),
+}
 USED = re.compile(r"\b(?:segserve|process)_[a-z0-9_]+")
 RECORDED = re.compile(r"\bsegserve:[a-z0-9_:]+")
 

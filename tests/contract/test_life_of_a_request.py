@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -13,14 +14,32 @@ import httpx
 import pytest
 import uvicorn
 
+from gateway.agents.heartbeats import Heartbeats
+from gateway.agents.schemas import Heartbeat
 from gateway.app import create_app
 from gateway.http.server import ProblemProtocol
+from gateway.registry import policies, versions
+from gateway.registry.follower import Follower
+from gateway.registry.records import STABLE, Change, VersionRecord
+from gateway.segmentation.shadow.mirror import Mirror
+from gateway.state import build_state
 from gateway.telemetry import loop_lag
-from tests.unit.gateway.doubles import TorchServeDouble, mask_png, settings
+from gateway.traffic.trial import Trial
+from tests.unit.gateway.data_folders import data_folder
+from tests.unit.gateway.doubles import DIGEST, MODEL, mask_png, settings
 
 ROOT = Path(__file__).parents[2]
 GATEWAY = ROOT / "gateway"
-MOST = 16
+MOST = 25
+# What runs all the time, whether or not there are requests.
+BACKGROUND = {
+    Follower._follow.__code__,
+    Follower._load_quietly.__code__,
+    Heartbeats._tick.__code__,
+    Heartbeats._write_all.__code__,
+    Mirror._flush_all.__code__,
+    Trial._judge_all.__code__,
+}
 
 pytestmark = pytest.mark.anyio
 
@@ -46,9 +65,9 @@ class Trace:
 
 
 def _is_background(frame: FrameType | None) -> bool:
-    """Whether a frame belongs to the task that measures the event loop's lag all the time."""
+    """Whether a frame belongs to a task that runs all the time."""
     while frame:
-        if frame.f_code.co_filename == loop_lag.__file__:
+        if frame.f_code in BACKGROUND or frame.f_code.co_filename == loop_lag.__file__:
             return True
         frame = frame.f_back
     return False
@@ -72,10 +91,27 @@ async def torchserve(trace: Trace) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
+def beat(inference_url: str) -> Heartbeat:
+    """The report of an agent whose TorchServe has the version."""
+    version = {"sha256": DIGEST, "state": "ready", "ready": 1, "wanted": 1}
+    fields = {"node": "a", "url": inference_url, "token": "a-token", "generation": 0}
+    return Heartbeat.model_validate({**fields, "models": {MODEL: {"1.0": version}}})
+
+
 @asynccontextmanager
 async def gateway(inference_url: str) -> AsyncIterator[int]:
     """Run the gateway in this event loop; yields its port."""
-    app = create_app(settings(inference_url=inference_url), management=TorchServeDouble())
+    chosen = settings(data_dir=data_folder())
+    state = build_state(chosen)
+    now, labels = datetime.now(UTC), {0: "background", 15: "person"}
+    with state.database.writing() as connection:
+        versions.add(
+            connection, VersionRecord(MODEL, "1.0", DIGEST, 1, labels, {}, now, "a test"), "a test"
+        )
+        policies.set_alias(connection, MODEL, STABLE, "1.0", Change("a test"))
+    await state.follower.refresh()
+    state.heartbeats.heard(beat(inference_url))
+    app = create_app(chosen, state=state)
     config = uvicorn.Config(
         app, port=0, http=ProblemProtocol, ws="none", log_config=None, access_log=False
     )

@@ -1,4 +1,4 @@
-"""A gateway beside the product's own, with other settings, at the same TorchServe."""
+"""A gateway beside the product's own, with other settings, of the same state."""
 
 import os
 import subprocess
@@ -28,9 +28,7 @@ def gateway_process(stack: Stack, **settings: str) -> Iterator[tuple[str, subpro
     (port,) = free_ports(1)
     chosen = {
         "PORT": str(port),
-        "INFERENCE_URL": stack.inference_url,
-        "MANAGEMENT_URL": stack.management_url,
-        "TORCHSERVE_TOKENS": str(stack.tokens_file),
+        "DATA_DIR": str(stack.data_dir),
     }
     env = {f"SEGSERVE_GATEWAY_{name}": value for name, value in (chosen | settings).items()}
     process = subprocess.Popen(

@@ -17,6 +17,7 @@ from PIL import Image
 from tests.archives import renumbered
 from tests.stack import ROOT, Stack, running_stack
 
+SECOND = "12.0"
 EVERY_S = 1 / 8
 MEGAPIXELS_12 = (4000, 3000)
 Outcome = tuple[int, str]  # status, and the version that answered, or what went wrong
@@ -56,19 +57,18 @@ def eight_a_second(stack: Stack) -> Iterator[list["Future[Outcome]"]]:
 
 
 def roll(stack: Stack, archive: Path, rounds: int) -> list[Outcome]:
-    """Add 2.0, make it the default, roll back and remove it, ``rounds`` times, under load."""
+    """Add a version, make it the default, roll back and remove it, ``rounds`` times, under load."""
     with eight_a_second(stack) as outcomes:
         for _ in range(rounds):
             for command in (
                 ("add", str(archive), "--workers", "2"),
-                ("default", "2.0"),
+                ("default", SECOND),
                 ("default", "1.0"),
-                ("remove", "2.0"),
+                ("remove", SECOND),
             ):
                 done = stack.versions(*command)
                 print(time.strftime("%H:%M:%S"), *command, done.stdout, done.stderr, end="")
                 assert (done.returncode, done.stderr) == (0, ""), command
-            (stack.model_store / "deeplabv3-2.0.mar").unlink()
     return [outcome.result() for outcome in outcomes]
 
 
@@ -77,7 +77,7 @@ def main() -> None:
     rounds = int(sys.argv[1])
     with running_stack(SEGSERVE_SERVE_UI="false") as stack, TemporaryDirectory() as folder:
         bundled = stack.model_store / "deeplabv3-1.0.mar"
-        outcomes = roll(stack, renumbered(bundled, Path(folder) / "new.mar", "2.0"), rounds)
+        outcomes = roll(stack, renumbered(bundled, Path(folder) / "new.mar", SECOND), rounds)
     for (status, detail), count in Counter(outcomes).most_common():
         print(f"{count:6} x {status} {detail}")
     sys.exit(any(status != httpx.codes.OK for status, _ in outcomes))

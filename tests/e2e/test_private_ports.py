@@ -12,6 +12,7 @@ import pytest
 
 from scripts.archives.archive import MODEL
 from tests.stack import WORKERS, Stack
+from tests.torchserve import loaded
 
 LOAD: Final = f"/models?url={MODEL}-1.0.mar&model_name=intruder&initial_workers=1"
 STOP: Final = f"/models/{MODEL}/1.0?min_worker=0&max_worker=0"
@@ -59,7 +60,7 @@ def unchanged(stack: Stack) -> Iterator[None]:
         time.sleep(0.2)  # the second worker is starting
     yield
     assert served() == before
-    assert "intruder" not in stack.versions("list").stdout
+    assert loaded(stack) == {"deeplabv3": ["1.0"]}
     assert httpx.get(f"{stack.gateway_url}/readyz", timeout=30).status_code == 200
 
 
@@ -127,10 +128,10 @@ def test_the_tokens_are_their_users_alone(stack: Stack) -> None:
     assert stat.S_IMODE(stack.tokens_file.parent.stat().st_mode) == 0o700
 
 
-def test_the_wrong_run_folder_is_one_line(stack: Stack) -> None:
-    """The command cannot read the tokens there, and says what to do."""
-    environment = {**stack.environment, "SEGSERVE_SERVE_RUN_DIR": "/nonexistent"}
+def test_the_wrong_data_folder_is_one_line(stack: Stack) -> None:
+    """The command cannot read the token of the gateway's user there, and says what to do."""
+    environment = {**stack.environment, "SEGSERVE_SERVE_DATA_DIR": "/nonexistent"}
     done = stack.versions("remove", "1.0", environment=environment)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "SEGSERVE_SERVE_RUN_DIR" in done.stderr
+    assert "SEGSERVE_SERVE_DATA_DIR" in done.stderr

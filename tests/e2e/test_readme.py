@@ -18,11 +18,13 @@ def test_first_screen_shows_how_to_send_a_photograph() -> None:
     assert "curl -F file=@" in "\n".join(README.read_text().splitlines()[:40])
 
 
+@pytest.mark.usefixtures("version_removed")
 @pytest.mark.parametrize("block", blocks(README), ids=lambda block: block.split("\n")[0])
-def test_block_works_line_by_line(stack: Stack, tmp_path: Path, block: str) -> None:
+def test_block_works_line_by_line(stack: Stack, tmp_path: Path, pictures: Path, block: str) -> None:
     """Every command succeeds against the running product; its output is a mask."""
     instead = {
         "http://127.0.0.1:8000": stack.gateway_url,
+        "--data images/val": f"--gateway {stack.gateway_url} --data {pictures}",
         "-o ": f"-o {tmp_path}/",
         "curl ": "curl --fail --silent ",
     }

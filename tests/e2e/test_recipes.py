@@ -14,6 +14,7 @@ from PIL import Image
 from gateway.keys.store import KeyStore
 from tests.e2e.gateways import second_gateway
 from tests.e2e.recipe_pages import RUNNABLE, Code, recipes, run, workplace
+from tests.key_store import folder_of, key_store
 from tests.stack import Stack
 
 PAGE: Final = recipes()
@@ -97,17 +98,19 @@ def test_a_client_that_honours_retry_after_gets_all_answers(stack: Stack, folder
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> KeyStore:
-    """A key file with the operator's key."""
-    file = KeyStore(tmp_path / "keys.json")
-    file.add("operator", "admin")
-    return file
+def keys(stack: Stack) -> Iterator[KeyStore]:
+    """The product's key store, with the operator's key."""
+    store = key_store(stack.data_dir)
+    operator, _ = store.add("operator", "admin")
+    yield store
+    store.revoke(operator.id)
 
 
 @pytest.fixture
 def guarded(stack: Stack, keys: KeyStore) -> Iterator[str]:
     """A gateway that requires keys."""
-    with second_gateway(stack, AUTH="on", KEYS_FILE=str(keys.path)) as url:
+    assert keys.read()
+    with second_gateway(stack, AUTH="on") as url:
         yield url
 
 
@@ -115,7 +118,7 @@ def test_a_key_opens_the_gateway(guarded: str, keys: KeyStore, folder: Path) -> 
     """The recipe creates, uses and revokes it."""
     (code,) = _runnable(KEYED)
     assert httpx.post(f"{guarded}/segmentation").status_code == 401
-    run(code, guarded, folder, {"SEGSERVE_GATEWAY_KEYS_FILE": str(keys.path)})
+    run(code, guarded, folder, {"SEGSERVE_GATEWAY_DATA_DIR": str(folder_of(keys))})
     assert Image.open(folder / "mask.png").mode == "P"
     assert [key.name for key in keys.read()] == ["operator"]
 

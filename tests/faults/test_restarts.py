@@ -1,5 +1,6 @@
 """Services that die while the product runs: restarted, given up, or the end of everything."""
 
+import fcntl
 import signal
 import socket
 import time
@@ -14,7 +15,8 @@ import psutil
 from tests.stack import ROOT, Stack, alive, ended, started, stop, wait_until_ready
 
 PHOTO = (ROOT / "ui" / "examples" / "cat.jpg").read_bytes()
-PAGE, GATEWAY, TORCHSERVE = "streamlit", "gateway", "org.pytorch.serve.ModelServer"
+PAGE, GATEWAY, AGENT = "streamlit", "gateway", "agent"
+TORCHSERVE = "org.pytorch.serve.ModelServer"
 WITHIN_S = 60.0
 ENDS_WITHIN_S = 90.0
 T = TypeVar("T")
@@ -22,8 +24,7 @@ T = TypeVar("T")
 
 def part(stack: Stack, name: str) -> psutil.Process:
     """The process with this word in its command line."""
-    children = psutil.Process(stack.process.pid).children()
-    return next(each for each in alive(children) if name in each.cmdline())
+    return next(each for each in alive(stack.descendants()) if name in each.cmdline())
 
 
 def kill(stack: Stack, name: str) -> int:
@@ -79,6 +80,14 @@ def _binds(holder: socket.socket, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def held_by_another(folder: Path) -> Iterator[None]:
+    """Another agent holds the folder, so that none can be started in it."""
+    with (folder / "agent.lock").open("rb") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        yield
 
 
 def test_page_and_gateway_are_started_again(tmp_path: Path) -> None:
@@ -143,18 +152,57 @@ def test_an_order_to_stop_does_not_wait_for_a_restart(tmp_path: Path) -> None:
         assert alive(parts) == []
 
 
+def test_torchserve_is_started_again_with_what_it_served(tmp_path: Path) -> None:
+    """By its agent, which says how it ended; gateway and page are those from before."""
+    with started(tmp_path) as stack:
+        wait_until_ready(stack)
+        others = {name: part(stack, name).pid for name in (AGENT, GATEWAY, PAGE)}
+        died = part(stack, TORCHSERVE)
+        workers = died.children(recursive=True)
+        kill(stack, TORCHSERVE)
+        until(lambda: segment(stack) == 200, "an answer")
+        assert part(stack, TORCHSERVE).pid != died.pid
+        assert alive(workers) == []
+        assert {name: part(stack, name).pid for name in others} == others
+        log = (tmp_path / "logs" / "latest" / "torchserve.log").read_text()
+        assert "agent: TorchServe ended (signal 9); it is started again" in log
+        parts = stack.descendants()
+        status, output = stop(stack)
+    assert status == 0, output
+    assert "ended" not in output
+    assert alive(parts) == []
+
+
+def test_an_agent_is_started_again_with_its_torchserve(tmp_path: Path) -> None:
+    """Nothing of the one before is left, and the versions are there again."""
+    with started(tmp_path, SEGSERVE_SERVE_UI="false") as stack:
+        wait_until_ready(stack)
+        before = [part(stack, AGENT), *part(stack, AGENT).children(recursive=True)]
+        agent = kill(stack, AGENT)
+        died = line(stack, f"TorchServe (process {agent}) ended (status -9, SIGKILL)")
+        assert "restart 1 of 5 in 0.5 s" in died
+        until(lambda: "TorchServe was started again" in stack.output, "a restart")
+        until(lambda: segment(stack) == 200, "an answer")
+        assert alive(before) == []
+        parts = stack.descendants()
+        status, output = stop(stack)
+    assert status == 0, output
+    assert alive(parts) == []
+
+
 def test_the_log_of_a_crash_outlives_the_next_start(tmp_path: Path) -> None:
-    """TorchServe's end is the product's; its log is named and is not changed by the next start."""
+    """The log that is named when everything ends is not changed by the next start."""
     with started(tmp_path, SEGSERVE_SERVE_UI="false") as stack:
         wait_until_ready(stack)
         parts = stack.descendants()
-        server = kill(stack, TORCHSERVE)
-        status, output = ended(stack, ENDS_WITHIN_S)
+        kill(stack, AGENT)
+        with held_by_another(tmp_path / f"agent-{stack.ports['MANAGEMENT']}"):
+            status, output = ended(stack, ENDS_WITHIN_S)
     assert status == 1
     assert alive(parts) == []
     reason = output.splitlines()[-1]
-    assert f"cannot run: TorchServe (process {server}) ended (status -9, SIGKILL)" in reason
-    log = Path(reason.rpartition("; see ")[2])
+    assert "cannot run: TorchServe (process " in reason
+    log = Path(reason.rpartition("; see ")[2].partition(", after ")[0])
     before = log.read_bytes()
     assert b"Model server started" in before
     with started(tmp_path, SEGSERVE_SERVE_UI="false") as stack:

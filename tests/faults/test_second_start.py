@@ -10,7 +10,6 @@ from tests.faults.test_restarts import segment, until
 from tests.stack import PORTS, ROOT, Stack, started, stop, wait_until_ready
 
 SERVE = [sys.executable, "-m", "scripts", "serve"]
-TORCHSERVE = [sys.executable, "-m", "scripts.launch.torchserve"]
 
 
 def start_again(stack: Stack, command: list[str]) -> tuple[int, list[str]]:
@@ -46,10 +45,9 @@ def test_a_second_start_touches_nothing_of_the_first(tmp_path: Path) -> None:
         assert segment(stack) == 200
         before = files_of(tmp_path)
         assert stack.tokens_file in before
-        for command in (SERVE, TORCHSERVE):
-            status, lines = start_again(stack, command)
-            assert (status, len(lines)) == (1, 1), lines
-            assert f"Segserve runs already (process {stack.process.pid})" in lines[0]
+        status, lines = start_again(stack, SERVE)
+        assert (status, len(lines)) == (1, 1), lines
+        assert f"Segserve runs already (process {stack.process.pid})" in lines[0]
         assert_only_logs_grew(before, tmp_path)
         assert segment(stack) == 200
         assert "1.0" in stack.versions("list").stdout

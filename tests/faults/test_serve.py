@@ -89,7 +89,7 @@ def test_port_in_use_is_named_with_its_setting(tmp_path: Path, name: str) -> Non
         holder.listen()
         port = str(holder.getsockname()[1])
         variable = f"SEGSERVE_SERVE_{name}_PORT"
-        status, output = outcome(tmp_path, **{variable: port})
+        status, output = outcome(tmp_path, **{variable: port, "SEGSERVE_SERVE_METRICS": "true"})
     assert status == 1
     assert port in complaint(output)
     assert variable in complaint(output)

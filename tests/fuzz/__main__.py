@@ -12,7 +12,7 @@ from tests.fuzz.target import Target
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "fuzz"
 FINDINGS = CACHE / "findings"
-TARGETS = ("forms", "images", "masks", "json_bodies")
+TARGETS = ("forms", "images", "masks", "json_bodies", "archives")
 LIMITS = ("-timeout=10", "-rss_limit_mb=2048", "-max_len=4096")
 STATUS = re.compile(r"^#(\d+)\s.*\bcov: (\d+) ft: \d+ corp: (\d+)/", re.MULTILINE)
 SHOWN_LINES = 40

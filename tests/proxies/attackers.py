@@ -106,5 +106,5 @@ def as_another_user(script: str, stdin: str = "") -> str:
 
 def reachable_by_all(stack: Stack) -> None:
     """Open the folders around the product's files, which the tests made for themselves alone."""
-    for folder in (stack.run_dir, stack.model_store):
+    for folder in (stack.run_dir, stack.model_store, stack.data_dir):
         folder.chmod(0o755)

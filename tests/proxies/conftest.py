@@ -48,11 +48,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def published(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
-    """Gateway and page with the settings of deploy/README.md."""
-    keys_file = tmp_path_factory.mktemp("keys") / "keys.json"
-    admin, user = (_key(keys_file, role) for role in ("admin", "user"))
-    settings = {"AUTH": "on", "KEYS_FILE": str(keys_file), "TRUSTED_PROXIES": "127.0.0.1"}
+def published(stack: Stack) -> Iterator[Published]:
+    """Gateway and page with the settings of deploy/README.md; the state is that of the stack."""
+    admin, user = (_key(stack.data_dir, role) for role in ("admin", "user"))
+    settings = {"AUTH": "on", "TRUSTED_PROXIES": "127.0.0.1"}
     with (
         second_gateway(stack, **settings) as gateway_url,
         running_page(gateway_url, HOSTS=NAME, API_KEY=user) as ui_url,
@@ -73,9 +72,9 @@ def proxy(
         yield running
 
 
-def _key(keys_file: Path, role: str) -> str:
+def _key(data: Path, role: str) -> str:
     """A new key, made as an operator makes one."""
     command = [sys.executable, "-m", "gateway.keys", "add", "--name", role, "--role", role]
-    env = {**os.environ, "SEGSERVE_GATEWAY_KEYS_FILE": str(keys_file)}
+    env = {**os.environ, "SEGSERVE_GATEWAY_DATA_DIR": str(data)}
     done = subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True)
     return done.stdout.strip()

@@ -23,6 +23,7 @@ from tests.proxies.attackers import (
 from tests.proxies.conftest import Published
 from tests.proxies.servers import nginx
 from tests.stack import WORKERS, Stack, free_ports
+from tests.torchserve import loaded
 
 # What responses of the product contain, and no refusal does.
 SECRETS: Final = (MODEL, "segserve_", "Segserve", "ts_inference", "streamlit", "sgs_", "workers")
@@ -64,7 +65,7 @@ def unchanged(stack: Stack, published: Published) -> Iterator[None]:
         time.sleep(0.2)  # the second worker is starting
     yield
     assert state() == before
-    assert "intruder" not in stack.versions("list").stdout
+    assert loaded(stack) == {"deeplabv3": ["1.0"]}
 
 
 def url_of(stack: Stack, one: Try, host: str = "127.0.0.1") -> str:
@@ -181,6 +182,15 @@ class TestAnotherUser:
         json_type = "-H 'Content-Type: application/json'"
         answer = as_another_user(f"curl -s {json_type} -d '{ADD_KEY}' {url} -w ' %{{http_code}}'")
         assert answer.endswith(" 403")
+
+    def test_versions_are_not_administered(self, stack: Stack) -> None:
+        """The token of the gateway's user, and that of the agents, are this user's alone."""
+        url = f"{stack.gateway_url}/v1/admin/models"
+        assert as_another_user(f"curl -s {url} -w ' %{{http_code}}'").endswith(" 403")
+        reachable_by_all(stack)
+        for name in ("admin-token", "node-token", "registry.sqlite3"):
+            assert (stack.data_dir / name).stat().st_size > 0
+            assert as_another_user(f"cat {stack.data_dir / name}") == "", name
 
     def test_no_file_has_the_tokens(self, stack: Stack) -> None:
         """Neither theirs nor a log, configuration or temporary file."""

@@ -7,6 +7,7 @@ import schemathesis
 from schemathesis import Case, HookContext
 
 from tests.schema import payloads as payloads  # registers the strategies for images
+from tests.schema import registry_hooks as registry_hooks  # registers its hook
 
 
 @schemathesis.hook

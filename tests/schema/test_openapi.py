@@ -5,7 +5,9 @@ from pathlib import Path
 import httpx
 
 from gateway.keys.store import KeyStore
+from tests.key_store import folder_of, key_store
 from tests.schema.decoding_double import DecodingDouble
+from tests.schema.registry import seed
 from tests.schema.runs import Run, schemathesis
 from tests.stack import running_stack
 from tests.unit.gateway.doubles import application, serving
@@ -21,22 +23,23 @@ def _assert_clean(run: Run, cases: int) -> None:
 
 
 def _admin(folder: Path) -> tuple[KeyStore, dict[str, str]]:
-    """A file with one key, and the variables of a run that sends it."""
-    keys = KeyStore(folder / "keys.json")
+    """A store with one key, beside a full registry, and the variables of a run that sends it."""
+    keys = key_store(folder)
     entry, key = keys.add("contract", "admin")
+    seed(folder)
     return keys, {"CONTRACT_KEY": key, "CONTRACT_KEY_ID": entry.id}
 
 
 def test_valid_requests_are_accepted_and_others_refused(tmp_path: Path) -> None:
     """In front of TorchServe's double, every valid request is accepted and every other refused."""
     keys, env = _admin(tmp_path)
-    app = application(DecodingDouble(), keys_file=keys.path, auth="on")
+    app = application(DecodingDouble(), data_dir=folder_of(keys), auth="on")
     with serving(app) as port:
         run = schemathesis(
             f"http://127.0.0.1:{port}",
             tmp_path,
             hooks="tests.schema.valid_payloads_with_key",
-            files=("with_key", "valid_payload"),
+            files=("with_key", "valid_payload", "registry"),
             examples=50,
             **env,
         )
@@ -46,13 +49,13 @@ def test_valid_requests_are_accepted_and_others_refused(tmp_path: Path) -> None:
 def test_no_route_is_open_where_keys_are_required(tmp_path: Path) -> None:
     """Without a key, or with an unknown one, every protected operation is a 401."""
     keys, env = _admin(tmp_path)
-    app = application(DecodingDouble(), keys_file=keys.path, auth="on")
+    app = application(DecodingDouble(), data_dir=folder_of(keys), auth="on")
     with serving(app) as port:
         run = schemathesis(
             f"http://127.0.0.1:{port}",
             tmp_path,
             hooks="tests.schema.any_payload_with_key",
-            files=("any_payload", "with_key"),
+            files=("any_payload", "with_key", "registry"),
             examples=15,
             **env,
         )
@@ -66,13 +69,13 @@ def test_torchserve_and_its_model_respond_as_documented(tmp_path: Path) -> None:
     with running_stack(
         SEGSERVE_SERVE_UI="false",
         SEGSERVE_GATEWAY_AUTH="on",
-        SEGSERVE_GATEWAY_KEYS_FILE=str(keys.path),
+        SEGSERVE_SERVE_DATA_DIR=str(folder_of(keys)),
     ) as stack:
         run = schemathesis(
             stack.gateway_url,
             tmp_path,
             hooks="tests.schema.any_payload_with_key",
-            files=("any_payload", "with_key"),
+            files=("any_payload", "with_key", "registry"),
             examples=5,
             **env,
         )

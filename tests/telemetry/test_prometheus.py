@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from gateway.registry.records import SHADOW
 from tests.telemetry.prometheus import ROOT, Prometheus, prometheus
 from tests.unit.gateway.doubles import FORM_TYPE, TorchServeDouble, application, form, part, serving
 
@@ -14,12 +15,16 @@ RECIPES = ROOT / "docs" / "recipes.md"
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboards" / "segserve.json"
 IMAGES = 20
 COUNTED = 'segserve_images_total{model="deeplabv3",version="1.0"}'
+COMPARED = 'segserve_shadow_images_total{shadow="1.1",outcome="compared"}'
 
 
 @pytest.fixture(scope="module")
 def torchserve() -> TorchServeDouble:
-    """TorchServe's double behind the gateway."""
-    return TorchServeDouble()
+    """TorchServe's double behind the gateway, with a shadow that gets all images."""
+    double = TorchServeDouble()
+    double.versions["1.1"] = 1
+    double.aliases, double.shadow_percent = {SHADOW: "1.1"}, 100
+    return double
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +49,7 @@ def server(gateway: int, client: httpx.Client) -> Iterator[Prometheus]:
         # A rate needs a first value and a second one.
         send(client, 1)
         running.wait_for(COUNTED, lambda values: values == [1])
+        running.wait_for(COMPARED, lambda values: values == [1])
         send(client, IMAGES - 1)
         yield running
 

@@ -61,21 +61,31 @@ class GatewayClient:
             parsed = _checked(documented.Labels, response)
             return tuple(_label(each) for each in parsed.labels)
 
-    def segment(self, image: bytes, version: str | None) -> Segmentation:
-        """Segment an encoded image with the given version; None is the default."""
+    def segment(
+        self, image: bytes, version: str | None, visitor: str | None = None
+    ) -> Segmentation:
+        """Segment an encoded image with the given version; None is the default.
+
+        visitor: keeps its version while another one is tried on a share of the visitors.
+        """
         started = time.monotonic()
         file = File(BytesIO(image), "picture", "application/octet-stream")
-        with self._request(self.timeout_s) as client:
+        with self._request(self.timeout_s, visitor) as client:
             response = segmentation.sync_detailed(
                 client=client, body=documented.ImageForm(file), version=version or None
             )
             return _segmentation(response, time.monotonic() - started)
 
     @contextmanager
-    def _request(self, timeout_s: float) -> Iterator[AuthenticatedClient]:
+    def _request(
+        self, timeout_s: float, visitor: str | None = None
+    ) -> Iterator[AuthenticatedClient]:
         """Open a generated client for one request and translate its failures."""
         request_id = uuid.uuid4().hex
         responses: list[httpx.Response] = []
+        headers = {**self._headers, "X-Request-ID": request_id}
+        if visitor:
+            headers["X-Segserve-Session"] = visitor
         # One per request, because generated functions take neither headers nor a timeout; the
         # connections are shared. trust_env=False: the gateway is reached without a proxy.
         http = httpx.Client(
@@ -83,7 +93,7 @@ class GatewayClient:
             transport=self._connections,
             trust_env=False,
             timeout=timeout_s,
-            headers={**self._headers, "X-Request-ID": request_id},
+            headers=headers,
             event_hooks={"response": [responses.append, _raise_for_status]},
         )
         try:

@@ -17,8 +17,9 @@ from gateway.openapi.problems import IMAGE_PROBLEMS, problems
 from gateway.protocols.hugging_face import openapi
 from gateway.protocols.hugging_face.messages import HuggingFaceSegment, read_inputs, segments
 from gateway.segmentation.options import SegmentationOptions
-from gateway.segmentation.pipeline import Pipeline, client_of
+from gateway.segmentation.pipeline import Pipeline
 from gateway.segmentation.results import encode_result
+from gateway.traffic.client import client_of
 
 
 def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:

@@ -12,7 +12,7 @@ from gateway.admission.cpu_pool import CpuPool
 from gateway.admission.upload_budget import Upload, UploadBudget
 from gateway.errors import GatewayError, NotFoundError, OverloadedError
 from gateway.http.json_body import read_json_body
-from gateway.models.catalogue import Catalogue, default_may_change
+from gateway.models.catalogue import Catalogue
 from gateway.protocols.label_studio.fetching import Fetching
 from gateway.protocols.label_studio.images import Images
 from gateway.protocols.label_studio.label_config import LabelConfig
@@ -29,10 +29,11 @@ from gateway.protocols.label_studio.messages import (
 )
 from gateway.segmentation.batch import AT_ONCE
 from gateway.segmentation.options import SegmentationOptions
-from gateway.segmentation.pipeline import Client, Pipeline, client_of
+from gateway.segmentation.pipeline import Pipeline
 from gateway.segmentation.prediction import Prediction
 from gateway.segmentation.results import encode_result
 from gateway.torchserve.inference import Target
+from gateway.traffic.client import Client, client_of
 
 _MAX_PROJECT_BYTES: Final = 1024 * 1024
 
@@ -66,11 +67,9 @@ class Annotator:
         self._budget = budget
         self._pool = pool
 
-    async def target(self, version: str | None) -> Target:
-        """Return a version, or the default version for None; raises NotFoundError."""
-        resolved = await self._catalogue.resolve(version)
-        await self._catalogue.find(resolved)
-        return Target(self._catalogue.model, resolved)
+    def target(self, version: str | None) -> Target:
+        """Return a version or alias, or the stable one for None; raises NotFoundError."""
+        return Target(self._catalogue.model, self._catalogue.named(version))
 
     async def check_project(self, request: Request) -> None:
         """Raise InvalidRequestError if a project's labelling configuration cannot be served."""
@@ -88,14 +87,15 @@ class Annotator:
         with ExitStack() as stack:
             config, tasks = await self._read(request, stack)
             # Only now: the default version may change while the tasks arrive.
-            target = Target(self._catalogue.model, await self._catalogue.resolve(version))
+            client = client_of(request)
+            resolved = self._catalogue.resolve(version, client.identity)
+            target = Target(self._catalogue.model, resolved)
             options = SegmentationOptions(version=target.version, render="labels", facts=True)
-            client, version_shown = client_of(request), version_name(target)
+            version_shown = version_name(target)
             fetching = self._fetching()
             run = _Run(self._pipeline, self._pool, client, options, config, version_shown, fetching)
-            with default_may_change(version):
-                await self._pipeline.check(options)
-                await run.predict_all(tasks)
+            self._pipeline.check(options, client)
+            await run.predict_all(tasks)
             predictions = (task.upload.take_out() for task in tasks)
             return target, document(predictions, version_shown)
 

@@ -54,7 +54,7 @@ def routes(annotator: Annotator, model: str) -> APIRouter:
         Nothing is remembered of the project, its host name or its access token.
         """
         await annotator.check_project(request)
-        target = await annotator.target(version)
+        target = annotator.target(version)
         response.headers.update(model_headers(target.model, target.version))
         return LabelStudioSetup(model_version=version_name(target))
 

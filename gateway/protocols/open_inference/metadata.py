@@ -4,12 +4,12 @@ from typing import Final
 
 from pydantic import BaseModel, Field
 
+from gateway.models.status import ModelStatus
 from gateway.protocols.open_inference.requests import INPUT
-from gateway.torchserve.management import ModelStatus
 
 # <project>_<format>, as the protocol requires.
 PLATFORM: Final = "torchserve_mar"
-EXTENSIONS: Final = ["binary_tensor_data"]
+EXTENSIONS: Final = ["binary_tensor_data", "statistics"]
 
 
 class OpenInferenceLive(BaseModel):

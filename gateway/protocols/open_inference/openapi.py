@@ -20,8 +20,10 @@ from gateway.protocols.open_inference.metadata import (
     OpenInferenceReady,
     OpenInferenceServer,
 )
+from gateway.protocols.open_inference.repository import OpenInferenceRepositoryRequest
 from gateway.protocols.open_inference.requests import HEADER_LENGTH, OpenInferenceRequest
 from gateway.protocols.open_inference.responses import OpenInferenceResponse
+from gateway.protocols.open_inference.statistics import OpenInferenceStatistics
 from gateway.segmentation.openapi import FACTS
 
 _LENGTH: Final = {
@@ -39,6 +41,33 @@ INFERRED: Final[Responses] = {
             "application/json": {"schema": reference(OpenInferenceResponse)},
             "application/octet-stream": {"schema": BINARY},
         },
+    }
+}
+
+# After 23 images.
+_STATISTICS: Final = {
+    "name": "deeplabv3",
+    "version": "1.0",
+    "last_inference": 1767225600000,
+    "inference_count": 23,
+    "execution_count": 23,
+    "inference_stats": {
+        "success": {"count": 23, "ns": 920000000},
+        "fail": {"count": 0, "ns": 0},
+        "queue": {"count": 23, "ns": 1150000},
+        "compute_input": {"count": 23, "ns": 99000000},
+        "compute_infer": {"count": 23, "ns": 506000000},
+        "compute_output": {"count": 23, "ns": 34500000},
+    },
+    "batch_stats": [],
+}
+INDEX: Final[Responses] = {
+    200: {
+        "content": {
+            "application/json": {
+                "example": [{"name": "deeplabv3", "version": "1.0", "state": "READY", "reason": ""}]
+            }
+        }
     }
 }
 
@@ -61,8 +90,10 @@ EXAMPLES: Final[Examples] = {
     OpenInferenceServer: {
         "name": "segserve",
         "version": VERSION,
-        "extensions": ["binary_tensor_data"],
+        "extensions": ["binary_tensor_data", "statistics"],
     },
+    OpenInferenceRepositoryRequest: {"ready": True},
+    OpenInferenceStatistics: {"model_stats": [_STATISTICS]},
     OpenInferenceLive: {"live": True},
     OpenInferenceReady: {"ready": True},
     OpenInferenceModelReady: {"name": "deeplabv3", "ready": True},

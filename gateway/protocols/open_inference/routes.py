@@ -21,9 +21,10 @@ from gateway.protocols.open_inference.requests import (
 )
 from gateway.protocols.open_inference.responses import EncodedResponse, encode_response
 from gateway.segmentation.options import SegmentationOptions
-from gateway.segmentation.pipeline import Pipeline, client_of
+from gateway.segmentation.pipeline import Pipeline
 from gateway.segmentation.prediction import Prediction
 from gateway.segmentation.results import encode_result
+from gateway.traffic.client import client_of
 
 
 def routes(pipeline: Pipeline, pool: CpuPool) -> APIRouter:

@@ -37,8 +37,8 @@ class _Models:
     async def metadata(self, model: str, version: str | None) -> OpenInferenceModelMetadata:
         self._catalogue.check_model(model)
         if version is not None:
-            await self._catalogue.find(version)
-        return metadata(model, await self._catalogue.status())
+            self._catalogue.find(version)
+        return metadata(model, self._catalogue.status())
 
     async def ready(self, model: str, version: str | None) -> OpenInferenceModelReady:
         """Raise ModelUnavailableError while no worker is ready and answers."""
@@ -73,7 +73,7 @@ def routes(catalogue: Catalogue, readiness: Readiness) -> APIRouter:
         responses=problems("model_unavailable"),
     )
     async def server_ready() -> OpenInferenceReady:
-        """As /readyz: asks TorchServe for the workers, and a worker for an answer."""
+        """As /readyz: looks up the workers, and asks one of them for an answer."""
         return await models.default_ready()
 
     @router.get(

@@ -49,6 +49,7 @@ def test_sound_and_damaged_inputs_pass(name: str) -> None:
         ("images", "segment"),
         ("masks", "decode_mask"),
         ("json_bodies", "read_inputs"),
+        ("archives", "inspect"),
     ],
 )
 def test_an_unforeseen_exception_is_a_finding(

@@ -1,10 +1,11 @@
 """Fixtures of the gateway's tests."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 
+from tests.postgres import Postgres, running
 from tests.unit.gateway.doubles import TorchServeDouble, client
 
 
@@ -12,6 +13,13 @@ from tests.unit.gateway.doubles import TorchServeDouble, client
 def anyio_backend() -> str:
     """asyncio, the event loop of the gateway."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL for the whole session."""
+    with running() as server:
+        yield server
 
 
 @pytest.fixture

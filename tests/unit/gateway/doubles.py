@@ -3,8 +3,10 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from threading import Thread
 from typing import Any
 
@@ -21,8 +23,17 @@ from yarl import URL
 from gateway.app import create_app
 from gateway.http.server import ProblemProtocol
 from gateway.masks.grey_png import encode_grey
+from gateway.registry.database import Database
+from gateway.registry.follower import Follower
+from gateway.registry.records import STABLE, VersionRecord
+from gateway.registry.snapshot import ModelState, Snapshot
 from gateway.settings import Settings
+from gateway.state import State, build_state
+from gateway.telemetry.tracing import Tracing
 from gateway.torchserve.transport import Response, Timeouts
+from gateway.traffic.fleet import Fleet, NodeReady
+from gateway.traffic.report import Report, VersionReport
+from tests.unit.gateway.data_folders import data_folder
 
 BOUNDARY = "----boundary"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
@@ -32,6 +43,10 @@ NO_WORKER = {
     "type": "ServiceUnavailableException",
     "message": 'Model "deeplabv3" Version 1.0 has no worker to serve inference request.',
 }
+
+MODEL = "deeplabv3"
+DIGEST = "d" * 64
+NODE_URL = "http://127.0.0.1:8080"
 
 Predict = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
@@ -76,19 +91,6 @@ def json_response(status: int, fields: object) -> httpx.Response:
     return httpx.Response(status, json=fields)
 
 
-def describe(version: str, workers: int, metadata: Any = None) -> dict[str, Any]:
-    """A version as the management API describes it."""
-    worker = {"id": "9000", "startTime": STARTED, "status": "READY", "memoryUsage": 1}
-    loading = worker | {"status": "LOADING"}
-    return {
-        "modelName": "deeplabv3",
-        "modelVersion": version,
-        "minWorkers": workers + 1,
-        "workers": [worker] * workers + [loading],
-        "customizedMetadata": metadata,
-    }
-
-
 class Clock:
     """A clock that a test sets."""
 
@@ -114,8 +116,8 @@ _SAME_FAILURE: Mapping[type[httpx.HTTPError], Callable[[], aiohttp.ClientError]]
 }
 
 
-class TorchServeDouble(httpx.AsyncBaseTransport):
-    """TorchServe's two APIs without a network; a test may change the responses at any time."""
+class TorchServeDouble:
+    """TorchServe without a network; a test may change the responses at any time."""
 
     def __init__(self) -> None:
         self.versions = {"1.0": 2}
@@ -123,12 +125,16 @@ class TorchServeDouble(httpx.AsyncBaseTransport):
         self.labels = {"0": "background", "15": "person"}
         self.about: dict[str, Any] = {}
         self.down: httpx.HTTPError | None = None
-        self.responding = asyncio.Event()
-        self.responding.set()
+        self.aliases: dict[str, str] = {}
+        self.canary_percent = self.shadow_percent = 0
+        self.is_registered = True
         self.workers_answer = asyncio.Event()
         self.workers_answer.set()
+        self.registry_answers = asyncio.Event()
+        self.registry_answers.set()
+        self.probes = 0
+        self.probe_headers: dict[str, str] = {}
         self.predictions: list[httpx.Request] = []
-        self.management_calls: list[str] = []
         self.predict: Predict = self._mask
 
     async def _mask(self, request: httpx.Request) -> httpx.Response:
@@ -145,6 +151,12 @@ class TorchServeDouble(httpx.AsyncBaseTransport):
         if self.down is not None:
             raise _SAME_FAILURE[type(self.down)]()
         content = b"".join([block async for block in body])
+        if not content:
+            self.probes += 1
+            self.probe_headers = dict(headers)
+            await self.workers_answer.wait()
+            refusal = json_response(422, {"code": "unreadable_image", "detail": "It is empty."})
+            return Response(refusal.status_code, refusal.headers, refusal.content)
         request = httpx.Request("POST", str(url), headers=dict(headers), content=content)
         self.predictions.append(request)
         response = await self.predict(request)
@@ -153,39 +165,86 @@ class TorchServeDouble(httpx.AsyncBaseTransport):
     async def close(self) -> None:
         """Do nothing: there are no connections."""
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The management API."""
-        if self.down is not None:
-            raise self.down
-        self.management_calls.append(request.url.raw_path.decode())
-        await self.responding.wait()
-        if request.url.params.get("customized"):
-            await self.workers_answer.wait()
-        return self._describe(request.url)
 
-    def _describe(self, url: httpx.URL) -> httpx.Response:
-        _, _, model, *rest = url.path.split("/")
-        if model != "deeplabv3":
-            return json_response(404, {"code": 404, "type": "ModelNotFoundException"})
-        if rest == ["all"]:
-            return json_response(200, [describe(*item) for item in self.versions.items()])
-        version = rest[0] if rest else self.default
-        metadata = (
-            json.dumps({"labels": self.labels, **self.about})
-            if url.params.get("customized")
-            else None
-        )
-        return json_response(200, [describe(version, self.versions[version], metadata)])
+class ServedFollower(Follower):
+    """Follows what a double of TorchServe has: its versions, of which the default is stable."""
+
+    def __init__(self, torchserve: TorchServeDouble, database: Database) -> None:
+        super().__init__(database)
+        self._torchserve = torchserve
+
+    async def refresh(self) -> None:
+        """Wait until the double's registry answers."""
+        await self._torchserve.registry_answers.wait()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The registry that such a TorchServe would have."""
+        served = self._torchserve
+        labels = {int(index): name for index, name in served.labels.items()}
+        versions = {
+            name: VersionRecord(
+                MODEL, name, DIGEST, 1, labels, served.about, datetime.now(UTC), "a test"
+            )
+            for name in served.versions
+        }
+        aliases = {STABLE: served.default, **served.aliases}
+        shares = (served.canary_percent, served.shadow_percent)
+        state = ModelState(MODEL, 1, "salt", *shares, {}, versions, aliases)
+        return Snapshot(1, {MODEL: state} if served.is_registered else {})
+
+
+class ServedFleet(Fleet):
+    """One node, which has what a double of TorchServe has, and reports nothing while that is down.
+
+    A gateway may be asked for images before it notices that reports are missing.
+    """
+
+    def __init__(self, torchserve: TorchServeDouble) -> None:
+        super().__init__()
+        self._torchserve = torchserve
+
+    @property
+    def fresh(self) -> dict[str, Report]:
+        """The node's report."""
+        if self._torchserve.down is not None:
+            return {}
+        versions = {
+            name: VersionReport(DIGEST, "ready", workers, workers + 1, loaded_at=STARTED)
+            for name, workers in self._torchserve.versions.items()
+        }
+        return {"node": Report("node", NODE_URL, "token", models={MODEL: versions})}
+
+    def nodes_with(
+        self, model: str, version: str, *, sha256: str = "", without: Collection[str] = ()
+    ) -> list[NodeReady]:
+        """The node, if it has workers of the version."""
+        workers = self._torchserve.versions.get(version, 0)
+        return [NodeReady("node", NODE_URL, workers, "token")] if workers else []
 
 
 def settings(**changes: Any) -> Settings:
-    """The default settings with these changes, independent of the environment."""
+    """The default settings with these changes, independent of the environment.
+
+    Their data folder is a new one, with an empty database.
+    """
+    changes = {"data_dir": data_folder()} | changes
     return Settings.model_validate(Settings.model_construct().model_dump() | changes)
 
 
-def application(torchserve: TorchServeDouble, **changes: Any) -> FastAPI:
+def state(torchserve: TorchServeDouble, chosen: Settings) -> State:
+    """A gateway's state which follows the given TorchServe."""
+    built = build_state(chosen)
+    follower = ServedFollower(torchserve, built.database)
+    return replace(built, follower=follower, fleet=ServedFleet(torchserve))
+
+
+def application(
+    torchserve: TorchServeDouble, *, tracing: Tracing | None = None, **changes: Any
+) -> FastAPI:
     """A gateway with these settings in front of the given TorchServe."""
-    return create_app(settings(**changes), torchserve, torchserve)
+    chosen = settings(**{"data_dir": data_folder(), **changes})
+    return create_app(chosen, torchserve, tracing, state(torchserve, chosen))
 
 
 def client(torchserve: TorchServeDouble, **changes: Any) -> httpx.AsyncClient:

@@ -33,5 +33,7 @@ def test_the_tree_at_the_top_of_the_file_is_complete() -> None:
     """The tree in the module's docstring names every error with its status and code."""
     drawing = errors.__doc__ or ""
     for kind in _all(GatewayError):
+        if kind.__module__ != errors.__name__:  # a special case of one of these
+            continue
         assert kind.__name__ in drawing
         assert f"{kind.status} {kind.code}" in drawing

@@ -1,5 +1,6 @@
 """`python -m gateway` starts, serves, stops on a signal, and explains why it cannot start."""
 
+import json
 import os
 import re
 import signal
@@ -14,14 +15,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.keys.store import KeyStore
+from gateway.keys.api_key import issue
+from tests.key_store import key_store
+from tests.unit.gateway.data_folders import data_folder
 
 pytestmark = pytest.mark.slow
 
 
 @contextmanager
 def gateway(**settings: str) -> Iterator[subprocess.Popen[str]]:
-    """The gateway as a separate process."""
+    """The gateway as a separate process, with a data folder of its own."""
+    settings = {"DATA_DIR": str(data_folder())} | settings
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway"],
         env=os.environ | {f"SEGSERVE_GATEWAY_{name}": value for name, value in settings.items()},
@@ -64,7 +68,7 @@ def test_a_wrong_setting_is_one_message_and_an_exit() -> None:
 
 def test_an_open_address_without_keys_is_one_line_and_an_exit(tmp_path: Path) -> None:
     """The message names both remedies: add a key, or turn authentication off."""
-    keys = {"KEYS_FILE": str(tmp_path / "keys.json")}
+    keys = {"DATA_DIR": str(tmp_path)}
     with gateway(HOST="0.0.0.0", PORT="0", AUTH="auto", **keys) as process:  # noqa: S104
         _, log = process.communicate(timeout=15)
         assert process.returncode == 1
@@ -75,13 +79,61 @@ def test_an_open_address_without_keys_is_one_line_and_an_exit(tmp_path: Path) ->
 
 def test_with_a_key_it_starts_and_asks_for_it(tmp_path: Path) -> None:
     """With authentication on, a key is required on loopback too, and its role counts."""
-    _, key = KeyStore(tmp_path / "keys.json").add("app", "user")
-    with gateway(PORT="0", AUTH="on", KEYS_FILE=str(tmp_path / "keys.json")) as process:
+    _, key = key_store(tmp_path).add("app", "user")
+    with gateway(PORT="0", AUTH="on", DATA_DIR=str(tmp_path)) as process:
         url = _url(process)
         paths = ("/healthz", "/v1/models")
         assert [httpx.get(url + path, trust_env=False).status_code for path in paths] == [200, 401]
         with_key = httpx.get(url + "/v1/admin/keys", headers={"X-API-Key": key}, trust_env=False)
         assert with_key.status_code == 403
+
+
+def test_the_keys_of_a_former_version_go_on(tmp_path: Path) -> None:
+    """After an update clients send the same keys; the file is kept under another name."""
+    file = tmp_path / "keys.json"
+    stored, key = issue("app", "user", None, None)
+    file.write_text(json.dumps({"keys": [stored.model_dump(mode="json")]}))
+    state = {"DATA_DIR": str(tmp_path / "data"), "KEYS_FILE": str(file)}
+    for _ in range(2):
+        with gateway(PORT="0", AUTH="on", INFERENCE_URL="http://127.0.0.1:1", **state) as process:
+            url = f"{_url(process)}/v1/admin/keys"
+            answers = [
+                httpx.get(url, headers={"X-API-Key": each}, trust_env=False).status_code
+                for each in (key, key[:-1])
+            ]
+            assert answers == [403, 401]
+    assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["keys.json.migrated"]
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ({"DATABASE_URL": "postgresql://me:secret@127.0.0.1:1/segserve"}, "segserve on 127.0.0.1"),
+        ({"DATABASE_URL": "mysql://me:secret@127.0.0.1/segserve"}, "database_url begins with"),
+        ({"DATA_DIR": "/dev/null/data"}, "registry.sqlite3 cannot be used: Not a directory"),
+    ],
+)
+@pytest.mark.parametrize("auth", ["on", "off"])
+def test_a_database_that_cannot_be_used_is_an_exit(
+    state: dict[str, str], reason: str, auth: str
+) -> None:
+    """Whether keys are required or not, it does not start; a password is not in the line."""
+    with gateway(PORT="0", AUTH=auth, **state) as process:
+        _, log = process.communicate(timeout=30)
+        assert process.returncode == 1
+    assert reason in log
+    assert "secret" not in log
+    assert "Traceback" not in log
+
+
+def test_an_archive_store_of_an_unknown_kind_is_an_exit() -> None:
+    """One line that names the setting, without the secrets of its address."""
+    with gateway(PORT="0", STORE_URL="none://me:secret@bucket") as process:
+        _, log = process.communicate(timeout=30)
+        assert process.returncode == 1
+    (line,) = log.splitlines()
+    assert "none://bucket cannot be used" in line
+    assert "SEGSERVE_GATEWAY_STORE_URL" in line
 
 
 def test_readiness_goes_down_before_the_listener() -> None:

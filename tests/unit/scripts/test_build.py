@@ -71,6 +71,16 @@ def test_weights_are_named_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert "name the weights once: a.pth, or --weights b.pth" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("flag", ["--version", "--name"])
+def test_an_alias_with_a_meaning_is_no_name_of_an_archive(
+    flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No gateway would take it; nothing is built."""
+    assert main([flag, "canary", "--store", str(tmp_path / "store")]) == 2
+    assert f"Invalid value for '{flag}': 'canary' is no name of a" in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
+
+
 def test_weights_typed_count_more_than_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

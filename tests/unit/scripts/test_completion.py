@@ -58,7 +58,7 @@ def _completed(environment: Mapping[str, str], line: str) -> list[str]:
     ("line", "offered"),
     [
         ("segserve pre", ["predict", "prepare"]),
-        ("segserve versions ", ["list", "add", "default", "scale", "remove"]),
+        ("segserve versions r", ["rollback", "remove"]),
         ("segserve prepare f", ["filter-pseudo-labels"]),
         ("segserve predict --re", ["--render", "--resume"]),
         ("segserve predict --render c", ["colour", "confidence", "cutout"]),

@@ -5,33 +5,34 @@ from pathlib import Path
 import pytest
 
 from gateway.keys.store import KeyStore
+from tests.key_store import key_store
 from tests.unit.scripts.commands import command
 
 main = command("keys")
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyStore:
-    """The key file that the command changes."""
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyStore:
+    """The store that the command changes."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SEGSERVE_GATEWAY_KEYS_FILE", str(tmp_path / "keys.json"))
-    return KeyStore(tmp_path / "keys.json")
+    monkeypatch.setenv("SEGSERVE_GATEWAY_DATA_DIR", str(tmp_path))
+    return key_store(tmp_path)
 
 
 def test_a_key_is_made_listed_and_revoked(
-    file: KeyStore, capsys: pytest.CaptureFixture[str]
+    store: KeyStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """add prints only the key to standard output."""
     assert main(["add", "--name", "app"]) == 0
-    (key,) = file.read()
+    (key,) = store.read()
     assert capsys.readouterr().out.startswith(f"sgs_{key.id}_")
     assert main(["list"]) == 0
     assert key.id in capsys.readouterr().out
     assert main(["revoke", key.id]) == 0
-    assert file.read() == []
+    assert store.read() == []
 
 
-@pytest.mark.usefixtures("file")
+@pytest.mark.usefixtures("store")
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
@@ -50,8 +51,8 @@ def test_what_cannot_be_done_is_one_line(
     assert line.count("\n") == 1
 
 
-def test_flags_may_stand_in_the_file(file: KeyStore) -> None:
+def test_flags_may_stand_in_the_file(store: KeyStore) -> None:
     """The configuration file applies, although the command belongs to the gateway."""
     Path("segserve.toml").write_text("[keys.add]\nrate = '9/minute'\n")
     assert main(["add", "--name", "app"]) == 0
-    assert file.read()[0].rate == "9/minute"
+    assert store.read()[0].rate == "9/minute"

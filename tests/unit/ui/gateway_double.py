@@ -57,7 +57,7 @@ def problem(status: int, title: str, detail: str) -> CannedResponse:
 class GatewayDouble:
     """The double's state, which tests change, and the requests that it received.
 
-    requests: paths with their query, in order of arrival.
+    requests: paths with their query, in order of arrival. visitors: of the segmentations.
     """
 
     url: str = ""
@@ -70,6 +70,7 @@ class GatewayDouble:
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0
     requests: list[str] = field(default_factory=list)
+    visitors: list[str | None] = field(default_factory=list)
 
     def respond(self, path: str, body: bytes) -> tuple[CannedResponse, dict[str, str]]:
         """Record a request and build its response: status, type and body, and further headers."""
@@ -143,6 +144,8 @@ def running_double() -> Iterator[GatewayDouble]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name is http.server's
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.path.startswith("/segmentation"):
+                double.visitors.append(self.headers.get("X-Segserve-Session"))
             response, headers = double.respond(self.path, body)
             with suppress(BrokenPipeError):
                 self._send(response, headers)

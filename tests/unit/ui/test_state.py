@@ -24,7 +24,7 @@ def test_an_upload_waits_for_the_button(
     assert len(page.get("image")) == 2
 
 
-Segment = Callable[[GatewayClient, bytes, str | None], Segmentation]
+Segment = Callable[[GatewayClient, bytes, str | None, str | None], Segmentation]
 
 
 @pytest.fixture
@@ -40,8 +40,10 @@ def interrupted(page: AppTest, gateway: GatewayDouble, monkeypatch: pytest.Monke
 def _dropping(segment: Segment) -> Segment:
     """Segment, but stop the script when the response arrives, as a closed connection does."""
 
-    def dropped(client: GatewayClient, image: bytes, version: str | None) -> Segmentation:
-        response = segment(client, image, version)
+    def dropped(
+        client: GatewayClient, image: bytes, version: str | None, visitor: str | None
+    ) -> Segmentation:
+        response = segment(client, image, version, visitor)
         context = get_script_run_ctx()
         assert context is not None
         assert context.script_requests is not None

@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,14 @@ from PIL import Image
 
 from benchmarks.comparison.rounds import BenchmarkError, Measurement, Plan, check, is_asked
 from benchmarks.load.loops import Load, Request
-from benchmarks.servers.systems_under_test import BOUNDARY, PORTS, Endpoint, all_servers, form
+from benchmarks.servers.systems_under_test import (
+    BOUNDARY,
+    PORTS,
+    TORCHSERVE,
+    Endpoint,
+    all_servers,
+    form,
+)
 from benchmarks.setup.models import Model
 from benchmarks.setup.photographs import SIZES, photographs, usual
 from benchmarks.setup.ports import free_ports
@@ -64,20 +72,27 @@ def test_the_form_carries_the_bytes_unchanged() -> None:
 
 
 def test_every_server_has_its_own_command_and_requests(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Ten servers on loopback, eleven endpoints: the product has two."""
+    """Ten servers on loopback, eleven endpoints: the product has two, one with a token."""
+    monkeypatch.setattr("benchmarks.servers.systems_under_test.CACHE", tmp_path)
     monkeypatch.setattr(
         "benchmarks.servers.systems_under_test.interpreter_of", lambda name: ROOT / name / "python"
     )
-    model = Model("bundled", "deeplabv3_efficientnet_lite0", ROOT / "w", ROOT / ".cache" / "tests")
-    servers = all_servers(model, free_ports(PORTS))
+    model = Model("bundled", "deeplabv3_efficientnet_lite0", ROOT / "w", tmp_path / "models")
+    ports = free_ports(PORTS)
+    tokens = tmp_path / "run" / f"agent-{ports[2]}" / "torchserve" / "key_file.json"
+    tokens.parent.mkdir(parents=True)
+    tokens.write_text('{"inference": {"key": "a key"}}')
+    servers = all_servers(model, ports)
     endpoints = [endpoint for server in servers for endpoint in server.endpoints]
     assert (len(servers), len(endpoints)) == (10, 11)
     assert len({endpoint.name for endpoint in endpoints}) == 11
     for endpoint in endpoints:
         request = endpoint.request(b"jpeg")
         assert request.url.startswith("http://127.0.0.1:")
+        is_torchserves = endpoint.name == TORCHSERVE
+        assert request.authorization == ("Bearer a key" if is_torchserves else "")
         if "mlserver" in endpoint.name:
             assert json.loads(request.body)["inputs"][0]["data"] == ["anBlZw=="]
         else:

@@ -114,7 +114,7 @@ async def test_a_body_that_waits_for_a_thread_is_held_in_the_budget_and_is_no_sl
 ) -> None:
     """Waiting for a thread takes no upload deadline; the budget is free in the end."""
     pool = DelayedPool()
-    monkeypatch.setattr("gateway.app.CpuPool", lambda: pool)
+    monkeypatch.setattr("gateway.serving.CpuPool", lambda: pool)
     async with client(torchserve, upload_deadline_s=0.1) as gateway:
         request = gateway.build_request("POST", path, json=fields)
         sending = asyncio.create_task(gateway.send(request))

@@ -179,3 +179,15 @@ def test_an_eviction_is_not_reported_as_a_broken_image() -> None:
     slow, other = Upload(budget), Upload(budget)
     with pytest.raises(OverloadedError, match="slow"):
         read(slow, other)
+
+
+def test_moved_bytes_keep_their_share() -> None:
+    """They outlive the block of the upload that they came with."""
+    budget = UploadBudget(100)
+    with budget.upload() as upload:
+        upload.append(memoryview(b"a photo"))
+        moved = upload.move()
+        assert (upload.size, upload.blocks) == (0, [])
+    assert (budget.held, moved.size, b"".join(moved.blocks)) == (7, 7, b"a photo")
+    moved.clear()
+    assert budget.held == 0

@@ -124,7 +124,7 @@ async def test_a_trailing_slash_is_no_redirect(path: str) -> None:
         {"root_path": "/docs/x"},
     ],
 )
-def test_wrong_settings_end_the_start(settings: dict[str, str]) -> None:
+def test_wrong_settings_end_the_start(settings: dict[str, Any]) -> None:
     """No name, no host bits, no path without its slash."""
     with pytest.raises(ValueError, match=next(iter(settings))):
         application(TorchServeDouble(), **settings)

@@ -45,7 +45,7 @@ async def test_a_mask_has_them(gateway: httpx.AsyncClient) -> None:
 
 async def test_a_refusal_in_front_of_the_routes_has_them(tmp_path: Any) -> None:
     """A 401 of the middleware has the security headers."""
-    app = application(TorchServeDouble(), auth="on", keys_file=tmp_path / "keys.json")
+    app = application(TorchServeDouble(), auth="on", data_dir=tmp_path)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as gateway:
         response = await gateway.get("/v1/models")

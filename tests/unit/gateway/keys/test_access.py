@@ -18,6 +18,7 @@ from gateway.keys.access import Access, requires_keys, startup_refusal
 from gateway.keys.cache import KeyCache
 from gateway.keys.principal import ANONYMOUS, ANONYMOUS_ADMIN, Principal
 from gateway.keys.store import KeyStore
+from tests.key_store import folder_of, key_store
 from tests.unit.gateway.doubles import TorchServeDouble, application, serving, settings
 
 pytestmark = pytest.mark.anyio
@@ -36,6 +37,13 @@ PUBLIC = {
 # What the routes themselves respond to requests without a body, and with x for each parameter.
 REACHED = {200, 404, 422}
 ADMIN = re.compile(r"/metrics|/v1/admin(/.*)?")
+# Agents have a token of their own, which no key replaces.
+AGENT = "/v1/agent/"
+
+
+def reached(path: str) -> set[int]:
+    """The statuses of a route that a client reaches; without the token, 401 of an agent's."""
+    return {401} if path.startswith(AGENT) else REACHED
 
 
 def routes_of(app: FastAPI) -> list[tuple[str, str]]:
@@ -56,7 +64,7 @@ ROUTES = routes_of(application(TorchServeDouble()))
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> KeyStore:
     """A store with the keys of these tests."""
-    return KeyStore(tmp_path_factory.mktemp("keys") / "keys.json")
+    return key_store(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +86,12 @@ def protected(store: KeyStore, user: str, admin: str) -> FastAPI:
 
 
 def _requiring_keys(store: KeyStore) -> FastAPI:
-    changes = {"auth": "on", "keys_file": store.path, "cors_origins": "https://app.test"}
+    (folder_of(store) / "archives").mkdir(exist_ok=True)  # as its start does
+    changes: dict[str, Any] = {
+        "auth": "on",
+        "data_dir": folder_of(store),
+        "cors_origins": "https://app.test",
+    }
     return application(TorchServeDouble(), **changes)
 
 
@@ -122,7 +135,7 @@ async def test_a_user_is_no_admin(
 ) -> None:
     """The role user gets 403 on the admin routes, and only there."""
     response = await gateway.request(method, path, headers=bearer(user))
-    assert response.status_code in ({403} if ADMIN.fullmatch(path) else REACHED)
+    assert response.status_code in ({403} if ADMIN.fullmatch(path) else reached(path))
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -131,7 +144,7 @@ async def test_an_admin_passes_everywhere(
 ) -> None:
     """The role admin passes the access control of every route."""
     response = await gateway.request(method, path, headers=bearer(admin))
-    assert response.status_code in REACHED
+    assert response.status_code in reached(path)
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -145,7 +158,7 @@ async def test_without_required_keys_administration_is_for_the_command(
             assert response.status_code == 403
             assert method == "HEAD" or "segserve keys" in response.json()["detail"]
         else:
-            assert response.status_code in REACHED
+            assert response.status_code in reached(path)
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -154,7 +167,7 @@ async def test_without_required_keys_other_machines_are_no_admins(
 ) -> None:
     """Without keys, requests of other machines may use the model, but not manage keys."""
     response = await _sent_from(unprotected, "192.0.2.7", "127.0.0.1", method, path)
-    assert response.status_code in ({403} if path.startswith("/v1/admin") else REACHED)
+    assert response.status_code in ({403} if path.startswith("/v1/admin") else reached(path))
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -170,8 +183,7 @@ async def test_without_required_keys_a_name_of_others_reaches_nothing(
 @pytest.fixture(scope="module")
 def unprotected(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
     """A gateway that does not require keys."""
-    keys_file = tmp_path_factory.mktemp("none") / "keys.json"
-    return application(TorchServeDouble(), keys_file=keys_file)
+    return application(TorchServeDouble(), data_dir=tmp_path_factory.mktemp("none"))
 
 
 async def _sent_from(
@@ -306,7 +318,7 @@ async def _principal(cache: KeyCache | None, path: str, key: str) -> Principal:
 
 async def test_the_application_receives_the_principal(tmp_path: Path) -> None:
     """The principal has the key's id, name, role and limits, but not the secret."""
-    store = KeyStore(tmp_path / "keys.json")
+    store = key_store(tmp_path)
     key, presented = store.add("app", "user", "5/second", 2)
     cache = KeyCache(store)
     expected = Principal(key.id, "app", "user", "5/second", 2)
@@ -335,19 +347,26 @@ def test_keys_are_required_unless_the_host_is_loopback(
     tmp_path: Path, auth: str, host: str, expected: bool
 ) -> None:
     """With `auto`, keys are required unless the host is loopback; then there must be one."""
-    changed = settings(auth=auth, host=host, keys_file=tmp_path / "keys.json")
+    changed = settings(auth=auth, host=host, data_dir=tmp_path)
     assert requires_keys(changed) == expected
     assert (startup_refusal(changed) is not None) == expected
-    KeyStore(changed.keys_file).add("boss", "admin")
+    key_store(tmp_path).add("boss", "admin")
     assert startup_refusal(changed) is None
 
 
 def test_a_damaged_file_is_a_reason_not_to_start(tmp_path: Path) -> None:
-    """The gateway does not start if its keys cannot be read."""
-    (tmp_path / "keys.json").write_text("{")
-    reason = startup_refusal(settings(auth="on", keys_file=tmp_path / "keys.json"))
+    """The gateway does not start if its keys, or those of a former version, cannot be read."""
+    file = tmp_path / "keys.json"
+    file.write_text("{")
+    reason = startup_refusal(settings(auth="on", data_dir=tmp_path, keys_file=file))
     assert reason is not None
     assert "cannot be read" in reason
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "registry.sqlite3").write_bytes(b"no database" * 100)
+    reason = startup_refusal(settings(auth="on", data_dir=damaged))
+    assert reason is not None
+    assert "file is not a database" in reason
 
 
 @pytest.fixture(scope="module")
@@ -375,7 +394,7 @@ def test_a_key_that_was_added_or_revoked_counts_within_seconds(port: int, store:
         def within_seconds(expected: int) -> bool:
             end = time.monotonic() + 3
             while status() != expected and time.monotonic() < end:
-                time.sleep(0.05)  # the file is checked every second
+                time.sleep(0.05)  # the database is asked every second
             return status() == expected
 
         assert within_seconds(200)

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import os
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -11,6 +13,9 @@ import pytest
 
 from gateway.keys.cache import KeyCache
 from gateway.keys.store import KeyStore
+from gateway.registry.database import Database
+from tests.key_store import key_store
+from tests.postgres import Postgres
 
 pytestmark = pytest.mark.anyio
 
@@ -18,7 +23,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def store(tmp_path: Path) -> KeyStore:
     """A store without keys."""
-    return KeyStore(tmp_path / "keys.json")
+    return key_store(tmp_path)
 
 
 async def test_a_key_is_found_by_id_and_secret(store: KeyStore) -> None:
@@ -82,26 +87,63 @@ async def test_the_file_is_not_read_for_every_request(
 async def test_after_an_idle_hour_no_request_uses_stale_keys(store: KeyStore) -> None:
     """If the cache is stale, concurrent requests wait for one reload."""
     key, presented = store.add("app", "user")
-    cache = KeyCache(store)
+    cache = KeyCache(store, ttl_s=0)
     store.revoke(key.id)
     results = await asyncio.gather(*[cache.find(presented) for _ in range(20)])
     assert results == [None] * 20
 
 
-async def test_a_damaged_file_leaves_the_known_keys_valid(
-    store: KeyStore,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
+async def test_a_database_that_is_away_leaves_the_known_keys_valid(
+    store: KeyStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A damaged file leaves the known keys valid, with one warning; a removed file revokes them."""
+    """The known keys stay valid, with one warning a minute; when it is back, it counts again."""
     key, presented = store.add("app", "user")
     cache = KeyCache(store, ttl_s=0)
-    (tmp_path / "keys.json").write_text("{")
+    store.database.downgrade("base")
     with caplog.at_level(logging.WARNING):
         assert [await cache.find(presented) for _ in range(3)] == [key] * 3
     assert len(caplog.records) == 1
-    (tmp_path / "keys.json").unlink()
+    store.database.migrate()
+    for name in ("another", "third"):
+        store.add(name, "user")
+    await cache.reload()
     assert await cache.find(presented) is None
+
+
+async def test_a_database_that_hangs_holds_no_request_up(store: KeyStore, tmp_path: Path) -> None:
+    """After an idle time one waits for a moment; then all go on with the known keys."""
+    key, presented = store.add("app", "user")
+    cache = KeyCache(store)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    hanging = _HangingStore(store, fifo)
+    cache = KeyCache(hanging, ttl_s=0)
+    hanging.hangs = True
+    seconds = []
+    for _ in range(20):
+        began = time.monotonic()
+        assert await cache.find(presented) == key
+        seconds.append(time.monotonic() - began)
+    with fifo.open("w"):  # the database answers
+        await cache.reload()
+    # As ratios: a slow machine is slow in all of them.
+    assert sum(seconds[1:]) < seconds[0]
+
+
+class _HangingStore(KeyStore):
+    """A store whose database does not answer until its fifo is opened."""
+
+    def __init__(self, store: KeyStore, fifo: Path) -> None:
+        super().__init__(store.database)
+        self.hangs = False
+        self._fifo = fifo
+
+    def stamp(self) -> int:
+        """Wait for the fifo, once."""
+        if self.hangs:
+            self.hangs = False
+            self._fifo.open().close()
+        return super().stamp()
 
 
 def _calls(cache: KeyCache, presented: str) -> list[str]:
@@ -131,3 +173,25 @@ def test_a_wrong_key_takes_the_same_steps_whatever_is_wrong(store: KeyStore) -> 
     unknown_id = _calls(cache, f"sgs_{'f' * 12}_{presented[-64:-1]}x")
     assert wrong_secret == unknown_id
     assert wrong_secret.count("compare_digest") == 1
+
+
+@pytest.mark.postgres
+async def test_a_server_that_was_stopped_leaves_the_known_keys_valid(postgres: Postgres) -> None:
+    """Keys on PostgreSQL: added, revoked, and known on while the server is away."""
+    database = Database(postgres.create_database())
+    database.migrate()
+    store = KeyStore(database)
+    (first, one), (second, two) = store.add("one", "user"), store.add("two", "admin")
+    cache = KeyCache(store, ttl_s=0)
+    store.revoke(first.id)
+    assert [await cache.find(each) for each in (one, two)] == [None, second]
+    postgres.stop()
+    try:
+        assert [await cache.find(each) for each in (one, two)] == [None, second]
+    finally:
+        postgres.start()
+    third, three = store.add("three", "user")
+    await cache.reload()
+    assert await cache.find(three) == third
+    assert store.read() == [second, third]
+    database.close()

@@ -9,14 +9,14 @@ import pytest
 
 from gateway.keys.command import main
 from gateway.keys.store import KeyStore
+from tests.key_store import key_store
 
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyStore:
     """The store that the command changes."""
-    path = tmp_path / "keys.json"
-    monkeypatch.setenv("SEGSERVE_GATEWAY_KEYS_FILE", str(path))
-    return KeyStore(path)
+    monkeypatch.setenv("SEGSERVE_GATEWAY_DATA_DIR", str(tmp_path))
+    return key_store(tmp_path)
 
 
 def test_add_prints_the_key_and_nothing_else(store: KeyStore) -> None:

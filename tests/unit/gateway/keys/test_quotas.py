@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from gateway.keys.quotas import Rates
-from gateway.keys.store import KeyStore
+from tests.key_store import folder_of, key_store
 from tests.unit.gateway.doubles import TorchServeDouble, application, client, mask_response, send
 
 pytestmark = pytest.mark.anyio
@@ -55,6 +55,9 @@ async def test_what_is_over_the_rate_is_a_429_with_the_time_to_wait() -> None:
         assert response.json()["code"] == "too_many_requests"
         assert 1 <= int(response.headers["Retry-After"]) <= 86400
         assert response.headers["Retry-After"] in response.json()["detail"]
+        rest = response.headers["Retry-After"]
+        assert response.headers["RateLimit"] == f'"rate";r=0;t={rest}'
+        assert response.headers["RateLimit-Policy"] == '"rate";q=3;w=86400'
         assert (await gateway.get("/v1/models")).status_code == 200
 
 
@@ -101,9 +104,9 @@ async def test_keys_are_counted_each_for_itself_and_may_have_their_own_rate(
     tmp_path: Path,
 ) -> None:
     """Keys from one address are counted separately, and a key's own rate takes precedence."""
-    store = KeyStore(tmp_path / "keys.json")
+    store = key_store(tmp_path)
     keys = [store.add("a", "user"), store.add("b", "user"), store.add("c", "user", "3/day")]
-    changes = {"auth": "on", "keys_file": store.path, "rate_limit": "1/day"}
+    changes = {"auth": "on", "data_dir": folder_of(store), "rate_limit": "1/day"}
     async with client(TorchServeDouble(), **changes) as gateway:
         results = [await statuses(gateway, 4, **{"X-API-Key": key}) for _, key in keys]
     assert results == [[200, 429, 429, 429], [200, 429, 429, 429], [200, 200, 200, 429]]
@@ -111,9 +114,9 @@ async def test_keys_are_counted_each_for_itself_and_may_have_their_own_rate(
 
 async def test_a_key_has_its_limit_where_the_gateway_has_none(tmp_path: Path) -> None:
     """A key's own rate applies if the gateway has no default; other keys are unlimited."""
-    store = KeyStore(tmp_path / "keys.json")
+    store = key_store(tmp_path)
     limited, free = store.add("a", "user", "1/day"), store.add("b", "user")
-    async with client(TorchServeDouble(), auth="on", keys_file=store.path) as gateway:
+    async with client(TorchServeDouble(), auth="on", data_dir=folder_of(store)) as gateway:
         assert await statuses(gateway, 2, **{"X-API-Key": limited[1]}) == [200, 429]
         assert await statuses(gateway, 5, **{"X-API-Key": free[1]}) == [200] * 5
 
@@ -125,11 +128,11 @@ async def test_concurrent_requests_are_limited(
     tmp_path: Path, own_limit: int | None, default_limit: int, expected: int
 ) -> None:
     """The default, or the key's own limit, applies; excess requests are a 429 without waiting."""
-    store = KeyStore(tmp_path / "keys.json")
+    store = key_store(tmp_path)
     _, key = store.add("a", "user", None, own_limit)
     _, other = store.add("b", "user")
     torchserve = BlockedTorchServe()
-    changes = {"auth": "on", "keys_file": store.path, "key_concurrency": default_limit}
+    changes = {"auth": "on", "data_dir": folder_of(store), "key_concurrency": default_limit}
     async with client(torchserve, **changes) as gateway:
         tasks = [asyncio.create_task(send(gateway, headers={"X-API-Key": key})) for _ in range(5)]
         tasks.append(asyncio.create_task(send(gateway, headers={"X-API-Key": other})))
@@ -139,7 +142,9 @@ async def test_concurrent_requests_are_limited(
         torchserve.released.set()
         *responses, others = await asyncio.gather(*tasks)
         assert sorted(a.status_code for a in responses) == [200] * expected + [429] * refused
-        assert {a.headers["Retry-After"] for a in responses if a.status_code == 429} == {"1"}
+        limited = [a.headers for a in responses if a.status_code == 429]
+        assert {each["Retry-After"] for each in limited} == {"1"}
+        assert {each["RateLimit"] for each in limited} == {'"concurrency";r=0;t=1'}
         assert others.status_code == 200
         assert await statuses(gateway, 3, **{"X-API-Key": key}) == [200] * 3
 

@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from gateway.keys.store import KeyStore
+from gateway.registry import audit
+from tests.key_store import key_store
 from tests.unit.gateway.doubles import TorchServeDouble, client
 
 pytestmark = pytest.mark.anyio
@@ -17,16 +19,14 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def store(tmp_path: Path) -> KeyStore:
     """The gateway's key store."""
-    return KeyStore(tmp_path / "keys.json")
+    return key_store(tmp_path)
 
 
 @pytest.fixture
 async def gateway(store: KeyStore, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client with an admin key of a gateway that requires keys."""
     _, admin = store.add("boss", "admin")
-    async with client(
-        TorchServeDouble(), auth="on", keys_file=tmp_path / "keys.json"
-    ) as admin_client:
+    async with client(TorchServeDouble(), auth="on", data_dir=tmp_path) as admin_client:
         admin_client.headers["Authorization"] = f"Bearer {admin}"
         yield admin_client
 
@@ -167,12 +167,27 @@ async def test_the_last_admin_stays(gateway: httpx.AsyncClient, store: KeyStore)
     assert boss in store.read()
 
 
-async def test_a_file_that_cannot_be_changed_is_a_409(
-    gateway: httpx.AsyncClient, tmp_path: Path
+async def test_a_database_that_is_away_is_a_503(
+    gateway: httpx.AsyncClient, store: KeyStore
 ) -> None:
-    """A key file that cannot be written, such as a mounted one, is a 409."""
-    assert (await gateway.get("/v1/admin/keys")).status_code == 200
-    (tmp_path / "keys.json.lock").unlink()
-    (tmp_path / "keys.json.lock").mkdir()
-    response = await gateway.post("/v1/admin/keys", json={"name": "app"})
-    assert (response.status_code, response.json()["code"]) == (409, "conflict")
+    """While the tables are gone, keys are neither listed nor made; the known ones go on."""
+    store.database.downgrade("base")
+    for response in (
+        await gateway.get("/v1/admin/keys"),
+        await gateway.post("/v1/admin/keys", json={"name": "app"}),
+        await gateway.delete("/v1/admin/keys/0f3a2b1c4d5e"),
+    ):
+        assert (response.status_code, response.json()["code"]) == (503, "registry_unavailable")
+        assert response.headers["Retry-After"] == "3"
+
+
+async def test_the_audit_log_names_the_key_that_made_a_change(
+    gateway: httpx.AsyncClient, store: KeyStore
+) -> None:
+    """Who made and who revoked a key."""
+    created = (await gateway.post("/v1/admin/keys", json={"name": "app"})).json()
+    await gateway.delete(f"/v1/admin/keys/{created['id']}")
+    with store.database.reading() as connection:
+        revoked, added = audit.entries(connection, limit=2)
+    assert (added.actor, added.action, added.subject) == ("boss", "key.add", created["id"])
+    assert (revoked.actor, revoked.action, revoked.subject) == ("boss", "key.revoke", created["id"])

@@ -1,347 +1,332 @@
-"""The catalogue: a cache with one query at a time."""
+"""The catalogue: the versions of the model, by the registry and the nodes, without any wait."""
 
-import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NoReturn
 
-import httpx
 import pytest
 
-from gateway.errors import ModelUnavailableError, NotFoundError, OverloadedError
-from gateway.models.catalogue import REFRESH_WINDOW_S, Catalogue
-from gateway.torchserve.management import ManagementClient
-from tests.unit.gateway.doubles import STARTED, Clock, TorchServeDouble
+from gateway.errors import (
+    ModelUnavailableError,
+    NotFoundError,
+    NoWorkerFreeError,
+    OverloadedError,
+    RegistryUnavailableError,
+    WorkerDiedError,
+)
+from gateway.models.catalogue import Catalogue
+from gateway.models.status import ModelStatus
+from gateway.registry.database import Database
+from gateway.registry.records import CANARY, STABLE, VersionRecord, VersionState
+from gateway.registry.snapshot import EMPTY, ModelState, Snapshot
+from gateway.traffic.fleet import Fleet
+from gateway.traffic.identity import RecentClients
+from gateway.traffic.report import Report, VersionReport
+from tests.unit.gateway.doubles import (
+    DIGEST,
+    MODEL,
+    STARTED,
+    ServedFleet,
+    ServedFollower,
+    TorchServeDouble,
+)
 
 pytestmark = pytest.mark.anyio
 
-T = TypeVar("T")
-
-ONE_QUERY = ["/models/deeplabv3", "/models/deeplabv3/all"]
-DESCRIBE = "/models/deeplabv3/1.0?customized=true"
+LABELS = {0: "background", 15: "person"}
 
 
-class BusyWorkers(TorchServeDouble):
-    """A TorchServe whose workers describe a version only while they are idle, and may restart."""
+class Registry:
+    """A registry that a test sets; reading it anew may fail, or find something else."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.started = STARTED
-        self.idle = asyncio.Event()
-        self.idle.set()
+    def __init__(self, *versions: str, **changes: Any) -> None:
+        self.snapshot = _snapshot(*versions, **changes)
+        self.after: Snapshot | None = None
+        self.is_away = False
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if "customized" in request.url.params:
-            await self.idle.wait()
-        response = await super().handle_async_request(request)
-        content = response.content.replace(STARTED.encode(), self.started.encode())
-        return httpx.Response(response.status_code, content=content)
+    async def refresh(self) -> None:
+        """Read it anew."""
+        if self.is_away:
+            raise RegistryUnavailableError("It is away.")
+        self.snapshot = self.after or self.snapshot
 
 
-@pytest.fixture
-def clock() -> Clock:
-    """The catalogue's clock."""
-    clock = Clock()
-    clock.now = 0
-    return clock
+def _snapshot(
+    *versions: str, stable: str | None = None, state: VersionState = "available", **changes: Any
+) -> Snapshot:
+    records = {
+        name: VersionRecord(MODEL, name, DIGEST, 1, LABELS, {}, datetime.now(UTC), "a test", state)
+        for name in versions
+    }
+    aliases = {STABLE: stable} if stable else {}
+    facts: dict[str, Any] = {"canary_percent": 0, "aliases": aliases, **changes}
+    model = ModelState(MODEL, 1, "salt", shadow_percent=0, limits={}, versions=records, **facts)
+    return Snapshot(1, {MODEL: model})
 
 
-def _catalogue(torchserve: TorchServeDouble, clock: Clock, ttl_s: float = 1.0) -> Catalogue:
-    client = httpx.AsyncClient(transport=torchserve)
-    return Catalogue(
-        ManagementClient(client, "http://127.0.0.1:8081", 5), "deeplabv3", ttl_s, clock
+def _report(node: str = "a", **versions: VersionReport) -> Report:
+    named = {name.removeprefix("v").replace("_", "."): each for name, each in versions.items()}
+    return Report(node, "http://127.0.0.1:8080", models={MODEL: named})
+
+
+def _catalogue(registry: Registry, *reports: Report) -> Catalogue:
+    fleet = Fleet()
+    for report in reports:
+        fleet.heard(report)
+    return Catalogue(MODEL, registry, fleet)
+
+
+def _not_asked() -> NoReturn:
+    raise AssertionError("an identity was asked for in vain")
+
+
+def _named(name: str) -> Callable[[], str]:
+    return lambda: name
+
+
+def test_the_clients_of_the_traffic_are_noted() -> None:
+    """Also without a canary, as the next one will have them; a named version costs no identity."""
+    clients = RecentClients()
+    catalogue = Catalogue(MODEL, Registry("1.0", "2.0", stable="2.0"), Fleet(), clients)
+    assert catalogue.resolve(None, _named("a client")) == "2.0"
+    assert catalogue.resolve("1.0", _not_asked) == "1.0"
+    assert clients.identities() == ["a client"]
+
+
+def test_a_canary_gets_the_clients_on_its_side() -> None:
+    """Names of versions and aliases go before the policy."""
+    registry = Registry(
+        "1.0", "2.0", aliases={STABLE: "1.0", CANARY: "2.0", "beta": "2.0"}, canary_percent=40
     )
+    ready = VersionReport(DIGEST, "ready", 1, 1)
+    catalogue = _catalogue(registry, _report(v1_0=ready, v2_0=ready))
+    clients = [f"client {number}" for number in range(200)]
+    sides = [catalogue.resolve(None, _named(client)) for client in clients]
+    assert 50 <= sides.count("2.0") <= 110
+    assert sides == [catalogue.resolve(None, _named(client)) for client in clients]
+    assert catalogue.resolve("beta", _not_asked) == "2.0"
+    assert catalogue.named(None) == "1.0"
 
 
-@pytest.fixture
-def catalogue(torchserve: TorchServeDouble, clock: Clock) -> Catalogue:
-    """A catalogue with a TTL of one second."""
-    return _catalogue(torchserve, clock)
+def test_a_canary_that_is_ready_nowhere_gets_no_client() -> None:
+    """Stable answers in its place; a request that names the canary gets what it asked for."""
+    registry = Registry("1.0", "2.0", aliases={STABLE: "1.0", CANARY: "2.0"}, canary_percent=100)
+    ready, loading = VersionReport(DIGEST, "ready", 1, 1), VersionReport(DIGEST, "loading", 0, 1)
+    catalogue = _catalogue(registry, _report(v1_0=ready, v2_0=loading))
+    assert catalogue.resolve(None, _named("a client")) == "1.0"
+    assert catalogue.resolve(CANARY, _not_asked) == "2.0"
 
 
-async def _immediate(awaitable: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that waits for no timer."""
-    task = asyncio.create_task(awaitable)
-    for _ in range(1000):
-        await asyncio.sleep(0)
-    assert task.done()
-    return await task
+def test_a_change_of_the_registry_is_seen_at_once() -> None:
+    """Nothing is cached beside the snapshot."""
+    registry = Registry("1.0", stable="1.0")
+    catalogue = _catalogue(registry)
+    assert catalogue.named(None) == "1.0"
+    registry.snapshot = _snapshot("1.0", "2.0", stable="2.0")
+    assert (catalogue.named(None), catalogue.find("2.0").workers) == ("2.0", 0)
 
 
-async def test_concurrent_requests_share_one_query(
-    catalogue: Catalogue, torchserve: TorchServeDouble
-) -> None:
-    """Concurrent requests share one query."""
-    results = await asyncio.gather(*[catalogue.default_version() for _ in range(50)])
-    assert (set(results), sorted(torchserve.management_calls)) == ({"1.0"}, ONE_QUERY)
-
-
-async def test_a_change_is_seen_after_the_ttl(
-    catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
-) -> None:
-    """A new default version is used after the TTL, and not before."""
-    await catalogue.default_version()
-    torchserve.versions, torchserve.default = {"1.0": 1, "2.0": 1}, "2.0"
-    clock.now = 0.9
-    assert await catalogue.default_version() == "1.0"
-    clock.now = 1.1
-    assert await catalogue.default_version() == "2.0"
-
-
-async def _refreshed(torchserve: TorchServeDouble, *, within_s: float) -> bool:
-    """Whether the list is queried in the background."""
-    before, steps = len(torchserve.management_calls), 50
-    for _ in range(steps):
-        await asyncio.sleep(within_s / steps)
-        if len(torchserve.management_calls) >= before + len(ONE_QUERY):
-            return True
-    return False
-
-
-@pytest.mark.slow
-async def test_after_a_request_the_list_is_refreshed_in_the_background(
-    torchserve: TorchServeDouble, clock: Clock
-) -> None:
-    """The list is refreshed in the background until some seconds after the last request."""
-    catalogue = _catalogue(torchserve, clock, ttl_s=0.05)
-    await catalogue.default_version()
-    torchserve.versions, torchserve.default = {"1.0": 1, "2.0": 1}, "2.0"
-    assert await _refreshed(torchserve, within_s=5)
-    assert await _refreshed(torchserve, within_s=5)
-    torchserve.down = httpx.ConnectError("refused")
-    await asyncio.sleep(0.2)  # some queries fail
-    assert await catalogue.default_version() == "2.0"
-    torchserve.down = None
-    assert await _refreshed(torchserve, within_s=5)
-    clock.now = REFRESH_WINDOW_S + 1
-    await _refreshed(torchserve, within_s=0.2)  # the last query may be running
-    assert not await _refreshed(torchserve, within_s=0.5)
-
-
-async def test_without_a_ttl_there_is_no_background_refresh(
-    torchserve: TorchServeDouble, clock: Clock
-) -> None:
-    """With a TTL of 0 there is no background refresh."""
-    await _catalogue(torchserve, clock, ttl_s=0).default_version()
-    assert not await _refreshed(torchserve, within_s=0.3)
-
-
-async def test_the_last_known_default_outlives_a_silent_management_api(
-    catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
-) -> None:
-    """Predictions continue while only the management API fails; the status is an error."""
-    await catalogue.default_version()
-    torchserve.down = httpx.ConnectError("refused")
-    clock.now = 100
-    assert await catalogue.default_version() == "1.0"
-    for _ in range(2):
-        with pytest.raises(ModelUnavailableError):
-            await catalogue.status()
-
-
-async def test_without_any_knowledge_there_is_no_default(
-    catalogue: Catalogue, torchserve: TorchServeDouble
-) -> None:
-    """The default version is never guessed, and found as soon as TorchServe responds."""
-    torchserve.down = httpx.ConnectError("refused")
-    with pytest.raises(ModelUnavailableError):
-        await catalogue.default_version()
-    torchserve.down = None
-    assert await catalogue.default_version() == "1.0"
-
-
-async def test_a_cancelled_request_does_not_fail_the_others(catalogue: Catalogue) -> None:
-    """The cancellation of one request does not cancel the shared query."""
-    first, second = (asyncio.create_task(catalogue.refresh()) for _ in range(2))
-    await asyncio.sleep(0)
-    first.cancel()
-    assert (await second).default_version == "1.0"
-
-
-async def test_a_model_that_is_not_registered_yet_is_unavailable(
-    torchserve: TorchServeDouble,
-) -> None:
-    """503 instead of 404, because the settings name the model, not the client."""
-    management = ManagementClient(
-        httpx.AsyncClient(transport=torchserve), "http://127.0.0.1:8081", 5
+def test_versions_have_the_workers_of_all_nodes() -> None:
+    """What a node still loads is wanted, and not ready; loaded_at is the oldest one's."""
+    early, late = "2026-01-01T00:00:00Z", "2026-02-02T00:00:00Z"
+    catalogue = _catalogue(
+        Registry("1.0", "2.0", stable="1.0"),
+        _report("a", v1_0=VersionReport(DIGEST, "ready", 2, 2, loaded_at=late)),
+        _report("b", v1_0=VersionReport(DIGEST, "ready", 1, 2, loaded_at=early)),
+        _report("c", v1_0=VersionReport(DIGEST, "loading", 0, 2)),
     )
-    with pytest.raises(ModelUnavailableError, match="no model other yet"):
-        await Catalogue(management, "other", 1.0).status()
+    status = catalogue.status()
+    one, two = status.versions
+    assert (one.version, one.workers, one.wanted) == ("1.0", 3, 6)
+    assert one.loaded_at == datetime.fromisoformat(early)
+    assert (two.version, two.workers, two.loaded_at) == ("2.0", 0, None)
+    assert (status.default_version, status) == ("1.0", catalogue.known)
 
 
-async def test_labels_are_asked_for_once(
-    catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
-) -> None:
-    """Labels are cached, because the query occupies a worker."""
-    for clock.now in (0, 10, 20):
-        results = await asyncio.gather(*[catalogue.labels("1.0") for _ in range(3)])
-        assert results == [{0: "background", 15: "person"}] * 3
-    assert torchserve.management_calls.count(DESCRIBE) == 1
+def test_a_moment_that_is_none_is_left_out() -> None:
+    """A node may report whatever it likes."""
+    report = _report(v1_0=VersionReport(DIGEST, "ready", 1, 1, loaded_at="noon"))
+    assert _catalogue(Registry("1.0", stable="1.0"), report).find("1.0").loaded_at is None
 
 
-async def test_cached_labels_need_no_query(
-    catalogue: Catalogue, torchserve: TorchServeDouble
-) -> None:
-    """Cached labels are available without a query, so that counting never delays an image."""
-    assert catalogue.remembered_labels("1.0") == {}
-    assert torchserve.management_calls == []
-    await catalogue.labels("1.0")
-    assert catalogue.remembered_labels("1.0") == {0: "background", 15: "person"}
+def test_retired_versions_are_not_listed() -> None:
+    """Nor is an alias that leads to one the default."""
+    status = _catalogue(Registry("1.0", stable="1.0", state="retired"), _report()).status()
+    assert (status.default_version, status.versions) == (None, ())
 
 
-async def test_labels_survive_workers_that_die(
-    catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
-) -> None:
-    """Labels stay cached while a version has no worker."""
-    await catalogue.labels("1.0")
-    torchserve.versions, clock.now = {"1.0": 0}, 10
-    assert await catalogue.labels("1.0") == {0: "background", 15: "person"}
-    assert torchserve.management_calls.count(DESCRIBE) == 1
+def test_without_reports_nothing_is_known_to_be_served() -> None:
+    """Names and labels still are."""
+    catalogue = _catalogue(Registry("1.0", stable="1.0"))
+    with pytest.raises(ModelUnavailableError, match="No inference server reports"):
+        catalogue.status()
+    assert catalogue.known is None
+    assert (catalogue.named(None), catalogue.labels("1.0")) == ("1.0", LABELS)
 
 
-@pytest.mark.parametrize("failure", [httpx.ConnectError, httpx.ReadTimeout])
-async def test_labels_outlive_a_silent_management_api(
-    catalogue: Catalogue,
-    torchserve: TorchServeDouble,
-    clock: Clock,
-    failure: type[httpx.RequestError],
-) -> None:
-    """Cached labels are used while the management API fails; unknown ones are an error."""
-    await catalogue.labels("1.0")
-    torchserve.down, clock.now = failure("down"), 10
-    assert await catalogue.labels("1.0") == {0: "background", 15: "person"}
-    with pytest.raises(ModelUnavailableError):
-        await catalogue.labels("2.0")
+def test_a_registry_that_was_never_read_is_unavailable() -> None:
+    """503 instead of 404: the settings name the model, not the client."""
+    registry = Registry()
+    registry.snapshot = EMPTY
+    catalogue = _catalogue(registry)
+    with pytest.raises(ModelUnavailableError, match="has not been read yet"):
+        catalogue.status()
+    assert catalogue.known is None
 
 
-async def test_a_management_api_that_hangs_delays_known_labels_for_a_moment_only(
-    catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
-) -> None:
-    """A request waits for newer labels only for a moment."""
-    await catalogue.labels("1.0")
-    torchserve.responding.clear()
-    clock.now = 10
-    async with asyncio.timeout(2):
-        assert await catalogue.labels("1.0") == {0: "background", 15: "person"}
-    torchserve.responding.set()
+@pytest.mark.parametrize("snapshot", [Snapshot(3, {}), _snapshot()])
+def test_a_model_without_versions_is_unavailable(snapshot: Snapshot) -> None:
+    """The message names the command that adds one."""
+    registry = Registry()
+    registry.snapshot = snapshot
+    with pytest.raises(ModelUnavailableError, match="segserve versions add"):
+        _catalogue(registry).named(None)
 
 
-async def test_known_labels_do_while_a_version_that_was_loaded_anew_is_busy(clock: Clock) -> None:
-    """Old labels are used until the one query for the new ones is answered."""
-    busy = BusyWorkers()
-    catalogue = _catalogue(busy, clock)
-    await catalogue.labels("1.0")
-    busy.started, busy.labels, clock.now = "2026-01-02T04:00:00.000Z", {"0": "nothing"}, 10
-    busy.idle.clear()
-    async with asyncio.timeout(2):
-        results = await asyncio.gather(*[catalogue.labels("1.0") for _ in range(3)])
-    assert results == [{0: "background", 15: "person"}] * 3
-    busy.idle.set()
-    assert await catalogue.labels("1.0") == {0: "nothing"}
-    assert busy.management_calls.count(DESCRIBE) == 2
+def test_without_a_stable_version_only_named_ones_answer() -> None:
+    """The default version is never guessed."""
+    catalogue = _catalogue(Registry("1.0"))
+    with pytest.raises(ModelUnavailableError, match="stable"):
+        catalogue.resolve(None, _named("a client"))
+    assert catalogue.resolve("1.0", _not_asked) == "1.0"
 
 
-async def test_a_version_that_is_busy_delays_no_other_versions_labels(clock: Clock) -> None:
-    """The labels of different versions are queried independently."""
-    busy = BusyWorkers()
-    busy.versions = {"1.0": 1, "2.0": 1}
-    catalogue = _catalogue(busy, clock)
-    await catalogue.labels("2.0")
-    busy.idle.clear()
-    waiting = asyncio.create_task(catalogue.labels("1.0"))
-    await asyncio.sleep(0.01)
-    assert await _immediate(catalogue.labels("2.0")) == {0: "background", 15: "person"}
-    assert not waiting.done()
-    busy.idle.set()
-    assert await waiting == {0: "background", 15: "person"}
+def test_labels_and_facts_are_those_of_the_archive() -> None:
+    """They need no worker, and are there before any node has reported."""
+    catalogue = _catalogue(Registry("1.0", stable="1.0"))
+    assert catalogue.labels("1.0") == catalogue.facts("1.0").labels == LABELS
+    assert catalogue.remembered_labels("1.0") == LABELS
+    assert catalogue.remembered_labels("9.9") == {}
+    assert (catalogue.digest(MODEL, "1.0"), catalogue.digest(MODEL, "9.9")) == (DIGEST, "")
+    assert catalogue.digest("other", "1.0") == ""
 
 
-async def test_labels_of_an_unknown_version_are_not_found(catalogue: Catalogue) -> None:
-    """The error lists the versions; `all`, a word of TorchServe's API, is no version."""
-    for version in ("9.9", "all"):
-        with pytest.raises(NotFoundError, match=r"It has: 1\.0\."):
-            await catalogue.labels(version)
+def test_facts_that_are_no_tables_are_left_out() -> None:
+    """Archives may be of any origin."""
+    torchserve = TorchServeDouble()
+    torchserve.about = {"spec": {"engine": "openvino"}, "card": "a card"}
+    follower = ServedFollower(torchserve, Database("sqlite:///unused"))
+    catalogue = Catalogue(MODEL, follower, ServedFleet(torchserve))
+    facts = catalogue.facts("1.0")
+    assert (facts.spec, facts.provenance, facts.card) == ({"engine": "openvino"}, {}, {})
+    assert catalogue.find("1.0").loaded_at == datetime.fromisoformat(STARTED)
 
 
-async def test_a_version_that_was_just_added_is_found(
-    catalogue: Catalogue, torchserve: TorchServeDouble
-) -> None:
-    """An unknown version is queried again before it is reported as unknown."""
-    await catalogue.status()
-    torchserve.versions["2.0"] = 1
-    assert (await catalogue.find("2.0")).workers == 1
+@pytest.mark.parametrize("version", ["9.9", "all", "canary"])
+def test_an_unknown_version_is_not_found(version: str) -> None:
+    """The error lists versions and aliases; `all`, a word of TorchServe's API, is no version."""
+    catalogue = _catalogue(Registry("1.0", stable="1.0"))
+    for lookup in (catalogue.labels, catalogue.find, catalogue.named, catalogue.facts):
+        with pytest.raises(NotFoundError, match=r"It has: 1\.0\. Aliases: stable\."):
+            lookup(version)
 
 
-async def test_a_management_api_that_hangs_delays_no_prediction_for_long(
-    catalogue: Catalogue, torchserve: TorchServeDouble, clock: Clock
-) -> None:
-    """One request waits a moment for a newer list; concurrent ones do not wait."""
-    await catalogue.default_version()
-    torchserve.responding.clear()
-    clock.now = 2
-    waiting = asyncio.create_task(catalogue.default_version())
-    await asyncio.sleep(0)
-    assert await _immediate(catalogue.default_version()) == "1.0"
-    async with asyncio.timeout(2):
-        assert await waiting == "1.0"
-    torchserve.responding.set()
+def test_another_model_is_not_found() -> None:
+    """The error names the one that there is."""
+    catalogue = _catalogue(Registry("1.0", stable="1.0"))
+    catalogue.check_model(None)
+    catalogue.check_model(MODEL)
+    with pytest.raises(NotFoundError, match=f"There is: {MODEL}"):
+        catalogue.check_model("other")
 
 
 @pytest.mark.parametrize(
     ("workers", "expected"), [(1, OverloadedError), (0, ModelUnavailableError)]
 )
-async def test_a_refusal_is_explained_by_the_workers(
-    catalogue: Catalogue,
-    torchserve: TorchServeDouble,
-    workers: int,
-    expected: type[Exception],
-) -> None:
+def test_a_refusal_is_explained_by_the_workers(workers: int, expected: type[Exception]) -> None:
     """TorchServe's 503 means a full queue with workers, and unavailability without."""
-    torchserve.versions = {"1.0": workers}
-    assert type(await catalogue.refusal("1.0")) is expected
+    report = _report(v1_0=VersionReport(DIGEST, "ready", workers, 1))
+    assert type(_catalogue(Registry("1.0"), report).refusal("1.0")) is expected
 
 
-class SlowAnswers(TorchServeDouble):
-    """A TorchServe whose responses are old when they arrive."""
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = self._describe(request.url)
-        await self.responding.wait()
-        return response
-
-
-async def test_a_query_from_before_a_change_does_not_tell_of_it(clock: Clock) -> None:
-    """A lost job is looked up by a query that started after it was lost."""
-    torchserve = SlowAnswers()
-    torchserve.versions = {"1.0": 1, "2.0": 1}
-    catalogue = _catalogue(torchserve, clock)
-    known = await catalogue.refresh()
-    torchserve.responding.clear()
-    running = asyncio.create_task(catalogue.refresh())
-    await asyncio.sleep(0.01)
-    torchserve.default = "2.0"
-    withdrawn = asyncio.create_task(catalogue.is_withdrawn("1.0", known))
-    await asyncio.sleep(0.01)
-    torchserve.responding.set()
-    assert (await running).default_version == "1.0"
-    assert await withdrawn
-    assert await catalogue.default_version() == "2.0"
+def test_what_keeps_a_version_from_being_ready_is_told() -> None:
+    """Each node's reason, or that none has reported it."""
+    reasons = [
+        _report("a", v1_0=VersionReport(DIGEST, "failed", reason="no memory")),
+        _report("b", v1_0=VersionReport(DIGEST, "failed", reason="no disk")),
+        _report("c", v1_0=VersionReport(DIGEST, "loading")),
+    ]
+    catalogue = _catalogue(Registry("1.0"), *reasons)
+    assert catalogue.why_not_ready("1.0") == " a: no memory. b: no disk."
+    assert catalogue.why_not_ready("2.0") == " No inference server reports that it has it."
 
 
-async def test_fewer_workers_are_noticed_after_the_list_was_read_again(
-    catalogue: Catalogue, torchserve: TorchServeDouble
-) -> None:
-    """What counts is the number when the job was sent."""
-    sent = await catalogue.refresh()
-    torchserve.versions = {"1.0": 1}
-    await catalogue.refresh()  # in the background, before the worker ended
-    assert await catalogue.is_withdrawn("1.0", sent)
-    assert not await catalogue.is_withdrawn("1.0", catalogue.known)
+async def _again(
+    catalogue: Catalogue, version: str, since: ModelStatus | None, wanted: str | None = None
+) -> str | None:
+    crashed = WorkerDiedError("It stopped.")
+    return await catalogue.resolve_again(wanted, _named("someone"), version, since, crashed)
 
 
-async def test_a_silent_torchserve_withdraws_nothing(
-    catalogue: Catalogue, torchserve: TorchServeDouble
-) -> None:
+async def test_a_lost_job_of_a_version_that_another_replaced_goes_there() -> None:
+    """It is looked up in a registry that is read after the job was lost."""
+    registry = Registry("1.0", "2.0", stable="1.0")
+    catalogue = _catalogue(registry, _report())
+    sent = catalogue.known
+    assert await _again(catalogue, "1.0", sent) is None
+    registry.after = _snapshot("1.0", "2.0", stable="2.0")
+    assert await _again(catalogue, "1.0", sent) == "2.0"
+
+
+async def test_a_lost_job_of_a_canary_stays_lost_while_its_version_is_the_canary() -> None:
+    """An image that crashes a worker would crash a second one; without the canary it goes on."""
+    aliases = {STABLE: "1.0", CANARY: "2.0"}
+    registry = Registry("1.0", "2.0", aliases=aliases, canary_percent=100)
+    fleet = Fleet()
+    catalogue = Catalogue(MODEL, registry, fleet)
+    fleet.heard(_report(v2_0=VersionReport(DIGEST, "ready", 1, 1)))
+    sent = catalogue.known
+    assert catalogue.resolve(None, _named("someone")) == "2.0"
+    assert await _again(catalogue, "2.0", sent) is None
+    fleet.heard(_report(v2_0=VersionReport(DIGEST, "loading", 0, 1)))
+    assert catalogue.resolve(None, _named("someone")) == "1.0"
+    assert await _again(catalogue, "2.0", sent) is None
+    refused = NoWorkerFreeError("It was not computed.")
+    someone = _named("someone")
+    assert await catalogue.resolve_again(None, someone, "2.0", sent, refused) == "1.0"
+    registry.after = _snapshot("1.0", "2.0", aliases=aliases)
+    assert await _again(catalogue, "2.0", sent) == "1.0"
+
+
+async def test_a_lost_job_of_an_alias_goes_where_that_leads_now() -> None:
+    """One that names a version stays with it."""
+    registry = Registry("1.0", "2.0", aliases={STABLE: "1.0", "next": "1.0"})
+    catalogue = _catalogue(registry, _report())
+    sent = catalogue.known
+    assert await _again(catalogue, "1.0", sent, "next") is None
+    registry.after = _snapshot("1.0", "2.0", aliases={STABLE: "2.0", "next": "2.0"})
+    assert await _again(catalogue, "1.0", sent, "next") == "2.0"
+    assert await _again(catalogue, "1.0", sent, "1.0") is None
+
+
+async def test_a_lost_job_stays_lost_where_nothing_is_stable() -> None:
+    """The alias names a version that is gone: the error of the job is what the client is told."""
+    registry = Registry("1.0", stable="1.0")
+    catalogue = _catalogue(registry, _report())
+    sent = catalogue.known
+    registry.after = _snapshot("2.0", stable="1.0")
+    assert await _again(catalogue, "1.0", sent) is None
+
+
+async def test_fewer_workers_than_when_a_job_was_sent_are_noticed() -> None:
+    """A worker that crashed is still wanted, and takes nothing away."""
+    registry, fleet = Registry("1.0", stable="1.0"), Fleet()
+    catalogue = Catalogue(MODEL, registry, fleet)
+    fleet.heard(_report(v1_0=VersionReport(DIGEST, "ready", 2, 2)))
+    sent = catalogue.known
+    fleet.heard(_report(v1_0=VersionReport(DIGEST, "ready", 1, 2)))
+    assert await _again(catalogue, "1.0", sent) is None
+    fleet.heard(_report(v1_0=VersionReport(DIGEST, "ready", 1, 1)))
+    assert await _again(catalogue, "1.0", sent) == "1.0"
+    assert await _again(catalogue, "1.0", sent, "1.0") is None
+    assert await _again(catalogue, "1.0", catalogue.known) is None
+    assert await _again(catalogue, "1.0", None) is None
+
+
+async def test_with_a_registry_that_is_away_a_lost_job_stays_lost() -> None:
     """The error of the lost job is what the client is told."""
-    sent = await catalogue.refresh()
-    torchserve.down = httpx.ConnectError("refused")
-    assert not await catalogue.is_withdrawn("1.0", sent)
+    registry = Registry("1.0", stable="1.0")
+    catalogue = _catalogue(registry, _report())
+    sent = catalogue.known
+    registry.is_away, registry.after = True, _snapshot("2.0", stable="2.0")
+    assert await _again(catalogue, "1.0", sent) is None

@@ -68,8 +68,8 @@ async def test_unchanged_labels_are_a_304(
     assert (changed.status_code, changed.json()["labels"][1]["name"]) == (200, "human")
 
 
+LABELS = {"0": "background", "1": "crack"}
 ABOUT = {
-    "labels": {"0": "background", "1": "crack"},
     "spec": {
         "architecture": "deeplabv3_resnet50",
         "input": {"fit": "short_side", "long_side": 2048, "short_side": 520, "multiple": 1},
@@ -97,7 +97,7 @@ async def test_a_version_is_described(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
     """Its card, its input with the sources, and the proof of its export."""
-    torchserve.about = ABOUT
+    torchserve.about, torchserve.labels = ABOUT, LABELS
     body = (await gateway.get("/v1/models/deeplabv3/versions/1.0")).json()
     assert body["card"]["name"] == "Cracks"
     assert body["card"]["purpose"] is None
@@ -116,10 +116,9 @@ async def test_a_version_is_described(
 @pytest.mark.parametrize(
     "about",
     [
-        {"labels": {"0": "background"}},
-        {"labels": {"0": "a"}, "spec": None, "provenance": None, "card": None},
+        {},
+        {"spec": None, "provenance": None, "card": None},
         {
-            "labels": {"0": "a"},
             "spec": {"input": [1], "mean": "x", "threshold": "high", "architecture": 7},
             "provenance": {"built": "yesterday", "weights": 3, "agreement_with_eager": {"a": "b"}},
             "card": {"name": {}, "classes": ["a"], "examples": {"a": 1}},
@@ -131,7 +130,7 @@ async def test_what_an_archive_does_not_say_is_null(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble, about: dict[str, Any]
 ) -> None:
     """Archives may be of any origin."""
-    torchserve.about = about
+    torchserve.about, torchserve.labels = about, {"0": "background"}
     response = await gateway.get("/v1/models/deeplabv3/versions/1.0")
     body = response.json()
     assert response.status_code == 200

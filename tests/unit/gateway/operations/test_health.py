@@ -38,7 +38,7 @@ async def test_it_is_not_ready_while_workers_load(
     assert "Retry-After" in response.headers
 
 
-@pytest.mark.parametrize("path", ["/readyz", "/v1/models", "/v1/models/deeplabv3/labels"])
+@pytest.mark.parametrize("path", ["/readyz", "/v1/models", "/v2/models/deeplabv3"])
 @pytest.mark.parametrize("failure", [httpx.ConnectError, httpx.ReadTimeout, httpx.ReadError])
 async def test_without_torchserve_it_is_unavailable(
     gateway: httpx.AsyncClient,
@@ -46,11 +46,20 @@ async def test_without_torchserve_it_is_unavailable(
     path: str,
     failure: type[httpx.RequestError],
 ) -> None:
-    """Routes that need TorchServe are a 503 with Retry-After if it is unreachable or silent."""
+    """What is served is a 503 with Retry-After while no agent reports it."""
     torchserve.down = failure("down")
     response = await gateway.get(path)
     assert (response.status_code, response.json()["code"]) == (503, "model_unavailable")
     assert "Retry-After" in response.headers
+
+
+async def test_labels_need_no_torchserve(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
+) -> None:
+    """They are in the registry."""
+    torchserve.down = httpx.ConnectError("down")
+    response = await gateway.get("/v1/models/deeplabv3/labels")
+    assert (response.status_code, len(response.json()["labels"])) == (200, 2)
 
 
 READY = ["/readyz", "/v2/health/ready", "/v2/models/deeplabv3/ready"]
@@ -94,8 +103,7 @@ async def test_it_is_not_ready_without_traffic_either(
         await _until(gateway, path, 503)
         for _ in range(20):
             assert (await gateway.get(path)).status_code == 503
-        probes = [call for call in torchserve.management_calls if "customized=true" in call]
-        assert 1 <= len(probes) <= torchserve.versions["1.0"]
+        assert 1 <= torchserve.probes <= torchserve.versions["1.0"]
         torchserve.workers_answer.set()
         await _until(gateway, path, 200)
 

@@ -12,7 +12,6 @@ from tests.unit.gateway.doubles import (
     FORM_TYPE,
     TorchServeDouble,
     application,
-    client,
     form,
     mask_png,
     part,
@@ -100,23 +99,6 @@ async def test_unreadable_timings_harm_no_result(timing: str, route: str) -> Non
     assert response.status_code == 200
     assert b"nan" not in response.content.lower()
     assert "infer" not in response.headers.get("Server-Timing", "")
-
-
-@pytest.mark.parametrize("name", ["5.0\nX: y", "5.0\r", "\x00", "5.0\u00e9", ""])
-async def test_a_version_that_no_header_can_name_is_not_served(name: str) -> None:
-    """As the default it is a 503, beside another one it is left out; metrics work in both cases."""
-    torchserve = TorchServeDouble()
-    torchserve.versions, torchserve.default = {name: 1, "1.0": 1}, name
-    async with client(torchserve) as gateway:
-        response = await gateway.post("/segmentation", **FORM)
-        assert (response.status_code, response.json()["code"]) == (503, "model_unavailable")
-        assert (await gateway.get("/metrics")).status_code == 200
-    torchserve.default = "1.0"
-    async with client(torchserve) as gateway:
-        assert (await gateway.post("/segmentation", **FORM)).status_code == 200
-        (model,) = (await gateway.get("/v1/models")).json()["models"]
-        assert [each["version"] for each in model["versions"]] == ["1.0"]
-        assert (await gateway.get("/metrics")).status_code == 200
 
 
 @pytest.mark.parametrize("detail", ["a\ud800b", "a\x00b", "a\r\nX: y"])

@@ -139,10 +139,11 @@ async def test_an_unknown_version_is_not_found(
     gateway: httpx.AsyncClient, torchserve: TorchServeDouble
 ) -> None:
     """The detail lists the versions."""
-    torchserve.predict = always(json_response(404, {"type": "ModelVersionNotFoundException"}))
     response = await send(gateway, params={"version": "9.9"})
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
-    assert response.json()["detail"] == "deeplabv3 has no version 9.9. It has: 1.0."
+    detail = "deeplabv3 has no version 9.9. It has: 1.0. Aliases: stable."
+    assert response.json()["detail"] == detail
+    assert torchserve.predictions == []
 
 
 @pytest.mark.parametrize("version", ["", "a b", "../1.0", "1.0/x", "-1", "x" * 33, "1.0\n", "%00"])
@@ -152,24 +153,7 @@ async def test_a_version_of_a_wrong_form_is_invalid(
     """A client cannot compose paths of TorchServe's API."""
     response = await send(gateway, params={"version": version})
     assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
-    assert (torchserve.predictions, torchserve.management_calls) == ([], [])
-
-
-async def test_a_default_version_that_was_just_removed_is_looked_up_again(
-    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
-) -> None:
-    """Replacing the default version costs no request."""
-    await send(gateway)
-
-    async def only_second(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/1.0"):
-            return json_response(404, {"type": "ModelVersionNotFoundException"})
-        return mask_response()
-
-    torchserve.predict = only_second
-    torchserve.versions, torchserve.default = {"2.0": 1}, "2.0"
-    response = await send(gateway)
-    assert (response.status_code, response.headers["X-Model-Version"]) == (200, "2.0")
+    assert torchserve.predictions == []
 
 
 WORKER_DIED = {"code": 500, "type": "InternalServerException", "message": "Worker died."}
@@ -216,6 +200,32 @@ async def test_a_job_that_a_command_lost_is_sent_again(
     assert len(torchserve.predictions) == 3
 
 
+async def test_a_version_that_no_node_has_after_the_queue_is_resolved_again(
+    torchserve: TorchServeDouble,
+) -> None:
+    """It was promoted away while the image waited; who names the version is told so."""
+    torchserve.versions, computed = {"1.0": 1, "2.0": 1}, asyncio.Event()
+
+    async def predict(request: httpx.Request) -> httpx.Response:
+        await computed.wait()
+        return mask_response()
+
+    torchserve.predict = predict
+    async with client(torchserve, max_concurrency=1, max_queue=2) as gateway:
+        first = asyncio.create_task(send(gateway, params={"version": "2.0"}))
+        await _until(lambda: len(torchserve.predictions) == 1)
+        waiting = [asyncio.create_task(send(gateway))]
+        waiting.append(asyncio.create_task(send(gateway, params={"version": "1.0"})))
+        await asyncio.sleep(0.05)
+        torchserve.versions, torchserve.default = {"1.0": 0, "2.0": 1}, "2.0"
+        computed.set()
+        await first
+        again, named = await asyncio.gather(*waiting)
+    assert (again.status_code, again.headers["X-Model-Version"]) == (200, "2.0")
+    assert (named.status_code, named.json()["code"]) == (503, "model_unavailable")
+    assert "Version 1.0 of deeplabv3 has no worker that is ready" in named.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("params", "change"), [({}, {}), ({"version": "1.0"}, NEW_DEFAULT)], ids=["crash", "named"]
 )
@@ -239,7 +249,7 @@ async def test_a_lost_job_keeps_its_error_if_the_versions_cannot_be_read(
 ) -> None:
     """The worker's death is what the client is told, with the version."""
     assert (await send(gateway)).status_code == 200
-    down = httpx.ConnectError("refused")
+    down = httpx.ConnectError("refused")  # and so nothing is reported
     losing(torchserve, json_response(500, WORKER_DIED), down=down, **NEW_DEFAULT)
     response = await send(gateway)
     assert (response.status_code, response.headers["X-Model-Version"]) == (503, "1.0")
@@ -251,18 +261,19 @@ async def test_a_lost_job_is_sent_again_though_the_queue_is_full(
 ) -> None:
     """It was admitted; a request that came later took its slot, and another one the queue."""
     lost, computed = asyncio.Event(), asyncio.Event()
+    torchserve.versions = {"1.0": 2, "2.0": 1}
 
     async def predict(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/1.0"):
             await lost.wait()
             torchserve.versions, torchserve.default = {"1.0": 0, "2.0": 1}, "2.0"
-            torchserve.responding.clear()  # until the queue is full
+            torchserve.registry_answers.clear()  # until the queue is full
             return json_response(500, WORKER_DIED)
         await computed.wait()
         return mask_response()
 
     torchserve.predict = predict
-    async with client(torchserve, max_concurrency=1, max_queue=1, catalogue_ttl_s=0) as gateway:
+    async with client(torchserve, max_concurrency=1, max_queue=1) as gateway:
         first = asyncio.create_task(send(gateway))
         await _until(lambda: len(torchserve.predictions) == 1)
         second = asyncio.create_task(send(gateway, params={"version": "2.0"}))
@@ -271,7 +282,7 @@ async def test_a_lost_job_is_sent_again_though_the_queue_is_full(
         await _until(lambda: len(torchserve.predictions) == 2)
         third = asyncio.create_task(send(gateway, params={"version": "2.0"}))
         await asyncio.sleep(0.05)
-        torchserve.responding.set()
+        torchserve.registry_answers.set()
         await asyncio.sleep(0.05)
         computed.set()
         responses = await asyncio.gather(first, second, third)
@@ -285,14 +296,15 @@ async def _until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
-async def test_a_default_version_that_stays_missing_is_unavailable(
-    gateway: httpx.AsyncClient, torchserve: TorchServeDouble
+@pytest.mark.parametrize("params", [{}, {"version": "1.0"}], ids=["default", "named"])
+async def test_a_version_that_a_node_has_lost_is_unavailable(
+    gateway: httpx.AsyncClient, torchserve: TorchServeDouble, params: dict[str, str]
 ) -> None:
-    """The default version is looked up only once more; without a requested version it is a 503."""
-    torchserve.predict = always(json_response(404, {"type": "ModelNotFoundException"}))
-    response = await send(gateway)
-    assert response.json()["code"] == "model_unavailable"
-    assert len(torchserve.predictions) == 2
+    """The registry knows it: it is being loaded again, which is not the client's fault."""
+    torchserve.predict = always(json_response(404, {"type": "ModelVersionNotFoundException"}))
+    response = await send(gateway, params=params)
+    assert (response.status_code, response.json()["code"]) == (503, "model_unavailable")
+    assert "is loading the version" in response.json()["detail"]
 
 
 async def _hang(request: httpx.Request) -> httpx.Response:

@@ -125,7 +125,7 @@ async def test_the_limits_are_reported(torchserve: TorchServeDouble) -> None:
 async def test_the_models_readiness_is_reported(torchserve: TorchServeDouble) -> None:
     """The workers of each version, and readiness of the default version, are reported."""
     torchserve.versions = {"1.0": 2, "2.0": 0}
-    async with client(torchserve, catalogue_ttl_s=0) as gateway:
+    async with client(torchserve) as gateway:
         ready = await scrape(gateway)
         torchserve.versions = {"1.0": 0}
         gone = await scrape(gateway)
@@ -138,23 +138,23 @@ async def test_the_models_readiness_is_reported(torchserve: TorchServeDouble) ->
 
 
 @pytest.mark.slow
-async def test_a_silent_torchserve_does_not_hold_up_a_scrape(
-    torchserve: TorchServeDouble,
-) -> None:
-    """A scrape does not wait for a silent TorchServe."""
-    torchserve.responding.clear()
+async def test_workers_that_hang_do_not_hold_up_a_scrape(torchserve: TorchServeDouble) -> None:
+    """Nor does a registry that is away."""
+    torchserve.workers_answer.clear()
+    torchserve.registry_answers.clear()
     async with client(torchserve) as gateway, asyncio.timeout(3):
-        assert value(await scrape(gateway), "segserve_model_ready", model="deeplabv3") == 0
+        families = await scrape(gateway)
+    model = {"model": "deeplabv3", "version": "1.0"}
+    assert value(families, "segserve_ready_workers", **model) == 2
 
 
-async def test_the_names_of_the_classes_are_asked_for_once(torchserve: TorchServeDouble) -> None:
-    """Labels are queried once, because the query occupies a worker."""
+async def test_without_reports_the_model_is_not_ready(torchserve: TorchServeDouble) -> None:
+    """And no version has workers."""
+    torchserve.down = httpx.ConnectError("refused")
     async with client(torchserve) as gateway:
-        await scrape(gateway)
-        await scrape(gateway)
-    assert [each for each in torchserve.management_calls if "customized" in each] == [
-        "/models/deeplabv3/1.0?customized=true"
-    ]
+        families = await scrape(gateway)
+    assert value(families, "segserve_model_ready", model="deeplabv3") == 0
+    assert samples(families, "segserve_ready_workers") == []
 
 
 async def test_the_process_is_measured(gateway: httpx.AsyncClient) -> None:

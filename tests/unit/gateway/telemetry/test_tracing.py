@@ -12,11 +12,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
-from gateway.app import create_app
 from gateway.telemetry.tracing import Tracing, from_environment, is_enabled
 from gateway.torchserve.inference import trace_context
 from tests.collector import collector
-from tests.unit.gateway.doubles import TorchServeDouble, client, send, settings
+from tests.unit.gateway.doubles import TorchServeDouble, application, client, send
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
@@ -38,7 +37,7 @@ def tracing(spans: InMemorySpanExporter) -> Tracing:
 
 def traced(torchserve: TorchServeDouble, tracing: Tracing) -> httpx.AsyncClient:
     """A client of a gateway with traces."""
-    app = create_app(settings(), torchserve, torchserve, tracing)
+    app = application(torchserve, tracing=tracing)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
 
 
@@ -99,11 +98,12 @@ async def test_no_secret_is_in_a_span(
 async def test_probes_are_not_traced(
     torchserve: TorchServeDouble, tracing: Tracing, spans: InMemorySpanExporter
 ) -> None:
-    """Probes have no spans."""
+    """Probes have no spans, and ask the worker not to record one."""
     async with traced(torchserve, tracing) as gateway:
         for path in ("/healthz", "/readyz", "/metrics"):
             await gateway.get(path)
     assert spans.get_finished_spans() == ()
+    assert torchserve.probe_headers["traceparent"].endswith("-00")
 
 
 @pytest.mark.anyio

@@ -2,20 +2,28 @@
 
 import re
 import time
+from dataclasses import replace
 
 import aiohttp
 import httpx
 import pytest
 
 from gateway.admission.upload_budget import UploadBudget
-from gateway.errors import ModelUnavailableError
-from gateway.torchserve.inference import InferenceClient, PredictRequest, PredictResponse, Target
+from gateway.errors import ModelUnavailableError, NodeUnreachableError
+from gateway.torchserve.inference import (
+    Address,
+    InferenceClient,
+    PredictRequest,
+    PredictResponse,
+    Target,
+)
 from gateway.torchserve.transport import Response, Timeouts
 from tests.unit.gateway.doubles import TorchServeDouble, mask_png, mask_response, refused
 
 pytestmark = pytest.mark.anyio
 
 TARGET = Target("deeplabv3", "1.0")
+NODE = Address("http://127.0.0.1:8080", "a-token")
 
 
 async def _predict(
@@ -23,15 +31,13 @@ async def _predict(
     data: bytes = b"photo",
     options: str | None = None,
     target: Target = TARGET,
+    node: Address = NODE,
 ) -> PredictResponse:
     with UploadBudget(len(data)).upload() as image:
         image.append(memoryview(data))
-        inference = InferenceClient(
-            torchserve, "http://127.0.0.1:8080/", Timeouts(connect_s=5, read_s=5)
-        )
-        return await inference.predict(
-            target, image, PredictRequest("an-id", options, time.monotonic() + 30)
-        )
+        inference = InferenceClient(torchserve, Timeouts(connect_s=5, read_s=5))
+        request = PredictRequest("an-id", options, time.monotonic() + 30)
+        return await inference.predict(target, image, request, node)
 
 
 @pytest.mark.parametrize("size", [1, 1000, 1_000_000])
@@ -63,6 +69,19 @@ async def test_any_name_that_an_archive_may_have_can_be_requested(
     await _predict(torchserve, target=Target("my model?", "1.0 beta/#2"))
     path = torchserve.predictions[0].url.raw_path
     assert path == b"/predictions/my%20model%3F/1.0%20beta/%232"
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"), [("a-token", "Bearer a-token"), ("", None)], ids=["with", "without"]
+)
+async def test_a_node_gets_its_own_token(
+    torchserve: TorchServeDouble, token: str, expected: str | None
+) -> None:
+    """At its own address; one that requires none is shown none."""
+    await _predict(torchserve, node=Address("http://192.0.2.7:9090", token))
+    (sent,) = torchserve.predictions
+    assert str(sent.url) == "http://192.0.2.7:9090/predictions/deeplabv3/1.0"
+    assert sent.headers.get("Authorization") == expected
 
 
 class _OddTorchServe(TorchServeDouble):
@@ -139,12 +158,15 @@ async def test_the_options_are_sent_along(torchserve: TorchServeDouble) -> None:
 async def test_the_response_is_the_mask_and_its_facts(torchserve: TorchServeDouble) -> None:
     """The response has the mask and the values of the handler's headers."""
     response = await _predict(torchserve)
-    assert vars(response) == {
+    assert 0 < response.seconds < 10
+    assert vars(replace(response, seconds=0.0)) == {
+        "seconds": 0.0,
         "png": mask_png(),
         "class_pixels": "0=9,15=3",
         "timings": "infer;dur=17.0",
         "confidence": "0.9312",
         "class_confidence": "",
+        "version": "",
     }
 
 
@@ -183,6 +205,6 @@ async def test_it_is_tried_twice_at_most(
         raise failure
 
     torchserve.predict = broken
-    with pytest.raises(ModelUnavailableError):
+    with pytest.raises(NodeUnreachableError):
         await _predict(torchserve)
     assert len(torchserve.predictions) == tries

@@ -1,11 +1,12 @@
 """Reading an archive's facts, and the detection of damage."""
 
+import json
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from scripts.archives.archive import DamagedArchiveError, read_facts
+from scripts.archives.archive import DamagedArchiveError, read_facts, read_identity
 
 MEMBER = "facts.json"
 
@@ -68,3 +69,35 @@ def test_a_missing_file_is_another_error(tmp_path: Path) -> None:
     """FileNotFoundError, because the archive may only have to be built."""
     with pytest.raises(FileNotFoundError):
         read_facts(tmp_path / "none.mar", MEMBER)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no archive", b"PK\x05\x06" + bytes(18)],
+    ids=["empty", "text", "no manifest"],
+)
+def test_what_is_no_archive_has_no_name(tmp_path: Path, content: bytes) -> None:
+    """One line says so."""
+    (tmp_path / "bad.mar").write_bytes(content)
+    with pytest.raises(DamagedArchiveError, match="is not a model archive"):
+        read_identity(tmp_path / "bad.mar")
+
+
+@pytest.mark.parametrize("manifest", ["{}", '{"model": []}', '{"model": {}}', "[]", "null"])
+def test_a_manifest_that_names_no_version_is_refused(tmp_path: Path, manifest: str) -> None:
+    """Whatever it holds instead."""
+    with zipfile.ZipFile(tmp_path / "bad.mar", "w") as file:
+        file.writestr("MAR-INF/MANIFEST.json", manifest)
+    with pytest.raises(DamagedArchiveError, match="is not a model archive"):
+        read_identity(tmp_path / "bad.mar")
+
+
+def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
+    """The error says where the damage is."""
+    path = tmp_path / "deeplabv3-1.2.mar"
+    with zipfile.ZipFile(path, "w") as file:
+        manifest = {"model": {"modelName": "deeplabv3", "modelVersion": "1.2"}}
+        file.writestr("MAR-INF/MANIFEST.json", json.dumps(manifest))
+    path.write_bytes(path.read_bytes().replace(b"modelVersion", b"modelversion"))
+    with pytest.raises(DamagedArchiveError, match=r"damaged at MAR-INF/MANIFEST\.json; build"):
+        read_identity(path)

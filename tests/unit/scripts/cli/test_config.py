@@ -148,9 +148,9 @@ def test_the_versions_look_where_the_file_has_the_product_listen(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """[serve] describes the product to every command; a variable takes precedence."""
-    Path("segserve.toml").write_text("[serve]\nmanagement-port = 1\n")
+    Path("segserve.toml").write_text("[serve]\ngateway-port = 1\n")
     assert command("versions")(["list"]) == 1
-    assert "at http://127.0.0.1:1 is not there" in capsys.readouterr().err
-    monkeypatch.setenv("SEGSERVE_SERVE_MANAGEMENT_PORT", "2")
+    assert "no gateway answers at http://127.0.0.1:1 " in capsys.readouterr().err
+    monkeypatch.setenv("SEGSERVE_SERVE_GATEWAY_PORT", "2")
     assert command("versions")(["list"]) == 1
-    assert "at http://127.0.0.1:2 is not there" in capsys.readouterr().err
+    assert "no gateway answers at http://127.0.0.1:2 " in capsys.readouterr().err

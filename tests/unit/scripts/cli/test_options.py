@@ -20,8 +20,9 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Served:
         monkeypatch.delenv(name, raising=False)
     received: dict[str, object] = {}
 
-    def serve(settings: object, version: str, build: list[str]) -> None:
-        received.update({**dict(settings), "version": version, "build": build})  # type: ignore[call-overload]  # pydantic's are pairs
+    def serve(settings: object, version: str, build: list[str], *, is_chosen: bool) -> None:
+        chosen = {"version": version, "build": build, "is_chosen": is_chosen}
+        received.update({**dict(settings), **chosen})  # type: ignore[call-overload]  # pydantic's are pairs
 
     monkeypatch.setattr("scripts.launch.supervisor.serve", serve)
 
@@ -52,6 +53,17 @@ def test_the_flag_comes_first_then_the_variable_then_the_file(
         monkeypatch.setenv("SEGSERVE_SERVE_GATEWAY_PORT", "9002")
     flags = ["--gateway-port", "9003"] if "flag" in places else []
     assert served(flags)["gateway_port"] == port
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_chosen"),
+    [([], False), (["--no-ui"], False), (["--version", "1.0"], True), (["--device", "cpu"], True)],
+)
+def test_a_start_that_chooses_a_model_or_a_version_says_so(
+    served: Served, flags: list[str], is_chosen: bool
+) -> None:
+    """Only then it becomes stable, whatever was promoted before."""
+    assert served(flags)["is_chosen"] is is_chosen
 
 
 @pytest.mark.parametrize(

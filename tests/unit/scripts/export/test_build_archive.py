@@ -51,10 +51,16 @@ def test_an_archive_holds_everything_that_a_worker_needs(tiny: Archive) -> None:
         labels = json.loads(file.read("deeplab/labels.json"))
         provenance = json.loads(file.read("provenance.json"))
     sources = {f"deeplab/{path.name}" for path in (HANDLER / "deeplab").glob("*.py")}
-    assert names == sources | {
+    golden = {
+        f"golden/{name}{kind}"
+        for name in ("moose", "motorcycle", "rocket")
+        for kind in (".jpg", ".png")
+    }
+    assert names == sources | golden | {
         "MAR-INF/MANIFEST.json",
         "deeplab/image_formats.json",
         "deeplab/labels.json",
+        "golden/SOURCES.md",
         "model-config.yaml",
         "model.json",
         "network/network.bin",

@@ -276,6 +276,20 @@ def test_the_pages_key_goes_with_every_request(key: str | None, sent: str | None
     assert seen == [sent] * 3
 
 
+@pytest.mark.parametrize("visitor", [None, "a visitor"])
+def test_a_visitor_is_named_to_the_gateway(visitor: str | None) -> None:
+    """With segmentations alone: all visitors share the page's address and key."""
+    seen = []
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("X-Segserve-Session"))
+        return httpx.Response(503, json={})
+
+    with pytest.raises(GatewayError):
+        client(gateway).segment(b"jpeg", None, visitor)
+    assert seen == [visitor]
+
+
 def test_a_page_without_a_key_says_how_to_set_one() -> None:
     """The gateway's message is about headers, which visitors do not send."""
     with pytest.raises(RefusedError, match="SEGSERVE_UI_API_KEY") as caught:

@@ -1,8 +1,8 @@
 """Model metadata of the Open Inference Protocol."""
 
+from gateway.models.status import ModelStatus, VersionStatus
 from gateway.protocols.open_inference.metadata import metadata
 from gateway.protocols.open_inference.requests import INPUT, OUTPUTS
-from gateway.torchserve.management import ModelStatus, VersionStatus
 
 
 def test_the_tensors_are_those_that_requests_name() -> None:

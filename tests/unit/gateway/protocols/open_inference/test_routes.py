@@ -44,7 +44,7 @@ def test_tritons_client_finds_the_server_and_its_model(server: Any) -> None:
     assert server.is_model_ready("deeplabv3")
     assert server.is_model_ready("deeplabv3", "1.0")
     assert not server.is_model_ready("deeplabv3", "9")
-    assert server.get_server_metadata()["extensions"] == ["binary_tensor_data"]
+    assert server.get_server_metadata()["extensions"] == ["binary_tensor_data", "statistics"]
     metadata = server.get_model_metadata("deeplabv3", "1.0")
     assert metadata == server.get_model_metadata("deeplabv3")
     assert metadata["versions"] == ["1.0"]
@@ -83,7 +83,7 @@ def test_tritons_client_infers_in_json(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model_version": "9"}, "[404] deeplabv3 has no version 9. It has: 1.0."),
+        ({"model_version": "9"}, "[404] deeplabv3 has no version 9. It has: 1.0. Aliases: stable."),
         (
             {"request_compression_algorithm": "gzip"},
             "[415] Content-Encoding 'gzip' is not taken. Send the body as it is.",
@@ -151,7 +151,7 @@ async def test_refusals_in_front_of_the_routes_have_it_too(
     torchserve: TorchServeDouble, tmp_path: Path
 ) -> None:
     """A 401 of the middleware has the member `error`; the health routes are public."""
-    options = {"auth": "on", "keys_file": tmp_path / "keys.json"}
+    options = {"auth": "on", "data_dir": tmp_path}
     async with client(torchserve, **options) as gateway:
         refusal = await gateway.post(INFER, content=b"")
         health = [await gateway.get(f"/v2/health/{which}") for which in ("live", "ready")]

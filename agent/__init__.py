@@ -1,0 +1,1 @@
+"""The agent beside a TorchServe: it makes what should be served what is served."""

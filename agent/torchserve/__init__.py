@@ -1,0 +1,1 @@
+"""TorchServe on this machine: its process, its management API, its memory."""

@@ -1,0 +1,1 @@
+"""Administration of versions, traffic and nodes over HTTP."""

@@ -1,0 +1,67 @@
+"""Comparison of shadow and stable: the registry's sums as shares and means."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gateway.admin.schemas import (
+    ClassComparison,
+    ShadowComparison,
+    ShadowHourEntry,
+    ShadowPair,
+)
+from gateway.registry import models, versions
+from gateway.registry.database import Connection
+from gateway.registry.measurements import shadow_hours
+from gateway.registry.records import ShadowHour
+
+Labels = Mapping[int, str]
+
+
+def comparison(connection: Connection, model: str, hours: int) -> ShadowComparison:
+    """Return the comparisons of the last hours; raises NotFoundError."""
+    models.etag(connection, model)
+    since = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours)
+    known = {each.version: each.labels for each in versions.listed(connection, model)}
+    of_pair: dict[tuple[str, str], list[ShadowHour]] = defaultdict(list)
+    for each in shadow_hours.listed(connection, model, since=since):
+        of_pair[each.stable, each.shadow].append(each)
+    pairs = [
+        ShadowPair(
+            stable=stable,
+            shadow=shadow,
+            hours=[_hour(each, known.get(stable, {})) for each in sums],
+            **_figures(sums, known.get(stable, {})),
+        )
+        for (stable, shadow), sums in of_pair.items()
+    ]
+    return ShadowComparison(model=model, since=since, pairs=pairs)
+
+
+def _hour(sums: ShadowHour, labels: Labels) -> ShadowHourEntry:
+    return ShadowHourEntry(hour=sums.hour, **_figures([sums], labels))
+
+
+def _figures(sums: Sequence[ShadowHour], labels: Labels) -> dict[str, Any]:
+    images = sum(each.images for each in sums)
+    areas: dict[int, tuple[int, int]] = {}
+    for each in sums:
+        for class_id, (intersection, union) in each.classes.items():
+            known = areas.get(class_id, (0, 0))
+            areas[class_id] = (known[0] + intersection, known[1] + union)
+    return {
+        "images": images,
+        "failed": sum(each.failed for each in sums),
+        "agreement": _ratio(sum(each.agreeing for each in sums), sum(each.pixels for each in sums)),
+        "classes": [
+            ClassComparison(id=class_id, name=labels.get(class_id), iou=_ratio(*areas[class_id]))
+            for class_id in sorted(areas)
+        ],
+        "stable_ms": _ratio(sum(each.stable_ms for each in sums), images),
+        "shadow_ms": _ratio(sum(each.shadow_ms for each in sums), images),
+    }
+
+
+def _ratio(part: float, whole: int) -> float | None:
+    return part / whole if whole else None

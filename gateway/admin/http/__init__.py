@@ -1,0 +1,1 @@
+"""The routes of the administration: HTTP only, then one call."""

@@ -1,0 +1,1 @@
+"""The agents beside the TorchServes: what they report, what they should serve."""

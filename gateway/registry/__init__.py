@@ -1,0 +1,1 @@
+"""The registry: what should be served, and what was, in one database."""

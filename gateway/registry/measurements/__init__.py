@@ -1,0 +1,1 @@
+"""What was measured of versions: evaluations, and shadow comparisons."""

@@ -1,0 +1,1 @@
+"""The database below the registry: engine, tables, migrations."""

@@ -1,0 +1,1 @@
+"""Traffic: which version and which node an image goes to."""

@@ -1,0 +1,1 @@
+"""Administration of versions through a gateway: the operations of ``segserve versions``."""

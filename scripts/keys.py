@@ -1,3 +1,0 @@
-"""``segserve keys``: the gateway's own command, in a module that imports nothing else."""
-
-from gateway.keys.command import keys as keys

@@ -1,0 +1,1 @@
+"""Two gateways and two nodes on one database, under load."""
