@@ -56,16 +56,17 @@ class Catalogue:
         identity: of the client, asked only if it names no version. Raises NotFoundError or
         ModelUnavailableError.
         """
+        state = self._state()
         if wanted is not None:
-            return resolve(self._state(), wanted, "")
+            return resolve(state, wanted, "")
         client = identity()
         self._clients.saw(client)
-        version = resolve(self._state(), None, client)
-        stable = self._state().aliases.get(STABLE)
+        version = resolve(state, None, client)
+        stable = state.aliases.get(STABLE)
         if version == stable or stable is None or self._fleet.nodes_with(self.model, version):
             return version
         # A canary that no node has ready costs no client its answer.
-        return self.named(STABLE)
+        return resolve(state, STABLE, "")
 
     def named(self, wanted: str | None) -> str:
         """Return the version that a name or alias means; the stable one for None.
@@ -105,6 +106,10 @@ class Catalogue:
         """Return the status of a version or alias; raises NotFoundError, which lists them."""
         return self._version(self._record(wanted))
 
+    def wanted(self, version: str) -> int:
+        """Return the workers that a version was given on all nodes; 0 if none reports it."""
+        return self._fleet.version_status(self.model, version).wanted
+
     @property
     def stable_workers(self) -> int:
         """Ready workers of the stable version on all nodes; 0 without one."""
@@ -140,27 +145,25 @@ class Catalogue:
         wanted: str | None,
         identity: Callable[[], str],
         version: str,
-        since: ModelStatus | None,
+        workers: int,
         lost: JobLostError,
     ) -> str | None:
         """Return the version for a lost job if a command took its version or worker; else None.
 
         That is what `resolve` finds now if it is another one, or the same with fewer workers for a
         request that named none. A worker that crashed is still counted as wanted, and leads nowhere
-        else. since: the versions as known when the job was sent. None if the registry does not
-        respond.
+        else. workers: `wanted` when the job was sent. None if the registry does not respond.
         """
         try:
             await self._registry.refresh()
-            now = self.status()
+            self.status()
             again = self.resolve(wanted, identity)
         except GatewayError:
             return None
         if again != version:
             is_safe = isinstance(lost, NoWorkerFreeError)  # nothing was computed
             return again if is_safe or not self._may_get(wanted, identity, version) else None
-        before, after = since.find(version) if since else None, now.find(version)
-        is_fewer = before is not None and after is not None and after.wanted < before.wanted
+        is_fewer = self.wanted(version) < workers
         return again if is_fewer and wanted is None else None
 
     def _may_get(self, wanted: str | None, identity: Callable[[], str], version: str) -> bool:
@@ -180,14 +183,12 @@ class Catalogue:
 
     def labels_of(self, model: str, version: str) -> Mapping[int, str]:
         """Return class id -> name of a version of any model; empty if there is none."""
-        state = self._registry.snapshot.models.get(model)
-        record = state.versions.get(version) if state else None
+        record = self._known(model, version)
         return record.labels if record else {}
 
     def digest(self, model: str, version: str) -> str:
         """Return the SHA-256 of a version's archive; empty if there is none."""
-        state = self._registry.snapshot.models.get(model)
-        record = state.versions.get(version) if state else None
+        record = self._known(model, version)
         return record.sha256 if record else ""
 
     def facts(self, version: str) -> ModelFacts:
@@ -202,9 +203,11 @@ class Catalogue:
 
     def remembered_labels(self, version: str) -> Mapping[int, str]:
         """Return the labels of a version; empty if there is none."""
-        state = self._registry.snapshot.models.get(self.model)
-        record = state.versions.get(version) if state else None
-        return record.labels if record else {}
+        return self.labels_of(self.model, version)
+
+    def _known(self, model: str, version: str) -> VersionRecord | None:
+        state = self._registry.snapshot.models.get(model)
+        return state.versions.get(version) if state else None
 
     def _record(self, wanted: str) -> VersionRecord:
         state = self._state()
@@ -217,7 +220,7 @@ class Catalogue:
         return VersionStatus(record.version, status.ready, min(known, default=None), status.wanted)
 
     def _state(self) -> ModelState:
-        state = self._registry.snapshot.models.get(self.model)
+        state = self.state_or_none()
         if state is None or not state.versions:
             raise ModelUnavailableError(
                 f"There is no version of {self.model} yet. Add one with `segserve versions add`."

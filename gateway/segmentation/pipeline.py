@@ -188,12 +188,12 @@ class Pipeline:
         """
         named, identity = job.options.version, job.client.identity
         version = self._catalogue.resolve(named, identity)
-        known = self._catalogue.known
+        workers = self._catalogue.wanted(version)
         try:
             return await self._send_once(job, version)
         except JobLostError as exc:
             # Not after a crash: an image that crashes one worker would crash a second one.
-            again = await self._catalogue.resolve_again(named, identity, version, known, exc)
+            again = await self._catalogue.resolve_again(named, identity, version, workers, exc)
             if again is None:
                 raise self._reported(exc, version) from exc
         job.target = None

@@ -15,7 +15,6 @@ from gateway.errors import (
     WorkerDiedError,
 )
 from gateway.models.catalogue import Catalogue
-from gateway.models.status import ModelStatus
 from gateway.registry.database import Database
 from gateway.registry.records import CANARY, STABLE, VersionRecord, VersionState
 from gateway.registry.snapshot import EMPTY, ModelState, Snapshot
@@ -252,17 +251,17 @@ def test_what_keeps_a_version_from_being_ready_is_told() -> None:
 
 
 async def _again(
-    catalogue: Catalogue, version: str, since: ModelStatus | None, wanted: str | None = None
+    catalogue: Catalogue, version: str, workers: int, wanted: str | None = None
 ) -> str | None:
     crashed = WorkerDiedError("It stopped.")
-    return await catalogue.resolve_again(wanted, _named("someone"), version, since, crashed)
+    return await catalogue.resolve_again(wanted, _named("someone"), version, workers, crashed)
 
 
 async def test_a_lost_job_of_a_version_that_another_replaced_goes_there() -> None:
     """It is looked up in a registry that is read after the job was lost."""
     registry = Registry("1.0", "2.0", stable="1.0")
     catalogue = _catalogue(registry, _report())
-    sent = catalogue.known
+    sent = catalogue.wanted("1.0")
     assert await _again(catalogue, "1.0", sent) is None
     registry.after = _snapshot("1.0", "2.0", stable="2.0")
     assert await _again(catalogue, "1.0", sent) == "2.0"
@@ -275,7 +274,7 @@ async def test_a_lost_job_of_a_canary_stays_lost_while_its_version_is_the_canary
     fleet = Fleet()
     catalogue = Catalogue(MODEL, registry, fleet)
     fleet.heard(_report(v2_0=VersionReport(DIGEST, "ready", 1, 1)))
-    sent = catalogue.known
+    sent = catalogue.wanted("2.0")
     assert catalogue.resolve(None, _named("someone")) == "2.0"
     assert await _again(catalogue, "2.0", sent) is None
     fleet.heard(_report(v2_0=VersionReport(DIGEST, "loading", 0, 1)))
@@ -292,7 +291,7 @@ async def test_a_lost_job_of_an_alias_goes_where_that_leads_now() -> None:
     """One that names a version stays with it."""
     registry = Registry("1.0", "2.0", aliases={STABLE: "1.0", "next": "1.0"})
     catalogue = _catalogue(registry, _report())
-    sent = catalogue.known
+    sent = catalogue.wanted("1.0")
     assert await _again(catalogue, "1.0", sent, "next") is None
     registry.after = _snapshot("1.0", "2.0", aliases={STABLE: "2.0", "next": "2.0"})
     assert await _again(catalogue, "1.0", sent, "next") == "2.0"
@@ -303,7 +302,7 @@ async def test_a_lost_job_stays_lost_where_nothing_is_stable() -> None:
     """The alias names a version that is gone: the error of the job is what the client is told."""
     registry = Registry("1.0", stable="1.0")
     catalogue = _catalogue(registry, _report())
-    sent = catalogue.known
+    sent = catalogue.wanted("1.0")
     registry.after = _snapshot("2.0", stable="1.0")
     assert await _again(catalogue, "1.0", sent) is None
 
@@ -313,20 +312,20 @@ async def test_fewer_workers_than_when_a_job_was_sent_are_noticed() -> None:
     registry, fleet = Registry("1.0", stable="1.0"), Fleet()
     catalogue = Catalogue(MODEL, registry, fleet)
     fleet.heard(_report(v1_0=VersionReport(DIGEST, "ready", 2, 2)))
-    sent = catalogue.known
+    sent = catalogue.wanted("1.0")
     fleet.heard(_report(v1_0=VersionReport(DIGEST, "ready", 1, 2)))
     assert await _again(catalogue, "1.0", sent) is None
     fleet.heard(_report(v1_0=VersionReport(DIGEST, "ready", 1, 1)))
     assert await _again(catalogue, "1.0", sent) == "1.0"
     assert await _again(catalogue, "1.0", sent, "1.0") is None
-    assert await _again(catalogue, "1.0", catalogue.known) is None
-    assert await _again(catalogue, "1.0", None) is None
+    assert await _again(catalogue, "1.0", catalogue.wanted("1.0")) is None
+    assert await _again(catalogue, "1.0", 0) is None
 
 
 async def test_with_a_registry_that_is_away_a_lost_job_stays_lost() -> None:
     """The error of the lost job is what the client is told."""
     registry = Registry("1.0", stable="1.0")
     catalogue = _catalogue(registry, _report())
-    sent = catalogue.known
+    sent = catalogue.wanted("1.0")
     registry.is_away, registry.after = True, _snapshot("2.0", stable="2.0")
     assert await _again(catalogue, "1.0", sent) is None
