@@ -1,9 +1,10 @@
 """Dispatch: the node for an image, and once another if the first is out of reach."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from gateway.admission.upload_budget import Upload
-from gateway.errors import NodeUnreachableError, NoWorkerFreeError
+from gateway.errors import GatewayError, NodeUnreachableError, NoWorkerFreeError
 from gateway.torchserve.inference import (
     Address,
     InferenceClient,
@@ -15,6 +16,7 @@ from gateway.traffic.fleet import Fleet, NodeReady
 from gateway.traffic.nodes import NodeLoads
 
 TRIES = 2
+T = TypeVar("T")
 
 
 class Dispatcher:
@@ -40,15 +42,11 @@ class Dispatcher:
         self, target: Target, image: Upload, request: PredictRequest
     ) -> PredictResponse:
         """Return the answer of a node; raises GatewayError as InferenceClient does."""
-        tried: list[str] = []
-        while True:
-            node = self._node(target, tried)
-            try:
-                return await self.ask(node, target, image, request)
-            except (NodeUnreachableError, NoWorkerFreeError):
-                tried.append(node.name)
-                if len(tried) == TRIES or not self._others(target, tried):
-                    raise
+        return await self._tried(
+            target,
+            lambda node: self.ask(node, target, image, request),
+            (NodeUnreachableError, NoWorkerFreeError),
+        )
 
     async def ask(
         self, node: NodeReady, target: Target, image: Upload, request: PredictRequest
@@ -76,20 +74,34 @@ class Dispatcher:
 
     async def probe(self, target: Target) -> None:
         """Return when a worker of a version has answered; raises GatewayError."""
-        tried: list[str] = []
-        while True:
-            node = self._node(target, tried)
+
+        async def probe(node: NodeReady) -> None:
             try:
                 await self._inference.probe(target, Address(node.url, node.token))
             except NodeUnreachableError:
                 self._loads.failed(node.name)
+                raise
+
+        await self._tried(target, probe, (NodeUnreachableError,))
+
+    async def _tried(
+        self,
+        target: Target,
+        ask: Callable[[NodeReady], Awaitable[T]],
+        lost: tuple[type[GatewayError], ...],
+    ) -> T:
+        """Return what a node answers; after one of the errors ``lost``, what another one does."""
+        tried: list[str] = []
+        while True:
+            node = self._node(target, tried)
+            try:
+                return await ask(node)
+            except lost:
                 tried.append(node.name)
                 if len(tried) == TRIES or not self._others(target, tried):
                     raise
-            else:
-                return
 
-    def _node(self, target: Target, tried: list[str] | tuple[str, ...]) -> NodeReady:
+    def _node(self, target: Target, tried: list[str]) -> NodeReady:
         node = self._loads.choose(self._usable(target), tried, _name(target))
         if node is None:
             raise NoWorkerFreeError(

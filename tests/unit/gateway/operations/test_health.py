@@ -5,7 +5,14 @@ import asyncio
 import httpx
 import pytest
 
-from tests.unit.gateway.doubles import TorchServeDouble, application, client, mask_response
+from gateway.torchserve.transport import Response
+from tests.unit.gateway.doubles import (
+    TorchServeDouble,
+    application,
+    client,
+    mask_response,
+    refused,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -51,6 +58,23 @@ async def test_without_torchserve_it_is_unavailable(
     response = await gateway.get(path)
     assert (response.status_code, response.json()["code"]) == (503, "model_unavailable")
     assert "Retry-After" in response.headers
+
+
+class EndedTorchServe(TorchServeDouble):
+    """One that was killed a moment ago: its agent's last report still counts."""
+
+    async def post(self, *_: object, **__: object) -> Response:
+        """Refuse the connection."""
+        raise refused()
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/v2/models/deeplabv3/versions/1.0/ready"])
+async def test_it_is_not_ready_if_no_node_takes_a_connection(path: str) -> None:
+    """As after a power failure: what was reported last is of before."""
+    async with client(EndedTorchServe()) as gateway:
+        response = await gateway.get(path)
+    assert (response.status_code, response.json()["code"]) == (503, "model_unavailable")
+    assert "No inference server with version 1.0" in response.json()["detail"]
 
 
 async def test_labels_need_no_torchserve(

@@ -281,3 +281,15 @@ async def test_a_probe_asks_one_node() -> None:
     nodes.report("a", workers=0)
     with pytest.raises(ModelUnavailableError):
         await nodes.dispatcher.probe(TARGET)
+
+
+async def test_a_probe_asks_another_node_if_the_first_is_gone() -> None:
+    """One dead node of two is no reason not to be ready; it rests, and is not asked again."""
+    answering = refusing(422, code="unreadable_image", detail="It is empty.")
+    nodes = Nodes(a=failing(refused()), b=answering)
+    await nodes.dispatcher.probe(TARGET)
+    await nodes.dispatcher.probe(TARGET)
+    assert nodes.asked == ["a", "b", "b"]
+    nodes.answers["b"] = failing(refused())
+    with pytest.raises(NodeUnreachableError):
+        await nodes.dispatcher.probe(TARGET)
