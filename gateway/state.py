@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from gateway.admin.service import Administration
 from gateway.agents.heartbeats import Heartbeats
@@ -23,7 +23,6 @@ from gateway.registry.follower import Follower
 from gateway.registry.measurements import shadow_hours
 from gateway.registry.models import new_salt
 from gateway.registry.records import AUTOMATIC, CANARY, Change, ShadowHour
-from gateway.segmentation.shadow.sums import ShadowSums
 from gateway.settings import Settings
 from gateway.traffic.fleet import Fleet
 from gateway.traffic.identity import RecentClients
@@ -52,13 +51,13 @@ class State:
     administration: Administration
     clients: RecentClients
 
-    async def keep_shadow_hours(self, sums: Sequence[ShadowSums]) -> None:
+    async def keep_shadow_hours(self, sums: Sequence[ShadowHour]) -> None:
         """Add sums of comparisons to the registry's, all or none."""
 
         def write() -> None:
             with self.database.writing(announced=False) as connection:
                 for each in sums:
-                    shadow_hours.add(connection, ShadowHour(**asdict(each)))
+                    shadow_hours.add(connection, each)
 
         await asyncio.to_thread(write)
 

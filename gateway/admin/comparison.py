@@ -1,8 +1,10 @@
 """Comparison of shadow and stable: the registry's sums as shares and means."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import add
 from typing import Any
 
 from gateway.admin.schemas import (
@@ -32,7 +34,7 @@ def comparison(connection: Connection, model: str, hours: int) -> ShadowComparis
             stable=stable,
             shadow=shadow,
             hours=[_hour(each, known.get(stable, {})) for each in sums],
-            **_figures(sums, known.get(stable, {})),
+            **_figures(reduce(add, sums), known.get(stable, {})),
         )
         for (stable, shadow), sums in of_pair.items()
     ]
@@ -40,26 +42,20 @@ def comparison(connection: Connection, model: str, hours: int) -> ShadowComparis
 
 
 def _hour(sums: ShadowHour, labels: Labels) -> ShadowHourEntry:
-    return ShadowHourEntry(hour=sums.hour, **_figures([sums], labels))
+    return ShadowHourEntry(hour=sums.hour, **_figures(sums, labels))
 
 
-def _figures(sums: Sequence[ShadowHour], labels: Labels) -> dict[str, Any]:
-    images = sum(each.images for each in sums)
-    areas: dict[int, tuple[int, int]] = {}
-    for each in sums:
-        for class_id, (intersection, union) in each.classes.items():
-            known = areas.get(class_id, (0, 0))
-            areas[class_id] = (known[0] + intersection, known[1] + union)
+def _figures(sums: ShadowHour, labels: Labels) -> dict[str, Any]:
     return {
-        "images": images,
-        "failed": sum(each.failed for each in sums),
-        "agreement": _ratio(sum(each.agreeing for each in sums), sum(each.pixels for each in sums)),
+        "images": sums.images,
+        "failed": sums.failed,
+        "agreement": _ratio(sums.agreeing, sums.pixels),
         "classes": [
-            ClassComparison(id=class_id, name=labels.get(class_id), iou=_ratio(*areas[class_id]))
-            for class_id in sorted(areas)
+            ClassComparison(id=class_id, name=labels.get(class_id), iou=_ratio(*area))
+            for class_id, area in sorted(sums.classes.items())
         ],
-        "stable_ms": _ratio(sum(each.stable_ms for each in sums), images),
-        "shadow_ms": _ratio(sum(each.shadow_ms for each in sums), images),
+        "stable_ms": _ratio(sums.stable_ms, sums.images),
+        "shadow_ms": _ratio(sums.shadow_ms, sums.images),
     }
 
 

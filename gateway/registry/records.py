@@ -1,7 +1,7 @@
 """Values that the registry keeps. Moments are timezone aware, in UTC."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -15,6 +15,7 @@ SHADOW: Final = "shadow"
 AUTOMATIC: Final = "automatic"
 # The node of a placement on all nodes.
 EVERY_NODE: Final = "*"
+SHADOW_SUMS: Final = ("images", "failed", "pixels", "agreeing", "stable_ms", "shadow_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,9 @@ class ShadowHour:
     """Sums of an hour's comparisons of a shadow with stable.
 
     images: compared ones. failed: requests to the shadow that failed. pixels: of all masks.
-    agreeing: pixels of the same class. classes: class id -> (intersection, union), in pixels.
-    stable_ms, shadow_ms: latency, summed over the images.
+    agreeing: pixels of the same class. classes: stable's class id -> (intersection, union), in
+    pixels; 255 is what stable has no class for. stable_ms, shadow_ms: latency, summed over the
+    images.
     """
 
     model: str
@@ -143,3 +145,12 @@ class ShadowHour:
     classes: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     stable_ms: float = 0.0
     shadow_ms: float = 0.0
+
+    def __add__(self, other: "ShadowHour") -> "ShadowHour":
+        """Return both together, under this one's pair and hour."""
+        sums = {name: getattr(self, name) + getattr(other, name) for name in SHADOW_SUMS}
+        classes = dict(self.classes)
+        for class_id, (intersection, union) in other.classes.items():
+            known = classes.get(class_id, (0, 0))
+            classes[class_id] = (known[0] + intersection, known[1] + union)
+        return replace(self, classes=classes, **sums)

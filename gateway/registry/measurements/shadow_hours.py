@@ -1,29 +1,29 @@
 """Sums of the comparisons between a shadow and stable, hour by hour."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, RowMapping
 
-from gateway.registry.records import ShadowHour
+from gateway.registry.records import SHADOW_SUMS, ShadowHour
 from gateway.registry.storage.tables import shadow_hour
 from gateway.registry.storage.upsert import insert_if_missing
-
-_SUMS: Final = ("images", "failed", "pixels", "agreeing", "stable_ms", "shadow_ms")
 
 
 def add(connection: Connection, sums: ShadowHour) -> None:
     """Add sums to those of the hour; within `Database.writing(announced=False)`."""
     hour = sums.hour.replace(minute=0, second=0, microsecond=0)
     key = {"model": sums.model, "stable": sums.stable, "shadow": sums.shadow, "hour": hour}
-    insert_if_missing(connection, shadow_hour, key | dict.fromkeys(_SUMS, 0) | {"classes": {}})
+    insert_if_missing(
+        connection, shadow_hour, key | dict.fromkeys(SHADOW_SUMS, 0) | {"classes": {}}
+    )
     row = sa.and_(*(shadow_hour.c[name] == value for name, value in key.items()))
     # Locked until the commit: another gateway may be adding its own.
     query = sa.select(shadow_hour).where(row).with_for_update()
-    known = _record(connection.execute(query).mappings().one())
-    values: dict[str, Any] = {name: getattr(known, name) + getattr(sums, name) for name in _SUMS}
-    values["classes"] = _added(known, sums)
+    total = _record(connection.execute(query).mappings().one()) + sums
+    values: dict[str, Any] = {name: getattr(total, name) for name in SHADOW_SUMS}
+    values["classes"] = {str(index): total.classes[index] for index in sorted(total.classes)}
     connection.execute(shadow_hour.update().where(row).values(**values))
 
 
@@ -39,12 +39,3 @@ def listed(
 def _record(row: RowMapping) -> ShadowHour:
     classes = {int(index): (pair[0], pair[1]) for index, pair in row["classes"].items()}
     return ShadowHour(**{**row, "classes": classes})
-
-
-def _added(known: ShadowHour, sums: ShadowHour) -> dict[str, list[int]]:
-    """The sums of both, by class, in JSON's types."""
-    added = {}
-    for index in sorted(known.classes.keys() | sums.classes.keys()):
-        pairs = (known.classes.get(index, (0, 0)), sums.classes.get(index, (0, 0)))
-        added[str(index)] = [sum(each) for each in zip(*pairs, strict=True)]
-    return added

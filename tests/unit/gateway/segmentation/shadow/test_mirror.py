@@ -15,9 +15,10 @@ from gateway.admission.slots import Admission
 from gateway.admission.upload_budget import Upload, UploadBudget
 from gateway.errors import ModelUnavailableError
 from gateway.masks.grey_png import encode_grey
+from gateway.registry.records import ShadowHour
 from gateway.segmentation.options import SegmentationOptions
 from gateway.segmentation.shadow.mirror import Answered, Mirror, is_comparable
-from gateway.segmentation.shadow.sums import HourlySums, Pair, ShadowSums
+from gateway.segmentation.shadow.sums import HourlySums, Pair
 from gateway.telemetry.shadow_metrics import ShadowMetrics
 from gateway.torchserve.inference import PredictRequest, PredictResponse, Target
 from tests.unit.gateway.mask_samples import drawn
@@ -40,7 +41,7 @@ class Gateway:
         self.budget = UploadBudget(1_000_000)
         self.registry = CollectorRegistry()
         self.sent: list[tuple[Target, bytes, PredictRequest]] = []
-        self.kept: list[ShadowSums] = []
+        self.kept: list[ShadowHour] = []
         self.answer: bytes | Exception = SHADOW_MASK
         self.sent_at: list[float] = []
         self.seconds = 0.0
@@ -75,7 +76,7 @@ class Gateway:
         """The labels of both versions."""
         return LABELS[version]
 
-    async def keep(self, rows: Sequence[ShadowSums]) -> None:
+    async def keep(self, rows: Sequence[ShadowHour]) -> None:
         """Keep sums."""
         self.kept += rows
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.masks.agreement import Agreement
-from gateway.segmentation.shadow.sums import HourlySums, Pair, ShadowSums
+from gateway.registry.records import ShadowHour
+from gateway.segmentation.shadow.sums import HourlySums, Pair
 
 pytestmark = pytest.mark.anyio
 
@@ -20,10 +21,10 @@ class Day:
     def __init__(self) -> None:
         self.now = HOUR + timedelta(minutes=30)
         self.sums = HourlySums(lambda: self.now)
-        self.kept: list[ShadowSums] = []
+        self.kept: list[ShadowHour] = []
         self.is_away = False
 
-    async def keep(self, rows: Sequence[ShadowSums]) -> None:
+    async def keep(self, rows: Sequence[ShadowHour]) -> None:
         """Keep sums, or fail."""
         if self.is_away:
             raise ConnectionError
