@@ -1,7 +1,6 @@
 """Uploads of archives: received on the disk, inspected, kept, and then added as versions."""
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -12,10 +11,9 @@ from gateway.admin import answers
 from gateway.admin.service import Administration, Created, json_of
 from gateway.archives.inspection import ArchiveFacts, inspect, refuse_other_bytes
 from gateway.archives.spool import Incoming
-from gateway.archives.waiting import waiting
+from gateway.archives.waiting import delete_unused, waiting
 from gateway.errors import (
     DeadlineExceededError,
-    GatewayError,
     NotFoundError,
     StoreUnavailableError,
 )
@@ -23,8 +21,6 @@ from gateway.registry import models, policies, versions
 from gateway.registry.database import Connection
 from gateway.registry.idempotency import Request
 from gateway.registry.records import EVERY_NODE, Change, Placement, VersionRecord
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -114,18 +110,7 @@ async def retire(administration: Administration, model: str, name: str, change: 
         return versions.get(connection, model, name).sha256
 
     sha256 = await administration.change(retired)
-    delete = waiting(lambda: administration.store.delete(sha256))
-
-    def deleted(connection: Connection) -> None:
-        # As a change, because these take turns: no other gateway adds a version with it meanwhile.
-        if not versions.uses(connection, sha256):
-            delete()
-
-    try:
-        await administration.change(deleted)
-    except GatewayError as exc:
-        # It only takes room.
-        logger.warning("the archive %s is not deleted: %s", sha256, exc.detail)
+    await delete_unused(administration.store, sha256, versions.uses, administration.change)
 
 
 def _refuse(connection: Connection, facts: ArchiveFacts, incoming: Incoming) -> None:

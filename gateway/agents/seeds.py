@@ -5,7 +5,6 @@ the product. What a person added is never replaced.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,14 +14,12 @@ from typing import Any, Final
 from gateway.archives.failures import DamagedArchiveError
 from gateway.archives.inspection import ArchiveFacts, inspect
 from gateway.archives.store import ArchiveStore
-from gateway.archives.waiting import waiting
+from gateway.archives.waiting import delete_unused, waiting
 from gateway.errors import ConflictError, GatewayError, NotFoundError, StoreUnavailableError
 from gateway.registry import policies, versions
 from gateway.registry.database import Connection, Database
 from gateway.registry.follower import Follower
 from gateway.registry.records import STABLE, Change, VersionRecord
-
-logger = logging.getLogger(__name__)
 
 ACTOR: Final = "seed"
 _SERVER_ERROR: Final = 500
@@ -124,22 +121,7 @@ class Seeds:
 
         await self._write(add)
         for sha256 in former:
-            await self._delete(sha256)
-
-    async def _delete(self, sha256: str) -> None:
-        """Delete an archive unless a version has it."""
-        delete = waiting(lambda: self._store.delete(sha256))
-
-        def deleted(connection: Connection) -> None:
-            # As a change, because these take turns: nobody adds a version with it meanwhile.
-            if not versions.uses(connection, sha256):
-                delete()
-
-        try:
-            await self._write(deleted)
-        except GatewayError as exc:
-            # It only takes room.
-            logger.warning("the archive %s is not deleted: %s", sha256, exc.detail)
+            await delete_unused(self._store, sha256, versions.uses, self._write)
 
     def _inspected(self, path: Path, seed: Seed) -> ArchiveFacts:
         return inspect(path, file_name=f"{seed.model}-{seed.version}.mar", model=seed.model)

@@ -1,12 +1,17 @@
-"""Waiting for the store in the middle of a transaction, which is a thread's."""
+"""The store in the middle of a transaction, which is a thread's."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from gateway.errors import StoreUnavailableError
+from gateway.archives.store import ArchiveStore
+from gateway.errors import GatewayError, StoreUnavailableError
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Connection = TypeVar("Connection")
 
 # Seconds for which a change waits for the store, while no other one can be made.
 _STORE_S: Final = 5.0
@@ -28,3 +33,27 @@ def waiting(work: Callable[[], Coroutine[Any, Any, T]]) -> Callable[[], T]:
             raise StoreUnavailableError("The archive store does not respond.") from exc
 
     return wait
+
+
+async def delete_unused(
+    store: ArchiveStore,
+    sha256: str,
+    is_used: Callable[[Connection, str], bool],
+    change: Callable[[Callable[[Connection], None]], Awaitable[None]],
+) -> None:
+    """Delete an archive unless a version has it.
+
+    is_used: whether one has. change: commits what it is given; changes take turns, so that no other
+    gateway adds a version with the archive meanwhile.
+    """
+    delete = waiting(lambda: store.delete(sha256))
+
+    def deleted(connection: Connection) -> None:
+        if not is_used(connection, sha256):
+            delete()
+
+    try:
+        await change(deleted)
+    except GatewayError as exc:
+        # It only takes room.
+        logger.warning("the archive %s is not deleted: %s", sha256, exc.detail)
