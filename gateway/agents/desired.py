@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from gateway.registry.records import STABLE
+from gateway.registry.records import AVAILABLE, STABLE
 from gateway.registry.snapshot import ModelState, Snapshot, workers_on
-from gateway.traffic.policy import AVAILABLE
 
 
 def desired_state(snapshot: Snapshot, node: str) -> dict[str, Any]:

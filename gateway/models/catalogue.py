@@ -16,11 +16,11 @@ from gateway.errors import (
     OverloadedError,
 )
 from gateway.models.status import ModelFacts, ModelStatus, VersionStatus
-from gateway.registry.records import STABLE, VersionRecord
+from gateway.registry.records import AVAILABLE, STABLE, VersionRecord
 from gateway.registry.snapshot import ModelState, Snapshot
 from gateway.traffic.fleet import Fleet
 from gateway.traffic.identity import RecentClients
-from gateway.traffic.policy import AVAILABLE, resolve
+from gateway.traffic.policy import resolve
 
 _AGAIN: Final = "Try again in a few seconds."
 

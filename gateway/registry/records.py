@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 VersionState = Literal["available", "retired"]
 Json = Mapping[str, Any]
 
+AVAILABLE: Final = "available"
 STABLE: Final = "stable"
 CANARY: Final = "canary"
 SHADOW: Final = "shadow"

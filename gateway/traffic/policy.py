@@ -5,11 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final, Protocol
 
 from gateway.errors import ModelUnavailableError, NotFoundError
+from gateway.registry.records import AVAILABLE, CANARY, SHADOW, STABLE
 
-STABLE: Final = "stable"
-CANARY: Final = "canary"
-SHADOW: Final = "shadow"
-AVAILABLE: Final = "available"
 # How far the share of known clients may be from the canary's percent, and how many salts are tried.
 _CLOSE_ENOUGH: Final = 0.018
 _TRIES: Final = 1000

@@ -9,8 +9,8 @@ from typing import Final
 
 from gateway.errors import GatewayError, OverloadedError
 from gateway.registry.promotion import Behaviour
+from gateway.registry.records import CANARY, STABLE
 from gateway.registry.snapshot import ModelState
-from gateway.traffic.policy import CANARY, STABLE
 from gateway.traffic.rollback import RollbackLimits, Window, verdict
 
 logger = logging.getLogger(__name__)
