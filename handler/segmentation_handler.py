@@ -96,12 +96,15 @@ class SegmentationHandler:
 
         If the engine takes batches, images of one size go through it together.
         """
-        if is_background(_headers(context, index) for index in range(len(data))):
-            return self._background.run(lambda: self._handle(data, context, self._one_core))
-        return self._handle(data, context, self._engine)
+        headers = [_headers(context, index) for index in range(len(data))]
+        items = [
+            self._respond(index, item, context, headers[index]) for index, item in enumerate(data)
+        ]
+        if is_background(headers):
+            return self._background.run(lambda: self._run(items, self._one_core))
+        return self._run(items, self._engine)
 
-    def _handle(self, data: list[dict[str, Any]], context: Any, engine: Engine) -> list[bytes]:
-        items = [self._respond(index, item, context) for index, item in enumerate(data)]
+    def _run(self, items: list[ItemSteps], engine: Engine) -> list[bytes]:
         self._deadlines.begin()
         try:
             return run_batch(items, engine, self._max_pixels)
@@ -111,7 +114,9 @@ class SegmentationHandler:
         finally:
             self._deadlines.end()
 
-    def _respond(self, index: int, item: dict[str, Any], context: Any) -> ItemSteps:
+    def _respond(
+        self, index: int, item: dict[str, Any], context: Any, headers: dict[str, str]
+    ) -> ItemSteps:
         if context.get_request_header(index, "describe") == "True":
             return json.dumps(self._describe()).encode()
         for name, value in self._identity.items():
@@ -121,7 +126,6 @@ class SegmentationHandler:
         if not isinstance(image, bytes | bytearray):
             detail = "No image was sent: it belongs in the request's body, as image/*."
             return _error_response(context, index, 422, "invalid_request", detail)
-        headers = _headers(context, index)
         seconds_left = self._deadlines.seconds_left(headers.get(deadlines.HEADER))
         if seconds_left < 0:
             detail = "The deadline passed before the model's turn. Send the image again later."

@@ -17,7 +17,7 @@ from gateway.admission.slots import Admission
 from gateway.admission.upload_budget import Upload
 from gateway.errors import GatewayError
 from gateway.masks.agreement import Agreement, DifferentSizesError, agreement, matching_ids
-from gateway.masks.grey_png import NotAMaskError, decode_mask, size_of
+from gateway.masks.grey_png import NotAMaskError, decode_mask
 from gateway.segmentation.options import SegmentationOptions
 from gateway.segmentation.shadow.sums import HourlySums, Keep, Pair
 from gateway.telemetry.shadow_metrics import Outcome, ShadowMetrics
@@ -120,7 +120,7 @@ class Mirror:
         return _Image(self, image.move(), answered).answer_was_sent
 
     def enqueue(self, image: "_Image") -> None:
-        """Compare an image as soon as the one before it is compared."""
+        """Compare an image as soon as the event loop is free."""
         self._queue.put_nowait(image)
 
     def release(self, image: "_Image") -> None:
@@ -190,8 +190,7 @@ class Mirror:
         def compare() -> Agreement:
             return agreement(decode_mask(answered.mask), decode_mask(response.png), ids)
 
-        width, height = size_of(answered.mask)
-        found = await self._pool.run(max(width * height, _THREAD_COST), compare)
+        found = await self._pool.run(_THREAD_COST, compare)
         self._sums.compared(pair, found, answered.seconds, seconds)
         self._report(pair, found, seconds - answered.seconds, stable)
 
