@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +10,13 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 
-from tests.unit.gateway.doubles import TorchServeDouble, application, client, serving
+from tests.unit.gateway.doubles import TorchServeDouble, client
 
 pytestmark = pytest.mark.anyio
 
 MASK = [[15, 0, 0, 0]] * 3
 INFER = "/v2/models/deeplabv3/infer"
 PHOTO = base64.b64encode(b"a photo").decode()
-
-
-@pytest.fixture
-def server(torchserve: TorchServeDouble) -> Iterator[Any]:
-    """Triton's client of a gateway on a real socket."""
-    with serving(application(torchserve)) as port:
-        client = triton.InferenceServerClient(f"127.0.0.1:{port}")
-        yield client
-        client.close()
 
 
 def photo(*, binary: bool = True) -> Any:

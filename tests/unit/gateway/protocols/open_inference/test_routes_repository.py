@@ -1,7 +1,6 @@
 """The repository index and the statistics under /v2, with Triton's own client."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -9,20 +8,11 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 
-from tests.unit.gateway.doubles import TorchServeDouble, application, serving
+from tests.unit.gateway.doubles import TorchServeDouble
 
 pytestmark = pytest.mark.anyio
 
 STATISTICS = "/v2/models/deeplabv3/stats"
-
-
-@pytest.fixture
-def server(torchserve: TorchServeDouble) -> Iterator[Any]:
-    """Triton's client of a gateway on a real socket."""
-    with serving(application(torchserve)) as port:
-        client = triton.InferenceServerClient(f"127.0.0.1:{port}")
-        yield client
-        client.close()
 
 
 def test_tritons_client_reads_the_repository_index(server: Any) -> None:
