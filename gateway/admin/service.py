@@ -13,7 +13,7 @@ from gateway.registry import idempotency
 from gateway.registry.database import Connection, Database
 from gateway.registry.follower import Follower
 from gateway.registry.promotion import Behaviour
-from gateway.registry.records import Change
+from gateway.registry.records import CANARY, Change
 from gateway.traffic.fan_out import NodeAnswer
 
 logger = logging.getLogger(__name__)
@@ -111,9 +111,18 @@ class Administration:
         # Shielded: when the client leaves, the change is committed all the same, and followed.
         return await asyncio.shield(self._commit(writing))
 
-    async def salted(self, change: Change) -> Change:
-        """Return a change that may begin a canary, with a salt for the clients of now."""
-        if self._draw_salt is None:
+    async def salted(self, change: Change, model: str, version: str | None) -> Change:
+        """Return a change that may begin a canary, with a salt for the clients of now.
+
+        version: of the canary; None for the present one. It keeps its salt while it has a share.
+        """
+        state = self._follower.snapshot.models.get(model)
+        goes_on = (
+            state is not None
+            and state.canary_percent > 0
+            and version in (None, state.aliases.get(CANARY))
+        )
+        if self._draw_salt is None or goes_on:
             return change
         return replace(change, salt=await self._run(self._threads, self._draw_salt))
 

@@ -64,7 +64,7 @@ def routes(administration: Administration) -> APIRouter:
         """Requests may name the version by it. stable is refused: promote it, or roll back."""
         because = replace(change, why=body.why)
         if alias == CANARY:
-            because = await administration.salted(because)
+            because = await administration.salted(because, model, body.version)
         found = await administration.change(
             lambda c: traffic.set_alias(c, model, alias, body.version, because)
         )
@@ -100,7 +100,7 @@ def routes(administration: Administration) -> APIRouter:
         """All of it or nothing. A version sets the alias; percent 0 keeps it; null removes it."""
         because = replace(change, why=body.why)
         if body.canary is not None:
-            because = await administration.salted(because)
+            because = await administration.salted(because, model, body.canary.version)
         found = await administration.change(lambda c: traffic.patch(c, model, body, because))
         with_etag(response, found.etag)
         return found
