@@ -185,7 +185,7 @@ class Agent:
         self._step.start()
 
     def _unready(self, desired: Desired, now: float) -> Step | None:
-        """End the workers of a version that do not come up: TorchServe restarts them for ever.
+        """End workers that never become ready, which TorchServe would restart without end.
 
         Then they are started again after growing pauses, as after any failure. What is not wanted
         is left to the plan.

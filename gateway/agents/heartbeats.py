@@ -101,7 +101,7 @@ class Heartbeats:
         while True:
             try:
                 self._tick()
-            except Exception:
+            except Exception:  # a bug here must not stop the clock by which nodes are judged
                 logger.exception("the nodes could not be judged")
             await asyncio.sleep(_TICK_S)
 
@@ -128,7 +128,7 @@ class Heartbeats:
             except RegistryUnavailableError:
                 # The follower says so; the next heartbeats are kept again.
                 continue
-            except Exception:
+            except Exception:  # one bad report must not lose the others
                 logger.exception("reports of nodes could not be kept together")
                 await asyncio.to_thread(self._write_each, list(due.values()))
 
@@ -146,7 +146,7 @@ class Heartbeats:
                     nodes.heard(connection, record)
             except RegistryUnavailableError:
                 return
-            except Exception:
+            except Exception:  # nor stop the ones after it
                 logger.exception("the report of the node %s could not be kept", record.name)
 
     def _forget(self, connection: Connection) -> None:

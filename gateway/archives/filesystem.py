@@ -22,7 +22,7 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
         },
     }
 }
-# An upload of parts that began so long ago is nobody's: other gateways may be uploading now.
+# A multipart upload that began so long ago is abandoned; newer ones may be other gateways'.
 ABANDONED: Final = timedelta(hours=1)
 _READ_AHEAD: Final = 4 * 1024 * 1024
 

@@ -215,7 +215,7 @@ class ArchiveStore:
         except asyncio.CancelledError:
             await asyncio.wait({running})
             raise
-        except Exception as exc:
+        except Exception as exc:  # of any client of a store; a bug is raised as it is
             if isinstance(exc, GatewayError) or not is_of_store(exc):
                 raise
             raise from_failure(exc, self.url) from exc

@@ -33,7 +33,7 @@ class Database:
         self.file = Path(str(parsed.database)) if engine.is_sqlite(parsed) else None
         self.engine = engine.create(parsed, patience_s)
         self._patience_s = patience_s
-        # SQLite's own waiting is not fair: with many threads one might wait for ever.
+        # SQLite's busy handler is not fair: with many threads, one might starve.
         self._turn = threading.Lock()
 
     @contextmanager
@@ -147,6 +147,6 @@ def _lock(descriptor: int, name: str) -> None:
                 raise RegistryUnavailableError(
                     f"The database {name} is being migrated by another process."
                 ) from exc
-            time.sleep(0.05)
+            time.sleep(0.05)  # polling another process, which has the lock
         else:
             return

@@ -91,7 +91,7 @@ class Follower:
             await self.refresh()
         except GatewayError as exc:
             self._log(exc.detail)
-        except Exception:
+        except Exception:  # a bug here must not stop the following
             logger.exception("the registry could not be loaded")
         else:
             if self._logged_at > 0:

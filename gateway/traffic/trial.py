@@ -84,7 +84,7 @@ class Trial:
                 await self.judge()
             except GatewayError as exc:
                 logger.warning("the canary could not be rolled back: %s", exc.detail)
-            except Exception:
+            except Exception:  # a bug here must not end the judging
                 logger.exception("the canary could not be judged")
             await asyncio.sleep(_LOOK_S)
 

@@ -123,8 +123,8 @@ def wait_until_ready(
         return record if seen and all(each.is_ready for each in seen) else None
 
     def state() -> str:
-        nobody = "no node is heard" if node == EVERY_NODE else f"{node} is not heard"
-        return "; ".join(each.text for each in seen) or nobody
+        unheard = "no node is heard" if node == EVERY_NODE else f"{node} is not heard"
+        return "; ".join(each.text for each in seen) or unheard
 
     return _until(look, state, seconds, f"version {version} is not ready")
 

@@ -1,7 +1,7 @@
 """Watchdog of PostgreSQL's connections: cut one whose server does not answer for long.
 
 The server's own limits do not help where it is frozen or the network is dead: a thread would wait
-for ever, and the gateway could not end.
+indefinitely, and the gateway could not stop.
 """
 
 import os

@@ -30,5 +30,5 @@ class AfterAnswer:
             for call in scope.get("state", {}).get(_STATE, ()):
                 try:
                     call()
-                except Exception:
+                except Exception:  # the answer was sent: the request cannot fail any more
                     logger.exception("work after a response failed")

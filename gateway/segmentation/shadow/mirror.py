@@ -159,7 +159,7 @@ class Mirror:
             except (GatewayError, NotAMaskError, DifferentSizesError, TimeoutError) as exc:
                 logger.debug("the shadow failed: %s", exc)
                 self._failed(image.answered.pair)
-            except Exception:
+            except Exception:  # a bug here must not end the comparisons
                 logger.exception("the comparison with the shadow failed")
                 self._failed(image.answered.pair)
             finally:
@@ -222,7 +222,7 @@ class Mirror:
             await self._sums.flush(self._keep)
         except GatewayError as exc:
             logger.debug("the shadow's sums are kept later: %s", exc)
-        except Exception:
+        except Exception:  # nor the keeping of their sums
             logger.exception("the shadow's sums could not be kept")
 
 
