@@ -24,7 +24,7 @@ from gateway.models import routes as models
 from gateway.models.catalogue import Catalogue
 from gateway.models.readiness import Readiness
 from gateway.openapi.version import VERSION
-from gateway.operations import health, metrics
+from gateway.operations import health, memory, metrics
 from gateway.protocols.hugging_face import routes as hugging_face
 from gateway.protocols.label_studio import routes as label_studio
 from gateway.protocols.label_studio.addresses import origin_of
@@ -73,6 +73,7 @@ def create_app(
             serving.mirror.running(),
             serving.trial.running(),
             loop_lag.watched(counts.lag),
+            memory.trimmed(),
         ):
             yield
         await asyncio.to_thread(tracing.close)
