@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from agent.messages import Desired, WantedVersion
 
-RETRY_S, LONGEST_RETRY_S = 5.0, 60.0
+# Most are over at once, such as a worker that was killed while it loaded; those of a bad archive
+# are not, and cost less and less.
+RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 
 Key = tuple[str, str]  # model, version
 

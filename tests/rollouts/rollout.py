@@ -26,7 +26,7 @@ class Rollout(Changes):
         self.colours, self.segmenting = colours, segmenting
         self.took: dict[str, float] = {}
         self.number = 0
-        self._stable_before = FIRST
+        self._answered_before = {FIRST}
 
     def begin(self) -> None:
         """Read what the first start has made, and wait until it serves."""
@@ -70,7 +70,7 @@ class Rollout(Changes):
         self.took[name] = converged - began
         self.segmenting.wait_for_answers()
         self._judge(name, converged, undisturbed=undisturbed)
-        self._stable_before = self.ledger.stable
+        self._answered_before = self._answering()
 
     def next_version(self) -> str:
         """The name of a version that never was."""
@@ -157,5 +157,9 @@ class Rollout(Changes):
         """The versions that may answer: before the change, and after it."""
         if asked:
             return {asked}
-        canary = self.ledger.policy["aliases"].get(CANARY, "")
-        return {self._stable_before, self.ledger.stable, canary}
+        return self._answered_before | self._answering()
+
+    def _answering(self) -> set[str]:
+        """The versions that answer clients who name none."""
+        canary = self.ledger.policy["aliases"].get(CANARY)
+        return {self.ledger.stable} | ({canary} if canary else set())
