@@ -11,6 +11,7 @@ from gateway.traffic.fleet import NodeReady
 
 FIRST_REST_S: Final = 1.0
 LONGEST_REST_S: Final = 10.0
+_REMEMBERED_S: Final = 600.0  # after a rest
 
 
 @dataclass(slots=True)
@@ -83,7 +84,9 @@ class NodeLoads:
         Failures while it rests are those of one cause, and do not count again. version: only this
         one rests there, as it has no worker that takes anything.
         """
-        load, now = self._loads.setdefault((name, version), _Load()), self._clock()
+        now = self._clock()
+        self._forget(now)
+        load = self._loads.setdefault((name, version), _Load())
         if now < load.rests_until:
             return
         load.rest_s = min(max(FIRST_REST_S, 2 * load.rest_s), LONGEST_REST_S)
@@ -96,8 +99,8 @@ class NodeLoads:
             if load is not None and load.rest_s:
                 load.rest_s, load.rests_until = 0.0, float("-inf")
 
-    def keep(self, names: Collection[str]) -> None:
-        """Forget nodes that are gone, but those that still have requests."""
-        for key in [*self._loads]:
-            if key[0] not in names and not self._loads[key].in_flight:
+    def _forget(self, now: float) -> None:
+        """Forget what has been idle for long, such as nodes that are gone."""
+        for key, load in [*self._loads.items()]:
+            if not load.in_flight and load.rests_until < now - _REMEMBERED_S:
                 del self._loads[key]

@@ -72,10 +72,6 @@ class Window:
         """Note a failure of the version; errors of the client do not count."""
         self._requests.append((at, None))
 
-    def clear(self) -> None:
-        """Forget all, as when another version becomes the canary."""
-        self._requests.clear()
-
     def span(self, now: float, window_s: float) -> float:
         """Return how many of the last seconds are kept whole: fewer if there were too many."""
         is_full = len(self._requests) == self._requests.maxlen

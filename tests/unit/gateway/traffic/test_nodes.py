@@ -126,12 +126,16 @@ def test_each_version_of_a_node_has_its_own_load_and_rest(loads: NodeLoads) -> N
     assert (taken("1.0"), taken("2.0")) == ({"b"}, {"b"})
 
 
-def test_nodes_that_are_gone_are_forgotten(loads: NodeLoads) -> None:
-    """But not their requests."""
-    loads.failed("a")
+def test_a_failure_of_long_ago_is_forgotten(loads: NodeLoads, clock: Clock) -> None:
+    """The next rest is as short as the first one, and requests still count."""
+    for _ in range(3):
+        loads.failed("a")
+        clock.now += 10
+    clock.now += 600
     with loads.sending("b"):
-        loads.keep({"c"})
+        loads.failed("a")
         assert loads.in_flight("b") == 1
+    clock.now += 1.5
     assert {chosen(loads, A, B) for _ in range(50)} == {"a", "b"}
 
 

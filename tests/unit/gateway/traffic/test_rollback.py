@@ -68,8 +68,6 @@ def test_only_the_window_counts() -> None:
     assert window.figures(159, 60) == Figures(60, 0, 20.0)
     assert window.figures(159, 90) == Figures(90, 30, 20.0)
     assert window.figures(500, 60) == Figures(0, 0, None)
-    window.clear()
-    assert window.figures(159, 60) == Figures(0, 0, None)
 
 
 @given(st.lists(st.none() | st.floats(0, 100), max_size=200))
