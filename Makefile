@@ -79,8 +79,8 @@ test-proxies: $(VENV)/test.stamp  ## behind a real nginx and Caddy, and attacked
 
 # The second part measures, so it has the machine for itself.
 test-rollouts: $(VENV)/test.stamp  ## kill -9 at every point of a roll-out, with both databases; two nodes under load (needs postgresql)
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations=10 tests/rollouts && \
-		$(BIN)/python -m pytest -rP tests/fleet
+	@$(BIN)/python -m pytest --durations=10 tests/rollouts; first=$$?; \
+		$(BIN)/python -m pytest -rP tests/fleet && exit $$first
 
 test-compose: $(VENV)/test.stamp  ## build, start and use the containers (needs a Docker engine and postgresql)
 	@$(BIN)/python -m pytest tests/compose

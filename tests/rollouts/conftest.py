@@ -20,10 +20,7 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Colours:
     return Colours(tmp_path_factory.mktemp("colours"))
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(each, marks=pytest.mark.xdist_group(each)) for each in DATABASES],
-)
+@pytest.fixture(scope="module", params=DATABASES)
 def database(request: pytest.FixtureRequest) -> Iterator[str | None]:
     """The URL of an empty database; None for the product's own file."""
     with ExitStack() as stack:

@@ -185,3 +185,5 @@ POINTS: Final = tuple(
         (RETIRE, "unloading", (GATEWAY, AGENT)),
     )
 )
+OF_GATEWAYS: Final = tuple(point for point in POINTS if GATEWAY in point.victims)
+OF_NODES: Final = tuple(point for point in POINTS if GATEWAY not in point.victims)

@@ -15,7 +15,6 @@ from tests.rollouts.conftest import serving
 from tests.rollouts.product import AGENT, Product, until
 from tests.rollouts.rollout import FIRST, Rollout
 
-pytestmark = pytest.mark.xdist_group("bad archives")
 ROOM = 10_000_000  # bytes, of the largest file that fits on a full disk
 
 
