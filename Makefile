@@ -39,10 +39,10 @@ test-fast: $(VENV)/test.stamp  ## unit and contract tests in under a minute
 	@$(BIN)/python -m pytest $(parallel) -m "not slow and not postgres" tests/unit tests/contract
 
 # The second part needs the machine for itself: it measures memory and CPU time.
-own_products := tests/faults/test_serve.py
+own_products := tests/faults/test_serve.py tests/faults/test_restarts.py tests/faults/test_later_starts.py
 test: $(VENV)/test.stamp  ## set up and run the tests that need only Python
 	@$(BIN)/python -m pytest $(parallel) -m "not postgres" --durations=20 tests/unit tests/contract $(own_products); first=$$?; \
-		$(BIN)/python -m pytest --durations=20 tests/e2e tests/faults --ignore=$(own_products) && exit $$first
+		$(BIN)/python -m pytest --durations=20 tests/e2e tests/faults $(own_products:%=--ignore=%) && exit $$first
 
 check: $(VENV)/test.stamp  ## lint, types, spelling
 	$(BIN)/ruff check .
