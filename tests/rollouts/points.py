@@ -185,5 +185,5 @@ POINTS: Final = tuple(
         (RETIRE, "unloading", (GATEWAY, AGENT)),
     )
 )
-OF_GATEWAYS: Final = tuple(point for point in POINTS if GATEWAY in point.victims)
-OF_NODES: Final = tuple(point for point in POINTS if GATEWAY not in point.victims)
+# The database notices only what becomes of the gateway.
+POINTS_OF_GATEWAYS: Final = tuple(point for point in POINTS if GATEWAY in point.victims)

@@ -3,22 +3,22 @@
 import pytest
 
 from tests.rollouts.interrupted import half_an_upload, unanswered_change, unanswered_upload
-from tests.rollouts.points import OF_GATEWAYS, OF_NODES, Point
+from tests.rollouts.points import POINTS, POINTS_OF_GATEWAYS, Point
 from tests.rollouts.product import EVERYTHING, GATEWAY
 from tests.rollouts.rollout import Rollout
 
 
-@pytest.mark.parametrize("point", OF_GATEWAYS, ids=lambda point: point.name)
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
 def test_a_killed_product_converges(rollout: Rollout, point: Point) -> None:
     """Within 20 s everything is as it was acknowledged, and no answer was by another version."""
     rollout.kill(point)
 
 
-# The database does not notice these.
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("point", OF_NODES, ids=lambda point: point.name)
-def test_a_killed_node_converges(rollout: Rollout, point: Point) -> None:
-    """The same where the gateway lives on."""
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("point", POINTS_OF_GATEWAYS[::2], ids=lambda point: point.name)
+def test_it_converges_with_postgresql(rollout: Rollout, point: Point) -> None:
+    """The same, at fewer points: each takes six seconds."""
     rollout.kill(point)
 
 
