@@ -15,6 +15,7 @@ from gateway.registry import nodes
 from gateway.registry.database import Connection, Database
 from gateway.registry.follower import Follower
 from gateway.registry.records import Change, NodeRecord
+from gateway.registry.snapshot import Snapshot
 from gateway.traffic.fleet import Fleet
 from gateway.traffic.report import read_report
 
@@ -41,6 +42,8 @@ class Heartbeats:
         self._ahead: dict[str, tuple[int, float]] = {}
         self._forgot_at = -float("inf")
         self._wake = asyncio.Event()
+        # A version that a snapshot makes stable is ready on nodes that the same snapshot has.
+        follower.take = self._take
 
     def heard(self, beat: Heartbeat) -> dict[str, Any]:
         """Take a report; return what the node should serve.
@@ -49,7 +52,7 @@ class Heartbeats:
         Does so too while the registry may have what this gateway has not read and the node knows.
         """
         report = beat.model_dump(exclude={"node", "url", "generation"})
-        self._fleet.heard(read_report(beat.node, beat.url, report))
+        self._fleet.heard(read_report(beat.node, beat.url, report), datetime.now(UTC))
         self._keep(beat, report)
         snapshot = self._follower.snapshot
         if snapshot.generation < 0:
@@ -110,13 +113,19 @@ class Heartbeats:
         if not self._follower.is_fresh:
             return
         known = self._follower.snapshot.nodes
-        self._fleet.merge(known.values(), datetime.now(UTC))
+        self._take(self._follower.snapshot)
         # What was kept a moment ago may not have been read yet.
         latest = self._follower.loaded_at - _KEEP_S
         for name in [each for each, (at, _) in self._kept.items() if at < latest]:
             if name not in known:
                 del self._kept[name]
                 self._ahead.pop(name, None)
+
+    def _take(self, snapshot: Snapshot) -> None:
+        try:
+            self._fleet.merge(snapshot.nodes.values(), datetime.now(UTC))
+        except Exception:  # a bug here must not stop the following of the registry
+            logger.exception("the nodes of the registry could not be taken")
 
     async def _write_all(self) -> None:
         while True:

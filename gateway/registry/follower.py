@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -23,7 +23,8 @@ _LOG_EVERY_S: Final = 60.0
 class Follower:
     """The latest snapshot, which a background task renews; the last one stays without a database.
 
-    poll_s: seconds between two looks at the database.
+    poll_s: seconds between two looks at the database. take: is given each snapshot in the event
+    loop, before any request is routed by it.
     """
 
     def __init__(self, database: Database, poll_s: float = _POLL_S) -> None:
@@ -34,6 +35,8 @@ class Follower:
         self._logged_at = -float("inf")
         self._reload: asyncio.Task[None] | None = None
         self._one_thread = threading.Lock()
+        self._reads = self._published = 0
+        self.take: Callable[[Snapshot], None] = lambda _: None
 
     @property
     def snapshot(self) -> Snapshot:
@@ -52,17 +55,28 @@ class Follower:
 
     def load(self) -> None:
         """Load at once, in this thread; raises RegistryUnavailableError."""
-        with self._one_thread:
-            began = time.monotonic()
-            with self._database.reading() as connection:
-                snapshot = load(connection, self._snapshot)
-            # In this order: a snapshot that is seen is fresh.
-            self._loaded_at = began
-            self._snapshot = snapshot
+        self._publish(*self._read())
 
     async def refresh(self) -> None:
         """Load at once, after a change by this gateway; raises RegistryUnavailableError."""
-        await asyncio.to_thread(self.load)
+        self._publish(*await asyncio.to_thread(self._read))
+
+    def _read(self) -> tuple[int, float, Snapshot]:
+        """Return the number of a load, when it began, and what it found."""
+        with self._one_thread:
+            self._reads += 1
+            began = time.monotonic()
+            with self._database.reading() as connection:
+                return self._reads, began, load(connection, self._snapshot)
+
+    def _publish(self, number: int, began: float, snapshot: Snapshot) -> None:
+        if number < self._published:
+            return  # the next load was faster
+        self._published = number
+        # In this order: a snapshot that is seen is fresh, and its nodes are known.
+        self._loaded_at = began
+        self.take(snapshot)
+        self._snapshot = snapshot
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:

@@ -60,12 +60,16 @@ class VersionStatus:
 
 @dataclass(slots=True)
 class _Node:
-    """heard: on the clock of the channel. last_seen: as the registry had it last."""
+    """heard: on the clock of the channel. last_seen: as the registry had it last.
+
+    at: in UTC, when this gateway heard it; None of a report from the registry.
+    """
 
     report: Report
     channel: HearingClock
     heard: float
     last_seen: datetime | None = None
+    at: datetime | None = None
 
     @property
     def silent_s(self) -> float:
@@ -88,18 +92,19 @@ class Fleet:
         """Note that heartbeats could arrive until now."""
         self._direct.tick()
 
-    def heard(self, report: Report) -> None:
-        """Take a heartbeat."""
+    def heard(self, report: Report, at: datetime | None = None) -> None:
+        """Take a heartbeat. at: now, in UTC."""
         known = self._nodes.get(report.node)
         last_seen = known.last_seen if known else None
-        self._nodes[report.node] = _Node(report, self._direct, self._direct.seconds, last_seen)
+        heard = self._direct.seconds
+        self._nodes[report.node] = _Node(report, self._direct, heard, last_seen, at)
 
     def merge(self, nodes: Iterable[HeardNode], now: datetime) -> None:
         """Take what the registry has just been read to have; nodes that it lacks are forgotten.
 
-        A node was heard by another gateway if its time of last_seen changed: clocks of machines
-        are not compared. Only of a node that is new here, its age by this machine's clock counts.
-        now: in UTC.
+        A node was heard by another gateway if its time of last_seen changed: how long ago is not
+        told by comparing clocks of machines. Only of a node that is new here, its age by this
+        machine's clock counts. now: in UTC.
         """
         self._registry.tick()
         names = set()
@@ -114,7 +119,7 @@ class Fleet:
         known = self._nodes.get(node.name)
         if known is not None and node.last_seen == known.last_seen:
             return
-        if known is not None and self._was_heard_directly(known):
+        if known is not None and self._was_heard_directly(known) and not _went_on(known, node):
             known.last_seen = node.last_seen
             return
         age = 0.0
@@ -163,6 +168,14 @@ class Fleet:
         }
         ready = sum(each.ready for each in nodes.values() if each.state == READY)
         return VersionStatus(ready, sum(each.wanted for each in nodes.values()), nodes)
+
+
+def _went_on(known: _Node, node: HeardNode) -> bool:
+    """Whether a node reports to another gateway since it was heard here.
+
+    Where clocks differ, a report that is some seconds old may be taken, or a new one left out.
+    """
+    return known.at is not None and node.last_seen is not None and node.last_seen > known.at
 
 
 def _is_fresh(node: _Node) -> bool:

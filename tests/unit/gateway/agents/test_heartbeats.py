@@ -301,6 +301,16 @@ async def test_what_was_heard_of_forgotten_nodes_is_dropped(
     assert set(heartbeats._kept) == {"a"}
 
 
+async def test_a_snapshot_comes_with_its_nodes(state: State, heartbeats: Heartbeats) -> None:
+    """A version that another gateway made stable is ready on the nodes that are read with it."""
+    with state.database.writing() as connection:
+        report = beat("z").model_dump(exclude={"node", "url", "generation"})
+        nodes.heard(connection, NodeRecord("z", NODE_URL, datetime.now(UTC), report))
+    assert state.fleet.nodes_with(MODEL, "1.0") == []
+    await state.follower.refresh()
+    assert [each.name for each in state.fleet.nodes_with(MODEL, "1.0")] == ["z"]
+
+
 async def test_other_gateways_know_the_node_by_the_registry(
     state: State, heartbeats: Heartbeats
 ) -> None:

@@ -147,6 +147,17 @@ def test_a_node_that_goes_to_another_gateway_stays(world: World) -> None:
         assert world.ready == ["a"]
 
 
+def test_the_newer_report_counts_where_a_node_goes_to_another_gateway(world: World) -> None:
+    """Not the one of a second ago, when the version was loading; nor one of before that."""
+    world.fleet.heard(heartbeat(state="loading", ready=0), NOW)
+    world.others_hear(at=NOW - timedelta(seconds=1))
+    world.merge()
+    assert world.ready == []
+    world.others_hear(at=NOW + timedelta(seconds=1))
+    world.merge()
+    assert world.ready == ["a"]
+
+
 def test_clocks_of_machines_are_not_compared(world: World) -> None:
     """A node whose gateway's clock is an hour off is heard all the same: its time changes."""
     wrong = NOW - timedelta(hours=1)
