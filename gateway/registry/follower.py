@@ -23,8 +23,7 @@ _LOG_EVERY_S: Final = 60.0
 class Follower:
     """The latest snapshot, which a background task renews; the last one stays without a database.
 
-    poll_s: seconds between two looks at the database. take: is given each snapshot in the event
-    loop, before any request is routed by it.
+    poll_s: seconds between two looks at the database.
     """
 
     def __init__(self, database: Database, poll_s: float = _POLL_S) -> None:
@@ -36,6 +35,7 @@ class Follower:
         self._reload: asyncio.Task[None] | None = None
         self._one_thread = threading.Lock()
         self._reads = self._published = 0
+        # Gets each snapshot before any request is routed by it.
         self.take: Callable[[Snapshot], None] = lambda _: None
 
     @property

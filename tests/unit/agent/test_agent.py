@@ -137,7 +137,7 @@ def test_a_state_that_could_not_be_kept_is_kept_later(
 
 
 def test_workers_that_do_not_come_up_are_ended(settings: Settings, tmp_path: Path) -> None:
-    """TorchServe would start them for ever, and at each of its starts; then they are tried again.
+    """TorchServe would restart them endlessly, also after its own restart; they are retried later.
 
     Here after a pause, as TorchServe is asked to start them only then.
     """

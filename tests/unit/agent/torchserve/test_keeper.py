@@ -86,7 +86,7 @@ def test_a_long_pause_is_not_waited_for(keeper: Start, monkeypatch: pytest.Monke
 
 @pytest.mark.slow
 def test_a_server_that_runs_is_the_one_it_was(keeper: Start) -> None:
-    """Until it is replaced, so that nobody takes what the former one held for what is held."""
+    """Until it is replaced: what the former one had loaded is not what is loaded now."""
     kept = keeper("import time; time.sleep(60)")
     assert kept.watch(threading.Event())
     process = kept._server._process

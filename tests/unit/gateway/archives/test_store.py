@@ -187,7 +187,7 @@ async def test_adding_again_repairs(folder: ArchiveStore) -> None:
 
 
 async def test_a_fault_of_the_program_is_no_failure_of_the_store(store: ArchiveStore) -> None:
-    """It keeps its traceback, and nobody looks for it at the disk."""
+    """It keeps its traceback and is not reported as a failure of the disk."""
     stored = await store.receive(chunked(DATA), LIMIT)
 
     def fail(_: object) -> None:

@@ -9,7 +9,7 @@ from gateway.keys.token_file import ADMIN, TokenFile
 
 
 def test_it_is_made_once_for_its_user_alone(tmp_path: Path) -> None:
-    """A second gateway reads the first one's; nobody else can read it, and nothing is left."""
+    """A second gateway reads the first one's; other users cannot read it, and nothing is left."""
     path = tmp_path / "data" / ADMIN
     first, second = TokenFile(path), TokenFile(path)
     first.make()

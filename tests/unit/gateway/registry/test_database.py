@@ -198,7 +198,7 @@ def test_a_server_that_is_not_there_is_one_line() -> None:
 
 
 def test_a_database_that_is_locked_for_long_is_one_line(tmp_path: Path) -> None:
-    """Another program that holds SQLite's lock does not hold a gateway up for ever."""
+    """A gateway waits a limited time for a SQLite lock that another program holds."""
     path = tmp_path / "registry.sqlite3"
     database = Database(f"sqlite:///{path}", patience_s=0.1)
     database.migrate()

@@ -1,4 +1,4 @@
-"""Engines: addresses, and limits with which nothing waits for ever."""
+"""Engines: addresses, and time limits on every wait."""
 
 import time
 
